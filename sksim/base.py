@@ -390,9 +390,11 @@ class AlignmentMixin(TransformerMixin):
         check_is_fitted(self)
         check_same_namespace(X, self, attribute="x_mean_", method="transform")
         if y is None:
-            X, _, xp = check_representation_pair(self, X, None, reset=False)
+            X, _, xp = check_representation_pair(
+                self, X, None, reset=False, min_samples=1
+            )
             return self._transform_x(X, xp)
-        X, y, xp = self._validate_pair(X, y, reset=False)
+        X, y, xp = check_representation_pair(self, X, y, reset=False, min_samples=1)
         return self._transform_x(X, xp), self._transform_y(y, xp)
 
     def _validate_mapped(self, X):
@@ -407,7 +409,7 @@ class AlignmentMixin(TransformerMixin):
                 f"X has {X.shape[1]} features, but {type(self).__name__} maps to "
                 f"{self._n_features_out} features, which inverse_transform expects."
             )
-        return X, xp
+        return X
 
     def get_feature_names_out(self, input_features=None):
         """Names of the mapped features.

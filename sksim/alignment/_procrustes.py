@@ -208,7 +208,7 @@ class OrthogonalProcrustes(AlignmentMixin, BaseSimilarity):
             no direction for are zero around the mean.
         """
         check_same_namespace(X, self, attribute="x_mean_", method="inverse_transform")
-        X, xp = self._validate_mapped(X)
+        X = self._validate_mapped(X)
         gain = 1.0
         if self.scale:
             x, y = self._maps.sources

@@ -10,7 +10,7 @@ from sksim.utils._sklearn_compat import get_feature_names
 SIMPLEX_TOLERANCE = 1e-5
 
 
-def check_representation_pair(measure, X, y, *, reset):
+def check_representation_pair(measure, X, y, *, reset, min_samples=None):
     """Validate two representations and bring them to one namespace and precision.
 
     Parameters
@@ -21,6 +21,8 @@ def check_representation_pair(measure, X, y, *, reset):
         The representations; ``y`` may be None when only X is transformed.
     reset : bool
         Whether to learn the numbers of features, or to check them.
+    min_samples : int, default=None
+        Fewest rows; None for as many as the measure needs.
 
     Returns
     -------
@@ -30,7 +32,9 @@ def check_representation_pair(measure, X, y, *, reset):
         Array namespace of both.
     """
     xp, _, device = get_namespace_and_device(X)
-    X = _check_matrix(measure, X, "X", reset=reset)
+    if min_samples is None:
+        min_samples = measure._min_samples()
+    X = _check_matrix(measure, X, "X", reset=reset, min_samples=min_samples)
     if y is None:
         if reset:
             raise ValueError(
@@ -38,7 +42,7 @@ def check_representation_pair(measure, X, y, *, reset):
                 "is None. y is the second representation."
             )
         return X, None, xp
-    y = _check_matrix(measure, y, "y", reset=reset)
+    y = _check_matrix(measure, y, "y", reset=reset, min_samples=min_samples)
     y = move_to(y, xp=xp, device=device)
     tags = measure._similarity_tags()
     if tags.paired or "y_true" in tags.view_keywords:
@@ -48,22 +52,21 @@ def check_representation_pair(measure, X, y, *, reset):
     return X, y, xp
 
 
-def _check_matrix(measure, array, name, *, reset):
+def _check_matrix(measure, array, name, *, reset, min_samples):
     refuse_unreadable(array, name)
     names = get_feature_names(array) if name == "y" and reset else None
     xp = get_namespace_and_device(array)[0]
     low_precision = str(getattr(array, "dtype", "")).endswith("float16")
     dtypes = [xp.float32] if low_precision else [xp.float64, xp.float32]
-    minimum = measure._min_samples()
     if name == "X":
         return validate_data(
-            measure, array, reset=reset, dtype=dtypes, ensure_min_samples=minimum
+            measure, array, reset=reset, dtype=dtypes, ensure_min_samples=min_samples
         )
     array = check_array(
         array,
         dtype=dtypes,
         ensure_2d=False,
-        ensure_min_samples=minimum,
+        ensure_min_samples=min_samples,
         input_name="y",
         estimator=measure,
     )
