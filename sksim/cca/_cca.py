@@ -1,0 +1,236 @@
+"""Mean (squared) canonical correlation."""
+
+import warnings
+from abc import abstractmethod
+
+from sksim.base import AlignmentMixin, BaseSimilarity
+from sksim.utils._array_api import as_float64, column_sum_of_squares, inner
+from sksim.utils._linalg import (
+    centered,
+    nuclear_norm,
+    orthonormal_basis,
+    thin_svd,
+)
+from sksim.utils._sklearn_compat import StrOptions
+from sksim.utils._tags import ALL_INVARIANCES, SimilarityTags
+
+
+class BaseCCA(AlignmentMixin, BaseSimilarity):
+    """Canonical correlations: the singular values of Q'Q' for orthonormal bases Q.
+
+    A measure says by ``_aggregate`` how the correlations of the canonical variates
+    become one number.
+    """
+
+    @abstractmethod
+    def _aggregate(self, correlations, xp):
+        """Statistic of the correlations of fitted variates on new rows."""
+
+    def _view(self, X, xp, role):
+        return orthonormal_basis(X, xp=xp, role=role)
+
+    def _check_views(self, view_x, view_y):
+        n_samples = view_x.basis.shape[0]
+        trivial = view_x.rank + view_y.rank - n_samples + 1
+        if trivial > 0:
+            warnings.warn(
+                f"The representations have ranks {view_x.rank} and {view_y.rank} in "
+                f"{n_samples} rows, so that at least {trivial} of the "
+                f"{min(view_x.rank, view_y.rank)} canonical correlations are 1 by "
+                "construction, whatever the data. Use more rows or fewer features "
+                "(SVCCA, PCA), or a measure without this limit, such as CKA with "
+                "estimator='debiased'.",
+                UserWarning,
+                stacklevel=4,
+            )
+
+    def _fit_maps(self, view_x, view_y, xp):
+        U, s, Vt = thin_svd(self._cross_product, xp=xp)
+        return view_x.rotations(U, xp=xp), view_y.rotations(Vt.T, xp=xp), s
+
+    def _transform_x(self, X, xp):
+        return (as_float64(X, xp=xp) - self.x_mean_) @ self.x_rotations_
+
+    def _transform_y(self, y, xp):
+        return (as_float64(y, xp=xp) - self.y_mean_) @ self.y_rotations_
+
+    def _evaluate(self, X, y, xp, y_true=None):
+        variates_x = self._transform_x(X, xp)
+        variates_y = self._transform_y(y, xp)
+        return self._aggregate(column_correlations(variates_x, variates_y, xp=xp), xp)
+
+    @property
+    def _n_features_out(self):
+        return min(self._cross_product.shape)
+
+    def _similarity_tags(self):
+        return SimilarityTags(
+            family="cca",
+            orientation="similarity",
+            bounds=(0, 1),
+            score_bounds=(-1, 1),
+            invariances=ALL_INVARIANCES,
+            view_keywords=("role",),
+            score_uses_fit=True,
+            complexity="n d^2 + d^3",
+        )
+
+
+def column_correlations(A, B, *, xp):
+    """Correlation of each column of A with the same column of B; 0 if one is flat."""
+    A = centered(A, xp=xp).rows
+    B = centered(B, xp=xp).rows
+    covariance = xp.sum(A * B, axis=0)
+    scale = xp.sqrt(column_sum_of_squares(A, xp=xp) * column_sum_of_squares(B, xp=xp))
+    flat = scale == 0
+    return xp.where(flat, xp.zeros_like(scale), covariance / xp.where(flat, 1.0, scale))
+
+
+class MeanCCA(BaseCCA):
+    r"""Mean canonical correlation.
+
+    With orthonormal bases :math:`Q, Q'` of the column spaces of the centred
+    representations, of ranks :math:`r, r'`, the canonical correlations
+    :math:`\rho_i` are the singular values of :math:`Q^\top Q'`, and
+
+    .. math:: m(R, R') = \frac{1}{\min(r, r')} \sum_i \rho_i .
+
+    A similarity in [0, 1]; 1 if one column space contains the other. Invariant to
+    all invertible affine maps of either representation, hence blind to which
+    directions carry variance. With r + r' >= n_samples some correlations are 1 by
+    construction: a warning says how many.
+
+    Attributes
+    ----------
+    statistic_, score_, similarity_ : float
+        Mean canonical correlation.
+    x_mean_, y_mean_ : array of shape (n_features,) and (n_features_y,)
+        Training means.
+    x_rotations_, y_rotations_ : array of shape (n_features, k) and (n_features_y, k)
+        Weights of the canonical variates, which have unit norm on the training rows;
+        k is the smaller rank.
+    singular_values_ : array of shape (k,)
+        Canonical correlations, descending.
+    n_features_in_, n_features_y_in_ : int
+        Widths of X and y.
+    n_samples_fit_ : int
+        Number of rows.
+
+    See Also
+    --------
+    MeanSquaredCCA : Weighs strong correlations more.
+    SVCCA : Drops directions of little variance first.
+
+    Notes
+    -----
+    ``score(X, y)`` applies the fitted variates to new rows and averages their
+    correlations there, which may be negative. Computed in float64: whitening in
+    single precision is wrong from the third digit at a condition number of 1000.
+
+    References
+    ----------
+    H. Hotelling. Relations between two sets of variates. Biometrika, 1936.
+
+    M. Klabunde et al. Similarity of neural network models: a survey of functional
+    and representational measures. ACM Computing Surveys, 2025, arXiv:2305.06329.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksim.cca import MeanCCA
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(100, 5))
+    >>> y = X @ rng.normal(size=(5, 5)) + 3
+    >>> round(MeanCCA().fit(X, y).score_, 6)
+    1.0
+    >>> round(MeanCCA().fit(X, rng.normal(size=(100, 5))).score_, 2)
+    0.18
+    """
+
+    def _compare(self, view_x, view_y, xp):
+        M = view_x.basis.T @ view_y.basis
+        return nuclear_norm(M, xp=xp) / min(M.shape), {"_cross_product": M}
+
+    def _aggregate(self, correlations, xp):
+        return xp.mean(correlations)
+
+
+class MeanSquaredCCA(BaseCCA):
+    r"""Mean squared canonical correlation, also known as R^2_CCA or Yanai's GCD.
+
+    .. math:: m(R, R') = \frac{1}{d} \sum_i \rho_i^2
+        = \frac{1}{d} \lVert Q^\top Q' \rVert_F^2
+
+    with the canonical correlations :math:`\rho_i` and orthonormal bases
+    :math:`Q, Q'` as in :class:`MeanCCA`. A similarity in [0, 1], invariant to all
+    invertible affine maps of either representation.
+
+    Parameters
+    ----------
+    denominator : {"rank", "width", "geometric"}, default="rank"
+        What the sum is divided by: the smaller rank, min(r, r'); the smaller number
+        of columns, min(D, D'), as Kornblith et al. do; or sqrt(r r'), Yanai's
+        coefficient. They differ on rank-deficient data and on unequal ranks.
+
+    Attributes
+    ----------
+    statistic_, score_, similarity_ : float
+        Mean squared canonical correlation.
+    x_mean_, y_mean_ : array of shape (n_features,) and (n_features_y,)
+        Training means.
+    x_rotations_, y_rotations_ : array of shape (n_features, k) and (n_features_y, k)
+        Weights of the canonical variates; k is the smaller rank.
+    singular_values_ : array of shape (k,)
+        Canonical correlations, descending.
+    n_features_in_, n_features_y_in_ : int
+        Widths of X and y.
+    n_samples_fit_ : int
+        Number of rows.
+
+    See Also
+    --------
+    MeanCCA : The plain mean.
+
+    Notes
+    -----
+    ``score(X, y)`` applies the fitted variates to new rows; a correlation rho found
+    there counts as rho \|rho\|, so that a reversed direction lowers the score.
+
+    References
+    ----------
+    H. Yanai. Unification of various techniques of multivariate analysis by means of
+    a generalized coefficient of determination. Journal of the Behaviormetric
+    Society of Japan, 1974.
+
+    S. Kornblith et al. Similarity of neural network representations revisited. ICML,
+    2019, arXiv:1905.00414.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksim.cca import MeanSquaredCCA
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(100, 5))
+    >>> noisy = X + rng.normal(size=X.shape)
+    >>> round(MeanSquaredCCA().fit(X, noisy).score_, 1)
+    0.5
+    """
+
+    _parameter_constraints: dict = {
+        "denominator": [StrOptions({"rank", "width", "geometric"})]
+    }
+
+    def __init__(self, denominator="rank"):
+        self.denominator = denominator
+
+    def _compare(self, view_x, view_y, xp):
+        M = view_x.basis.T @ view_y.basis
+        divisor = {
+            "rank": min(M.shape),
+            "width": min(view_x.coordinates.shape[1], view_y.coordinates.shape[1]),
+            "geometric": (M.shape[0] * M.shape[1]) ** 0.5,
+        }[self.denominator]
+        return inner(M, M, xp=xp) / divisor, {"_cross_product": M, "_divisor": divisor}
+
+    def _aggregate(self, correlations, xp):
+        return xp.sum(correlations * xp.abs(correlations)) / self._divisor

@@ -1,0 +1,1 @@
+"""Mathematics and plumbing that families share; nothing here imports a measure."""

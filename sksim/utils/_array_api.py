@@ -1,0 +1,159 @@
+"""Array-API helpers: the one module that knows about namespaces and devices.
+
+Kernels receive the namespace as ``xp`` and stay within the array-API standard.
+What the standard lacks is written here once, by the fastest means that each
+namespace offers.
+"""
+
+import array_api_compat
+import numpy as np
+import scipy.linalg
+import scipy.special
+from sklearn.utils._array_api import _convert_to_numpy as to_numpy
+from sklearn.utils._array_api import (
+    _is_numpy_namespace as is_numpy,
+)
+from sklearn.utils._array_api import (
+    get_namespace_and_device,
+    move_to,
+)
+
+try:
+    from sklearn.utils._array_api import check_same_namespace
+except ImportError:  # scikit-learn < 1.9
+
+    def check_same_namespace(X, estimator, *, attribute, method):
+        """Raise if ``X`` lives elsewhere than the estimator's fitted attribute."""
+        fitted_xp, _, fitted_device = get_namespace_and_device(
+            getattr(estimator, attribute)
+        )
+        xp, _, device = get_namespace_and_device(X)
+        both_numpy = is_numpy(xp) and is_numpy(fitted_xp)
+        if not both_numpy and (xp != fitted_xp or device != fitted_device):
+            raise ValueError(
+                f"Inputs passed to {type(estimator).__name__}.{method}() must use the "
+                f"same namespace and the same device as those passed to fit(): got "
+                f"{xp.__name__} on {device}, fitted with {fitted_xp.__name__} on "
+                f"{fitted_device}."
+            )
+
+
+__all__ = [
+    "as_float64",
+    "cholesky_upper",
+    "column_sum_of_squares",
+    "count_unequal",
+    "device_of",
+    "get_namespace_and_device",
+    "inner",
+    "is_numpy",
+    "move_to",
+    "namespace_of",
+    "right_solve_triangular",
+    "row_blocks_of",
+    "row_sum_of_squares",
+    "take",
+    "to_numpy",
+    "triangular_factor",
+    "xlogx_row_sums",
+    "zeros",
+]
+
+
+def device_of(array):
+    """Device of an array, or None for plain numpy."""
+    return get_namespace_and_device(array)[2]
+
+
+def namespace_of(array):
+    """Namespace of a fitted array, also when dispatch has been switched off since."""
+    if isinstance(array, np.ndarray):
+        return get_namespace_and_device(array)[0]
+    return array_api_compat.array_namespace(array)
+
+
+def as_float64(array, *, xp):
+    """``array`` in double precision (the array itself if it is already)."""
+    return xp.astype(array, xp.float64, copy=False)
+
+
+def zeros(shape, *, like, xp):
+    """Zeros of an array's precision, where that array lives."""
+    return xp.zeros(shape, dtype=like.dtype, device=device_of(like))
+
+
+def inner(a, b, *, xp):
+    """Sum of the elementwise product of two arrays of one shape, as a 0-d array."""
+    if is_numpy(xp):
+        if a.ndim == 2 and not (a.flags.c_contiguous and b.flags.c_contiguous):
+            return np.einsum("ij,ij->", a, b)
+        return np.vdot(a, b)
+    return xp.sum(a * b)
+
+
+def column_sum_of_squares(X, *, xp):
+    """Sum of squares of each column, without a temporary of X's size on numpy."""
+    if is_numpy(xp):
+        return np.einsum("ij,ij->j", X, X)
+    return xp.sum(X * X, axis=0)
+
+
+def count_unequal(a, b, *, xp):
+    """Number of places at which two vectors differ; any kind of label on numpy."""
+    return int(xp.count_nonzero(a != b))
+
+
+def row_blocks_of(X):
+    """Slices of rows that hold few enough entries to stay in the cache."""
+    size = max(1, 2**15 // max(1, X.shape[1]))
+    return [slice(i, min(i + size, X.shape[0])) for i in range(0, X.shape[0], size)]
+
+
+def xlogx_row_sums(P, *, xp):
+    """Sum of p log p over each row of non-negative entries, with 0 log 0 = 0."""
+    if is_numpy(xp):
+        return -scipy.special.entr(P).sum(axis=1)
+    logarithms = xp.log(xp.where(P > 0, P, xp.ones_like(P)))
+    return xp.sum(P * logarithms, axis=1)
+
+
+def row_sum_of_squares(X, *, xp):
+    """Sum of squares of each row, without a temporary of X's size on numpy."""
+    if is_numpy(xp):
+        return np.einsum("ij,ij->i", X, X)
+    return xp.sum(X * X, axis=1)
+
+
+def take(array, order, *, xp, axis=0):
+    """``array`` with its rows (or columns) picked in the given order."""
+    return xp.take(array, order, axis=axis)
+
+
+def cholesky_upper(gram, *, xp):
+    """Upper Cholesky factor R with R'R = gram, or None if gram is not definite."""
+    try:
+        if is_numpy(xp):
+            return scipy.linalg.cholesky(gram, lower=False, check_finite=False)
+        return xp.linalg.cholesky(gram, upper=True)
+    except (np.linalg.LinAlgError, RuntimeError):  # torch's error is a RuntimeError
+        return None
+
+
+def right_solve_triangular(X, R, *, xp):
+    """``X @ inv(R)`` for an upper triangular R."""
+    if is_numpy(xp):
+        solution = scipy.linalg.solve_triangular(
+            R, X.T, trans="T", lower=False, check_finite=False
+        )
+        return solution.T
+    if hasattr(xp.linalg, "solve_triangular"):
+        return xp.linalg.solve_triangular(R, X, upper=True, left=False)
+    return X @ xp.linalg.inv(R)
+
+
+def triangular_factor(X, *, xp):
+    """Triangular factor of the thin QR decomposition of X, without its basis."""
+    if is_numpy(xp):
+        # scipy's LAPACK keeps single precision fast, where numpy's does not
+        return scipy.linalg.qr(X, mode="r", check_finite=False)[0][: min(X.shape)]
+    return xp.linalg.qr(X, mode="reduced")[1]

@@ -1,0 +1,137 @@
+"""Kernel matrices: distances, centring, and inner products under permutation."""
+
+import math
+
+import numpy as np
+from sklearn.metrics.pairwise import pairwise_kernels
+
+from sksim.utils._array_api import (
+    device_of,
+    inner,
+    is_numpy,
+    move_to,
+    row_sum_of_squares,
+    take,
+    to_numpy,
+)
+from sksim.utils._linalg import centered
+
+# Rows that a block of an n x n matrix holds: a block of 8 MB stays in the cache.
+_BLOCK_ELEMENTS = 2**20
+
+
+def row_blocks(n_rows, n_columns):
+    """Slices that cut n_rows so that a block has about a million elements."""
+    size = max(1, min(n_rows, _BLOCK_ELEMENTS // max(1, n_columns)))
+    return [slice(i, min(i + size, n_rows)) for i in range(0, n_rows, size)]
+
+
+def squared_distances(X, *, xp):
+    """Squared Euclidean distances between the rows of X, diagonal exactly 0.
+
+    Rows are centred first, since the expansion of (a - b)^2 loses all digits at a
+    large common offset. Returns distances in units of the returned scale.
+    """
+    rows, _, scale, _ = centered(X, xp=xp)
+    norms = row_sum_of_squares(rows, xp=xp)
+    if is_numpy(xp):
+        squares = rows @ rows.T
+        squares *= -2
+        squares += norms[:, None]
+        squares += norms[None, :]
+        np.maximum(squares, 0, out=squares)
+        np.fill_diagonal(squares, 0)
+        return squares, scale
+    squares = xp.maximum(
+        norms[:, None] + norms[None, :] - 2 * (rows @ rows.T),
+        xp.asarray(0.0, dtype=rows.dtype, device=device_of(rows)),
+    )
+    return squares * (1 - _identity_like(squares, xp=xp)), scale
+
+
+def _identity_like(matrix, *, xp):
+    return xp.eye(matrix.shape[0], dtype=matrix.dtype, device=device_of(matrix))
+
+
+def off_diagonal_median(matrix, *, xp):
+    """Median of the entries off the diagonal of a symmetric matrix."""
+    n = matrix.shape[0]
+    if is_numpy(xp):
+        return float(np.median(matrix[np.triu_indices(n, k=1)]))
+    index = xp.arange(n, device=device_of(matrix))
+    upper = index[:, None] < index[None, :]
+    values = xp.sort(matrix[upper])
+    middle = values.shape[0] // 2
+    if values.shape[0] % 2:
+        return float(values[middle])
+    return (float(values[middle - 1]) + float(values[middle])) / 2
+
+
+def rbf_kernel(X, bandwidth, *, xp, name="X"):
+    """exp(-d^2 / (2 s^2)) with s = ``bandwidth`` times the median distance."""
+    squares, _ = squared_distances(X, xp=xp)
+    median = math.sqrt(off_diagonal_median(squares, xp=xp))
+    if median == 0:
+        raise ValueError(
+            f"More than half of the pairs of rows of {name} coincide, so that the "
+            "median distance, which sets the kernel's bandwidth, is 0. Remove "
+            "duplicate rows, or use kernel='linear'."
+        )
+    factor = -0.5 / (bandwidth * median) ** 2
+    if is_numpy(xp):
+        squares *= factor
+        return np.exp(squares, out=squares)
+    return xp.exp(squares * factor)
+
+
+def kernel_matrix(X, kernel, kernel_params, *, xp):
+    """Kernel matrix by scikit-learn's pairwise kernels, on X's device."""
+    if is_numpy(xp):
+        return pairwise_kernels(X, metric=kernel, **(kernel_params or {}))
+    matrix = pairwise_kernels(
+        to_numpy(X, xp=xp), metric=kernel, **(kernel_params or {})
+    )
+    return xp.astype(move_to(matrix, xp=xp, device=device_of(X)), X.dtype)
+
+
+def double_center(K, *, xp):
+    """H K H with H = I - 1/n: means of rows and columns removed."""
+    means = xp.mean(K, axis=0)
+    return K - means[None, :] - means[:, None] + xp.mean(means)
+
+
+def u_center(K, *, xp):
+    """Bias-corrected centring of a kernel matrix with its diagonal set aside.
+
+    The inner product of two such matrices, divided by n (n - 3), is the unbiased
+    estimator of the Hilbert-Schmidt independence criterion.
+    """
+    n = K.shape[0]
+    hollow = K * (1 - _identity_like(K, xp=xp))
+    sums = xp.sum(hollow, axis=0) / (n - 2)
+    total = xp.sum(sums) / (n - 1)
+    centred = hollow - sums[None, :] - sums[:, None] + total
+    return centred * (1 - _identity_like(K, xp=xp))
+
+
+def permuted_inner(K, L, order, *, xp):
+    """Sum over i, j of K[i, j] * L[order[i], order[j]] for symmetric K and L.
+
+    Only the upper triangle is visited, block by block: each block is picked out of L
+    while it is in the cache.
+    """
+    n = K.shape[0]
+    if not is_numpy(xp):
+        moved = take(take(L, order, xp=xp), order, xp=xp, axis=1)
+        return inner(K, moved, xp=xp)
+    total = 0.0
+    size = max(64, -(-n // 8))
+    for start in range(0, n, size):
+        stop = min(start + size, n)
+        picked = L[order[start:stop]]
+        here = picked.take(order[start:stop], axis=1)
+        total += np.einsum("ij,ij->", K[start:stop, start:stop], here)
+        if stop < n:
+            right = picked.take(order[stop:], axis=1)
+            total += 2 * np.einsum("ij,ij->", K[start:stop, stop:], right)
+    return total

@@ -1,0 +1,25 @@
+"""The only importer of scikit-learn's private names, beside ``_array_api``."""
+
+from sklearn.base import _fit_context as fit_context
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    Options,
+    StrOptions,
+)
+from sklearn.utils._response import _get_response_values as get_response_values
+from sklearn.utils._tags import Tags
+from sklearn.utils.validation import _get_feature_names as get_feature_names
+from sklearn.utils.validation import _num_samples as num_samples
+
+__all__ = [
+    "HasMethods",
+    "Interval",
+    "Options",
+    "StrOptions",
+    "Tags",
+    "fit_context",
+    "get_feature_names",
+    "get_response_values",
+    "num_samples",
+]

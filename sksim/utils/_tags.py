@@ -1,0 +1,176 @@
+"""What a measure says of itself."""
+
+import math
+from dataclasses import dataclass, field
+
+from sksim.utils._sklearn_compat import Tags
+
+INVARIANCES = {
+    "PT": "permutation of columns",
+    "OT": "orthogonal map",
+    "IS": "isotropic scaling",
+    "ILT": "invertible linear map",
+    "TR": "translation",
+    "AT": "affine map",
+}
+ALL_INVARIANCES = frozenset(INVARIANCES)
+
+_CHOICES = {
+    "orientation": {"similarity", "distance"},
+    "inputs": {
+        "representation",
+        "labels",
+        "probabilities",
+        "outputs",
+        "gradients",
+        "models",
+    },
+    "arity": {"pair", "group"},
+    "null": {"rows", "exchange"},
+}
+_VIEW_KEYWORDS = {"role", "y_true", "seed"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimilarityTags:
+    """Properties of a measure, for discovery, documentation and tests.
+
+    Every claim made here is checked by :mod:`sksim.testing`, and so is every claim
+    that is left out: an invariance that is not listed must be refuted by data.
+
+    Parameters
+    ----------
+    family : str
+        Name of the sub-package: "cca", "alignment", "rsm", "neighbors", ...
+    orientation : {"similarity", "distance"}
+        What a large ``statistic_`` means.
+    bounds : tuple of float
+        Smallest and largest value of ``statistic_``.
+    score_bounds : tuple of float, default=None
+        Smallest and largest value of ``score(X, y)`` on new rows; None: those of
+        ``bounds``, oriented.
+    metric : bool, default=False
+        Whether ``distance_`` satisfies the triangle inequality.
+    symmetric : bool, default=True
+        Whether exchanging X and y leaves ``statistic_`` as it is.
+    identity : bool, default=True
+        Whether a representation compared with itself gets the best value in bounds.
+    invariances : frozenset of {"PT", "OT", "IS", "ILT", "TR", "AT"}
+        Maps of X that leave ``statistic_`` as it is.
+    invariances_y : frozenset, default=None
+        The same for y; None: those of X.
+    inputs : str, default="representation"
+        What X and y hold: "representation", "labels", "probabilities", "outputs",
+        "gradients" or "models".
+    arity : {"pair", "group"}, default="pair"
+        Whether two models are compared, or many at once.
+    requires : tuple of str, default=()
+        What the input must be beyond any finite matrix: see
+        :data:`sksim.testing.REQUIREMENTS`.
+    view_keywords : tuple of str, default=()
+        Keywords that the view step wants: "role", "y_true", "seed".
+    paired : bool, default=True
+        Whether row i of X is compared with row i of y, so that permuting the rows of
+        y means something.
+    null : {"rows", "exchange"}, default="rows"
+        What is exchangeable under the null hypothesis: the rows of y, or the two
+        models' outputs on each row.
+    intervals : tuple of str, default=("jackknife", "subsample")
+        Resampling methods that give valid intervals.
+    streaming : bool, default=False
+        Whether ``partial_fit`` exists.
+    score_uses_fit : bool, default=False
+        Whether ``score(X, y)`` applies maps learned in ``fit``, rather than measuring
+        the new rows afresh.
+    deterministic : bool, default=True
+        Whether two fits without ``random_state`` agree.
+    array_api : bool, default=True
+        Whether arrays of other libraries are computed on where they are.
+    complexity : str, default=""
+        Cost of one comparison in n (rows) and d (columns).
+    extra : str, default=None
+        Optional dependency group that the measure needs.
+    reference : str, default=""
+        Source of the definition.
+    """
+
+    family: str
+    orientation: str
+    bounds: tuple
+    score_bounds: tuple | None = None
+    metric: bool = False
+    symmetric: bool = True
+    identity: bool = True
+    invariances: frozenset = frozenset()
+    invariances_y: frozenset | None = None
+    inputs: str = "representation"
+    arity: str = "pair"
+    requires: tuple = ()
+    view_keywords: tuple = ()
+    paired: bool = True
+    null: str = "rows"
+    intervals: tuple = ("jackknife", "subsample")
+    streaming: bool = False
+    score_uses_fit: bool = False
+    deterministic: bool = True
+    array_api: bool = True
+    complexity: str = ""
+    extra: str | None = None
+    reference: str = ""
+
+    def __post_init__(self):
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise ValueError(
+                    f"The tag {name!r} must be one of {sorted(choices)}, got "
+                    f"{getattr(self, name)!r}."
+                )
+        object.__setattr__(self, "invariances", frozenset(self.invariances))
+        if self.invariances_y is None:
+            object.__setattr__(self, "invariances_y", self.invariances)
+        object.__setattr__(self, "invariances_y", frozenset(self.invariances_y))
+        for codes in (self.invariances, self.invariances_y):
+            if not codes <= ALL_INVARIANCES:
+                raise ValueError(
+                    f"The tag 'invariances' knows {sorted(ALL_INVARIANCES)}, got "
+                    f"{sorted(codes)}."
+                )
+        if not set(self.view_keywords) <= _VIEW_KEYWORDS:
+            raise ValueError(
+                f"The tag 'view_keywords' knows {sorted(_VIEW_KEYWORDS)}, got "
+                f"{self.view_keywords}."
+            )
+        if self.score_bounds is None:
+            low, high = self.bounds
+            oriented = (low, high) if self.is_similarity else (-high, -low)
+            object.__setattr__(self, "score_bounds", oriented)
+
+    @property
+    def is_similarity(self):
+        """Whether a large statistic means similar."""
+        return self.orientation == "similarity"
+
+    @property
+    def best(self):
+        """The statistic of two equal representations; inf if there is no limit."""
+        return self.bounds[1] if self.is_similarity else self.bounds[0]
+
+    def orient(self, statistic):
+        """Statistic as a score: greater means more similar."""
+        return statistic if self.is_similarity else -statistic
+
+    def round_into_bounds(self, statistic, *, tolerance=1e-12):
+        """Undo a rounding error past a bound; a wrong number stays wrong."""
+        low, high = self.bounds
+        for bound in (low, high):
+            if math.isfinite(bound) and abs(statistic - bound) <= tolerance:
+                beyond = statistic < low or statistic > high
+                return float(bound) if beyond else statistic
+        return statistic
+
+
+@dataclass(slots=True)
+class MeasureTags(Tags):
+    """scikit-learn's estimator tags, with the measure's own beside them."""
+
+    similarity_tags: SimilarityTags | None = field(default=None)

@@ -1,0 +1,271 @@
+"""Checks of what users pass: the argument, the problem and the way out, in one line."""
+
+import numpy as np
+from sklearn.utils.validation import check_array, validate_data
+
+from sksim.utils._array_api import get_namespace_and_device, is_numpy, move_to
+from sksim.utils._sklearn_compat import get_feature_names
+
+# Rows of probabilities from single-precision networks sum to one only this closely.
+SIMPLEX_TOLERANCE = 1e-5
+
+
+def check_representation_pair(measure, X, y, *, reset, min_samples=None):
+    """Validate two representations and bring them to one namespace and precision.
+
+    Parameters
+    ----------
+    measure : BaseSimilarity
+        The estimator that is fitted (``reset=True``) or applied.
+    X, y : array-like
+        The representations; ``y`` may be None when only X is transformed.
+    reset : bool
+        Whether to learn the numbers of features, or to check them.
+    min_samples : int, default=None
+        Fewest rows; None for as many as the measure needs.
+
+    Returns
+    -------
+    X, y : arrays of shape (n_samples, n_features) and (n_samples, n_features_y)
+        In float64, or in float32 if both are.
+    xp : module
+        Array namespace of both.
+    """
+    xp, _, device = get_namespace_and_device(X)
+    if min_samples is None:
+        min_samples = measure._min_samples()
+    X = _check_matrix(measure, X, "X", reset=reset, min_samples=min_samples)
+    if y is None:
+        if reset:
+            raise ValueError(
+                f"{type(measure).__name__} requires y to be passed, but the target y "
+                "is None. y is the second representation."
+            )
+        return X, None, xp
+    y = _check_matrix(measure, y, "y", reset=reset, min_samples=min_samples)
+    y = move_to(y, xp=xp, device=device)
+    tags = measure._similarity_tags()
+    if tags.paired or "y_true" in tags.view_keywords:
+        check_same_length(X, y)
+    if X.dtype != y.dtype:
+        X, y = (xp.astype(array, xp.float64, copy=False) for array in (X, y))
+    return X, y, xp
+
+
+def _check_matrix(measure, array, name, *, reset, min_samples):
+    refuse_unreadable(array, name)
+    names = get_feature_names(array) if name == "y" and reset else None
+    xp = get_namespace_and_device(array)[0]
+    low_precision = str(getattr(array, "dtype", "")).endswith("float16")
+    dtypes = [xp.float32] if low_precision else [xp.float64, xp.float32]
+    if name == "X":
+        return validate_data(
+            measure, array, reset=reset, dtype=dtypes, ensure_min_samples=min_samples
+        )
+    array = check_array(
+        array,
+        dtype=dtypes,
+        ensure_2d=False,
+        ensure_min_samples=min_samples,
+        input_name="y",
+        estimator=measure,
+    )
+    if array.ndim == 1:
+        array = xp.reshape(array, (-1, 1))
+    _check_n_features_y(measure, array, reset=reset)
+    if names is not None:
+        measure.feature_names_y_in_ = names
+    elif reset and hasattr(measure, "feature_names_y_in_"):
+        del measure.feature_names_y_in_
+    return array
+
+
+def _check_n_features_y(measure, y, *, reset):
+    if reset:
+        measure.n_features_y_in_ = y.shape[1]
+    elif y.shape[1] != measure.n_features_y_in_:
+        raise ValueError(
+            f"y has {y.shape[1]} features, but {type(measure).__name__} was fitted "
+            f"with {measure.n_features_y_in_} features in y."
+        )
+
+
+def check_same_length(X, y):
+    """Raise unless X and y have the same number of rows."""
+    if X.shape[0] != y.shape[0]:
+        raise ValueError(
+            f"X has {X.shape[0]} rows and y has {y.shape[0]}: both must describe the "
+            "same inputs, in the same order. Found input variables with inconsistent "
+            f"numbers of samples: {[X.shape[0], y.shape[0]]}."
+        )
+
+
+def refuse_unreadable(array, name):
+    """Raise on what numpy would convert to numbers without being asked to."""
+    ndim = getattr(array, "ndim", None)
+    if ndim is not None and ndim > 2:
+        raise ValueError(
+            f"{name} has {ndim} dimensions (Found array with dim {ndim}, while dim <= "
+            "2 is required): rows must be vectors. Flatten or pool the other axes "
+            "first, for example with array.reshape(len(array), -1)."
+        )
+    if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
+        raise ValueError(
+            f"{name} is a masked array with masked values, which have no place in a "
+            "comparison. Drop the rows that contain them, or fill them."
+        )
+    values = array
+    if hasattr(array, "dtypes") or isinstance(array, list | tuple):
+        try:
+            values = np.asarray(array)
+        except ValueError as error:
+            raise ValueError(
+                f"{name} is ragged: its rows differ in length ({error})."
+            ) from error
+    kind = getattr(getattr(values, "dtype", None), "kind", None)
+    if kind == "V":
+        raise ValueError(
+            f"{name} is a structured array: pass a plain matrix, for example by "
+            "numpy.lib.recfunctions.structured_to_unstructured."
+        )
+    is_text = kind in ("U", "S", "T") or (
+        kind == "O" and any(isinstance(v, str | bytes) for v in values.ravel())
+    )
+    if is_text:
+        raise ValueError(
+            f"{name} contains text; a representation must be numeric. Convert numeric "
+            f"strings yourself ({name}.astype(float)) and encode categories."
+        )
+
+
+def check_output_pair(measure, X, y, *, reset):
+    """Validate two models' outputs on the same rows, by the tag ``inputs``.
+
+    Parameters
+    ----------
+    measure : BaseFunctionalSimilarity
+        The estimator that is fitted or applied.
+    X, y : array-like
+        Labels of shape (n_samples,), or probabilities of shape (n_samples, n_classes).
+    reset : bool
+        Whether to learn the number of classes, or to check it.
+
+    Returns
+    -------
+    X, y : arrays
+        Of one namespace; probabilities in one precision.
+    xp : module
+        Array namespace of both.
+    """
+    if y is None:
+        raise ValueError(
+            f"{type(measure).__name__} requires y to be passed, but the target y is "
+            "None. y is the second model's output."
+        )
+    inputs = measure._similarity_tags().inputs
+    xp, _, device = get_namespace_and_device(X)
+    if inputs == "labels":
+        X = check_label_vector(X, "X", measure)
+        y = move_to(check_label_vector(y, "y", measure), xp=xp, device=device)
+        check_same_length(X, y)
+        _check_same_kind(X, y, ("X", "y"))
+        return X, y, xp
+    X, y, xp = check_representation_pair(measure, X, y, reset=reset)
+    if X.shape[1] != y.shape[1]:
+        raise ValueError(
+            f"X has {X.shape[1]} columns and y has {y.shape[1]}: both need one column "
+            "for each class, in the same order. from_estimators aligns the classes of "
+            "two fitted models."
+        )
+    if inputs == "probabilities":
+        for name, array in (("X", X), ("y", y)):
+            check_probabilities(array, name, xp=xp)
+    return X, y, xp
+
+
+def check_label_vector(labels, name, measure):
+    """One label for each row, as a 1-D array of numbers, booleans or strings."""
+    labels = check_array(
+        labels,
+        ensure_2d=False,
+        dtype=None,
+        input_name=name,
+        estimator=measure,
+        ensure_min_samples=1,
+    )
+    xp = get_namespace_and_device(labels)[0]
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = xp.reshape(labels, (-1,))
+    if labels.ndim != 1:
+        raise ValueError(
+            f"{name} must hold one label for each row, got an array of shape "
+            f"{tuple(labels.shape)}. Take the class of the largest probability first, "
+            "or use from_estimators."
+        )
+    is_float = (
+        labels.dtype.kind == "f"
+        if is_numpy(xp)
+        else xp.isdtype(labels.dtype, "real floating")
+    )
+    if is_float and bool(xp.any(labels != xp.round(labels))):
+        raise ValueError(
+            f"{name} holds fractions, which are no class labels. For continuous "
+            "outputs choose a measure for regression outputs or representations."
+        )
+    return labels
+
+
+def _is_text(labels):
+    kind = getattr(labels.dtype, "kind", "")
+    return kind in "UST" or (kind == "O" and any(isinstance(v, str) for v in labels))
+
+
+def _check_same_kind(a, b, names):
+    if _is_text(a) != _is_text(b):
+        raise ValueError(
+            f"{names[0]} and {names[1]} hold labels of different kinds (text and "
+            "numbers), which can never agree. Encode both alike."
+        )
+
+
+def check_probabilities(array, name, *, xp):
+    """Raise unless each row is a probability distribution."""
+    if bool(xp.any(array < 0)):
+        raise ValueError(
+            f"{name} has negative entries: rows must be probabilities. Apply a softmax "
+            "or calibrate the scores first; sksim never does so unasked."
+        )
+    worst = float(xp.max(xp.abs(xp.sum(array, axis=1) - 1)))
+    if worst > SIMPLEX_TOLERANCE:
+        raise ValueError(
+            f"The rows of {name} must be probabilities that sum to 1; one is off by "
+            f"{worst:.3g}. Apply a softmax or calibrate the scores first; sksim never "
+            "does so unasked."
+        )
+
+
+def check_labels(measure, y_true, *, n_samples, xp, like):
+    """Validate ``y_true`` for a measure, or return None where it uses none."""
+    tags = measure._similarity_tags()
+    if "y_true" not in tags.view_keywords:
+        return None
+    if y_true is None:
+        if "y_true" in tags.requires:
+            raise ValueError(
+                f"{type(measure).__name__} needs the true labels: pass y_true=... to "
+                "fit and score. Inside cross_val_score and Pipelines this needs "
+                "scikit-learn's metadata routing (set_config(enable_metadata_routing="
+                "True)) and params={'y_true': ...}."
+            )
+        return None
+    y_true = check_label_vector(y_true, "y_true", measure)
+    if y_true.shape[0] != n_samples:
+        raise ValueError(
+            f"y_true has {y_true.shape[0]} labels for {n_samples} rows: it must hold "
+            "one label for each row."
+        )
+    if tags.inputs == "labels":
+        _check_same_kind(like, y_true, ("The predictions", "y_true"))
+    if _is_text(y_true):
+        return y_true
+    return move_to(y_true, xp=xp, device=get_namespace_and_device(like)[2])
