@@ -8,7 +8,6 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import generate  # noqa: E402
-
 import sksim  # noqa: E402
 
 project = "sksim"

@@ -91,7 +91,7 @@ def public_objects():
     seen = {id(item.value) for item in objects}
     for module_name in public_modules():
         module = importlib.import_module(module_name)
-        for name in module.__all__:
+        for name in sorted(module.__all__, key=str.lower):
             value = getattr(module, name)
             is_constant = not (inspect.isclass(value) or inspect.isroutine(value))
             if inspect.ismodule(value) or (id(value) in seen and not is_constant):
@@ -122,7 +122,11 @@ def own_methods(cls):
     """Names of the public methods and properties that sksim defines on a class."""
     names = []
     for name in dir(cls):
-        if name.startswith("_"):
+        # scikit-learn makes set_fit_request and its like, and documents them,
+        # and attributes of a fit are described in their section
+        if name.startswith("_") or name.endswith("_"):
+            continue
+        if re.fullmatch(r"set_\w+_request", name):
             continue
         owner = next((c for c in cls.__mro__ if name in vars(c)), None)
         if owner is None or owner.__module__.split(".")[0] != "sksim":
@@ -166,7 +170,12 @@ def interval(bounds):
 
 
 def invariance(tags, code):
-    """Tick, dash, or the one view whose maps leave the measure as it is."""
+    """Tick, dash, or the one view whose maps leave the measure as it is.
+
+    Empty where no coordinates are compared, so that no map could change them.
+    """
+    if tags.inputs != "representation" and not tags.invariances:
+        return ""
     in_x = code in tags.invariances
     of_y = tags.invariances if tags.invariances_y is None else tags.invariances_y
     in_y = code in of_y
@@ -299,25 +308,26 @@ it is:
 
 {codes}
 
-"X" or "y" stands where the measure allows the map in that representation only.
+"X" or "y" stands where the measure allows the map in that representation only; the
+cells of measures on outputs are empty, as no coordinates are compared.
 """
 
 
 def properties(cls, labels):
     """Tags of one measure as a small table."""
     tags = similarity_tags(cls)
-    allowed = [
-        code if invariance(tags, code) == YES else f"{code} (of {invariance(tags, code)})"
-        for code in INVARIANCES
-        if invariance(tags, code) != NO
-    ]
+    allowed = []
+    for code in INVARIANCES:
+        cell = invariance(tags, code)
+        if cell not in ("", NO):
+            allowed.append(code if cell == YES else f"{code} (of {cell})")
     rows = [
         ["Direction", tags.orientation],
         ["Range", interval(tags.bounds)],
         ["Range of ``score``", interval(tags.score_bounds)],
         ["Metric", mark(tags.metric)],
         ["Symmetric", mark(tags.symmetric)],
-        ["Invariances", ", ".join(allowed) or "none"],
+        ["Invariances", ", ".join(allowed)],
         ["Input", tags.inputs],
         ["Requires", ", ".join(tags.requires)],
         ["Rows paired", mark(tags.paired)],
@@ -330,7 +340,8 @@ def properties(cls, labels):
     ]
     rows = [row for row in rows if row[1]]
     table = list_table(rows, css_class="properties", stub_columns=1)
-    return f"{heading('Properties', '-')}\nWith default parameters (:ref:`measures`):\n\n{table}"
+    title = heading("Properties", "-")
+    return f"{title}\nWith default parameters (:ref:`measures`):\n\n{table}"
 
 
 def object_page(item, *, is_measure=False, labels=frozenset()):
