@@ -14,7 +14,13 @@ from sksim.utils._kernels import (
     rbf_kernel,
     u_center,
 )
-from sksim.utils._linalg import centered, refuse_constant, rescaled, role_name
+from sksim.utils._linalg import (
+    centered,
+    refuse_constant,
+    rescaled,
+    role_name,
+    unit_rows,
+)
 from sksim.utils._sklearn_compat import Interval, StrOptions
 from sksim.utils._tags import SimilarityTags
 from sksim.utils._views import View
@@ -87,7 +93,8 @@ class CKA(BaseSimilarity):
     Raises
     ------
     ValueError
-        If a representation is constant: its centred kernel is zero.
+        If a representation is constant: its centred kernel is zero. If a row is zero,
+        for the cosine kernel.
 
     See Also
     --------
@@ -144,6 +151,9 @@ class CKA(BaseSimilarity):
             return self._kernel_view((rows @ rows.T) / squared_norm, xp, role)
         if self.kernel == "rbf":
             K = rbf_kernel(X, self.bandwidth, xp=xp, name=role_name(role))
+        elif self.kernel == "cosine":
+            rows = unit_rows(X, xp=xp, role=role)
+            K = rows @ rows.T
         else:
             K = kernel_matrix(X, self.kernel, self.kernel_params, xp=xp)
         return self._kernel_view(K, xp, role)

@@ -13,6 +13,7 @@ from sksim.utils._array_api import (
     column_sum_of_squares,
     is_numpy,
     right_solve_triangular,
+    row_sum_of_squares,
     triangular_factor,
 )
 from sksim.utils._views import View
@@ -57,6 +58,19 @@ def rescaled(X, *, xp):
     scale = _power_of_two_scale(X, xp=xp)
     rows = X * (1.0 / scale)
     return rows, scale, float(xp.sum(column_sum_of_squares(rows, xp=xp)))
+
+
+def unit_rows(X, *, xp, role=None):
+    """Rows divided by their Euclidean norms, without overflow; zero rows raise."""
+    largest = xp.max(xp.abs(X), axis=1)
+    if bool(xp.any(largest == 0)):
+        raise ValueError(
+            f"{role_name(role)} has a row of zeros (row {int(xp.argmin(largest))}), "
+            "which has no direction, so that its cosine with other rows is undefined. "
+            "Remove the row, or use a Euclidean metric."
+        )
+    X = X / largest[:, None]
+    return X / xp.sqrt(row_sum_of_squares(X, xp=xp))[:, None]
 
 
 def centered(X, *, xp):

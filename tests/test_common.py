@@ -1,0 +1,60 @@
+"""Checks that every public measure passes, found by discovery."""
+
+import warnings
+
+import pytest
+from sklearn.utils import get_tags
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sksim import all_measures
+from sksim.alignment import OrthogonalProcrustes
+from sksim.cca import PWCCA, SVCCA, MeanSquaredCCA
+from sksim.functional import JensenShannonDivergence
+from sksim.rsm import CKA
+from sksim.testing import (
+    check_array_api,
+    expected_failed_checks,
+    parametrize_with_similarity_checks,
+)
+
+DEFAULTS = [cls() for _, cls in all_measures()]
+VARIANTS = [
+    CKA(estimator="debiased"),
+    CKA(kernel="rbf"),
+    CKA(kernel="rbf", estimator="debiased"),
+    CKA(kernel="cosine"),
+    CKA(kernel="laplacian"),
+    MeanSquaredCCA(denominator="width"),
+    MeanSquaredCCA(denominator="geometric"),
+    SVCCA(variance=0.8, aggregate="mean_squared"),
+    PWCCA(weights_from="y"),
+    OrthogonalProcrustes(center=False),
+    OrthogonalProcrustes(scale=False),
+    JensenShannonDivergence(base=2, sqrt=True),
+]
+
+
+@parametrize_with_checks(
+    DEFAULTS, expected_failed_checks=expected_failed_checks, xfail_strict=False
+)
+def test_scikit_learn_checks(estimator, check):
+    with warnings.catch_warnings():
+        # few rows: canonical correlations that are 1 by construction
+        warnings.filterwarnings("ignore", message=".*by construction.*")
+        check(estimator)
+
+
+@parametrize_with_similarity_checks(DEFAULTS + VARIANTS)
+def test_similarity_checks(measure, check):
+    check(measure)
+
+
+@pytest.mark.parametrize("namespace", ["torch", "array_api_strict"])
+@pytest.mark.parametrize(
+    "measure",
+    [m for m in DEFAULTS + VARIANTS if get_tags(m).similarity_tags.array_api],
+    ids=repr,
+)
+def test_array_api(measure, namespace):
+    pytest.importorskip(namespace)
+    check_array_api(measure, namespace)
