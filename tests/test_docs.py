@@ -47,15 +47,15 @@ ERRORS = {
 WITHOUT_EXAMPLES = {"sksim.base", "sksim.testing"}
 
 
-def load_generator():
-    """The module doc/generate.py, which is not on the path."""
-    spec = importlib.util.spec_from_file_location("generate", DOC / "generate.py")
+def load_from_doc(name):
+    """A module of the documentation, which is not on the path."""
+    spec = importlib.util.spec_from_file_location(name, DOC / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-generate = load_generator()
+generate = load_from_doc("generate")
 PUBLIC = [
     item
     for item in generate.public_objects()
@@ -107,8 +107,8 @@ def documented_attributes(cls):
     return always, sometimes
 
 
-@pytest.mark.parametrize(("name", "cls"), MEASURES)
-def test_documented_attributes_are_those_of_a_fit(name, cls):
+@pytest.mark.parametrize("cls", [cls for _, cls in MEASURES])
+def test_documented_attributes_are_those_of_a_fit(cls):
     measure = cls()
     X, y, fit_params = make_inputs(measure, random_state=0)
     measure.fit(X, y, **fit_params)
@@ -163,8 +163,8 @@ def test_sub_packages_have_a_title():
     assert set(generate.public_modules()) <= titled
 
 
-@pytest.mark.parametrize(("name", "cls"), MEASURES)
-def test_reference_is_in_the_bibliography(name, cls):
+@pytest.mark.parametrize("cls", [cls for _, cls in MEASURES])
+def test_reference_is_in_the_bibliography(cls):
     labels = generate.bibliography_labels(DOC)
     references = generate.references(generate.similarity_tags(cls))
     assert references, "the tag 'reference' is empty"
@@ -208,11 +208,11 @@ def test_examples_in_the_guide(path):
     run_doctests(path.read_text("utf-8"), path.name)
 
 
-def test_examples_of_the_generator():
-    for function in (generate.interval, generate.reference_label):
-        finder = doctest.DocTestFinder(recurse=False)
-        for test in finder.find(function, globs=vars(generate)):
-            assert doctest.DocTestRunner(verbose=False).run(test).failed == 0
+@pytest.mark.parametrize("name", ["generate", "mathml"])
+def test_examples_of_the_documentation_modules(name):
+    results = doctest.testmod(load_from_doc(name))
+    assert results.attempted
+    assert not results.failed
 
 
 def fenced(language):
