@@ -1,0 +1,7 @@
+"""Is a similarity more than chance, and how sure is it?"""
+
+from sksim.inference._permutations import permutations
+from sksim.inference._result import SimilarityTestResult
+from sksim.inference._test import similarity_test
+
+__all__ = ["SimilarityTestResult", "permutations", "similarity_test"]
