@@ -1,4 +1,4 @@
-"""Is a similarity more than chance, and how sure is it?"""
+"""Whether a similarity is more than chance, and how sure it is."""
 
 from sksim.inference._permutations import permutations
 from sksim.inference._result import SimilarityTestResult

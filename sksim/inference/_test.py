@@ -1,4 +1,4 @@
-"""Is the similarity of two representations more than chance?"""
+"""Permutation test: whether a similarity is more than chance."""
 
 import math
 from dataclasses import replace

@@ -36,7 +36,7 @@ def test_within_groups_rows_stay_in_their_group():
 
 
 def test_blocks_move_whole_and_keep_their_order():
-    places = {g: np.flatnonzero(GROUPS == g) for g in "abc"}
+    places = {g: np.flatnonzero(g == GROUPS) for g in "abc"}
     seen = set()
     for order in permutations(9, 100, groups=GROUPS, random_state=0):
         new = {g: GROUPS[order[rows]] for g, rows in places.items()}
