@@ -224,7 +224,6 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
         tags.target_tags.multi_output = True
         tags.array_api_support = own.array_api
         tags.non_deterministic = not own.deterministic
-        tags.input_tags.two_d_array = own.inputs != "models"
         return tags
 
 

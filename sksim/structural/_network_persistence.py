@@ -111,7 +111,7 @@ def _spanning_forest(matrices):
     return forest.data
 
 
-# ----- curves of one dimension's bars, with births and deaths ascending ----------------
+# ----- curves of one dimension's bars, births and deaths ascending ------------------
 
 
 def _landscape(births, deaths, grid):
