@@ -112,8 +112,8 @@ class CKNNA(BaseNeighborSimilarity):
         norm = float(xp.sqrt(xp.sum(row_sum_of_squares(values, xp=xp))))
         if norm <= 1e-12 * float(xp.sum(row_sum_of_squares(rows, xp=xp))):
             raise ValueError(
-                f"The centred kernel of {role_name(role)} is zero at all neighbours, so "
-                "that nothing is left to compare. Choose more neighbours."
+                f"The centred kernel of {role_name(role)} is zero at all neighbours, "
+                "so that nothing is left to compare. Choose more neighbours."
             )
         return NeighborKernel(neighbors, values / norm)
 

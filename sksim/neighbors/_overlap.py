@@ -143,9 +143,7 @@ class NeighborJaccard(BaseNeighborOverlap):
         return _jaccard(ranks, xp)
 
     def _similarity_tags(self):
-        return replace(
-            super()._similarity_tags(), reference="Schumacher et al. 2021"
-        )
+        return replace(super()._similarity_tags(), reference="Schumacher et al. 2021")
 
 
 class RankSimilarity(BaseNeighborOverlap):

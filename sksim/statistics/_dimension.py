@@ -24,7 +24,7 @@ class IntrinsicDimension(BaseStatistic):
     - "twonn" (Facco et al.): the ratios :math:`\mu_i = T_2(i) / T_1(i)` follow a Pareto
       law with the dimension as exponent. s is the slope, through the origin, of
       :math:`-\log(1 - F(\mu))` on :math:`\log \mu`, with the empirical distribution F
-      and without the largest ratios.
+      and without the largest ratios; or the exponent of greatest likelihood.
     - "mle" (Levina and Bickel): the mean over rows of
       :math:`\bigl(\frac{1}{k - 1} \sum_{j < k} \log \frac{T_k(i)}{T_j(i)}\bigr)^{-1}`.
     - "local_pca" (Fukunaga and Olsen): the mean over rows of the number of principal
@@ -42,6 +42,10 @@ class IntrinsicDimension(BaseStatistic):
         Number of neighbours k for "mle" and "local_pca"; "twonn" uses two.
     discard : float, default=0.1
         Share of the largest ratios that "twonn" leaves out.
+    ratio_fit : {"line", "likelihood"}, default="line"
+        How "twonn" finds the exponent: as the slope of a line, or by maximum
+        likelihood with the discarded ratios as censored, which is
+        :math:`N / \sum_i \log \mu_i` for ``discard=0``.
     threshold : float, default=0.05
         Share of the largest variance that a component must exceed in "local_pca".
 
@@ -99,15 +103,22 @@ class IntrinsicDimension(BaseStatistic):
         "estimator": [StrOptions({"twonn", "mle", "local_pca"})],
         "n_neighbors": [Interval(Integral, 2, None, closed="left")],
         "discard": [Interval(Real, 0, 1, closed="left")],
-        "threshold": [Interval(Real, 0, 1, closed="both")],
+        "ratio_fit": [StrOptions({"line", "likelihood"})],
+        "threshold": [Interval(Real, 0, 1, closed="left")],
     }
 
     def __init__(
-        self, estimator="twonn", n_neighbors=20, discard=0.1, threshold=0.05
+        self,
+        estimator="twonn",
+        n_neighbors=20,
+        discard=0.1,
+        ratio_fit="line",
+        threshold=0.05,
     ):
         self.estimator = estimator
         self.n_neighbors = n_neighbors
         self.discard = discard
+        self.ratio_fit = ratio_fit
         self.threshold = threshold
 
     @property
@@ -154,32 +165,36 @@ class IntrinsicDimension(BaseStatistic):
             f"{n_copies} rows of {role_name(role)} are duplicates of others and are "
             "left out: a distance of 0 says nothing of the dimension.",
             UserWarning,
-            stacklevel=7,
+            stacklevel=8,
         )
         X = take(X, xp.nonzero(~is_copy)[0], xp=xp)
         return X, nearest_neighbors(X, k, metric="euclidean", xp=xp, role=role)
 
     def _two_nearest(self, distances, xp, role):
-        """Slope of the transformed empirical distribution of the ratios."""
+        """Exponent of the distribution of the two nearest distances' ratios."""
         n = distances.shape[0]
         ratios = xp.sort(xp.log(distances[:, 1] / distances[:, 0]))
         # the last point of the empirical distribution is at infinity
-        n_kept = min(int(n * (1 - self.discard)), n - 1)
+        is_line = self.ratio_fit == "line"
+        n_kept = min(int(n * (1 - self.discard)), n - is_line)
         if n_kept < 1:
             raise ValueError(
                 f"discard={self.discard} leaves none of {n} distinct rows of "
                 f"{role_name(role)}. Choose a smaller share."
             )
-        x = ratios[:n_kept]
-        places = xp.arange(1, n_kept + 1, dtype=x.dtype, device=device_of(x))
-        squares = float(xp.sum(x * x))
+        kept = ratios[:n_kept]
+        squares = float(xp.sum(kept * kept))
         if squares < 1e-16 * n_kept:
             raise ValueError(
                 f"The two nearest neighbours of the rows of {role_name(role)} are "
                 "equally far, as on a grid, so that the dimension is not defined. "
                 "Choose estimator='local_pca'."
             )
-        return float(xp.sum(-xp.log(1 - places / n) * x)) / squares
+        if not is_line:
+            censored = (n - n_kept) * float(kept[-1])
+            return n_kept / (float(xp.sum(kept)) + censored)
+        places = xp.arange(1, n_kept + 1, dtype=kept.dtype, device=device_of(kept))
+        return float(xp.sum(-xp.log(1 - places / n) * kept)) / squares
 
     def _similarity_tags(self):
         costs = {"twonn": "n^2 d", "mle": "n^2 d", "local_pca": "n^2 d + n k^2 d"}

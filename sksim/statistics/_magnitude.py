@@ -68,9 +68,6 @@ class Magnitude(BaseStatistic):
         lengths = xp.sqrt(row_sum_of_squares(rows, xp=xp)) * scale
         return Description(length, lengths)
 
-    def _min_samples(self):
-        return 1
-
     def _similarity_tags(self):
         return self._statistic_tags(
             invariances={"PT", "OT"}, complexity="n d", reference="Wang et al. 2020"
@@ -145,9 +142,6 @@ class Concentricity(BaseStatistic):
             )
         cosines = directions @ (mean / length)
         return Description(float(xp.mean(cosines)), cosines)
-
-    def _min_samples(self):
-        return 1
 
     def _similarity_tags(self):
         return self._statistic_tags(

@@ -187,8 +187,8 @@ class NeuronGraphModularity(BaseStatistic):
     R. Lange, D. Rolnick, K. Kording. Clustering units in neural networks: upstream vs
     downstream information. TMLR, 2022.
 
-    V. Blondel, J.-L. Guillaume, R. Lambiotte, E. Lefebvre. Fast unfolding of communities
-    in large networks. Journal of Statistical Mechanics, 2008.
+    V. Blondel, J.-L. Guillaume, R. Lambiotte, E. Lefebvre. Fast unfolding of
+    communities in large networks. Journal of Statistical Mechanics, 2008.
 
     Examples
     --------

@@ -242,9 +242,6 @@ class Tolerance(LabelsMixin, BaseStatistic):
             total += float(xp.sum(direction * direction))
         return Description(total / X.shape[0] ** 2)
 
-    def _min_samples(self):
-        return 1
-
     def _similarity_tags(self):
         return self._statistic_tags(
             bounds=(0, 1),

@@ -63,9 +63,7 @@ class Neighbors(View):
 # ----- the search -------------------------------------------------------------------
 
 
-def nearest_neighbors(
-    X, n_neighbors, *, metric, xp, algorithm="exact", role=None
-):
+def nearest_neighbors(X, n_neighbors, *, metric, xp, algorithm="exact", role=None):
     """The nearest neighbours of each row among the other rows.
 
     Parameters
@@ -149,14 +147,10 @@ class _Points:
     def squared_distances(self, first, second):
         """Squared distances of pairs of points, from the difference of the two."""
         xp = self.xp
-        size = max(1, _BATCH_ELEMENTS // self.n_features)
         distances = xp.concat(
             [
-                row_sum_of_squares(
-                    self.rows(first[i : i + size]) - self.rows(second[i : i + size]),
-                    xp=xp,
-                )
-                for i in range(0, first.shape[0], size)
+                row_sum_of_squares(self.rows(first[b]) - self.rows(second[b]), xp=xp)
+                for b in _batches(first.shape[0], self.n_features)
             ]
         )
         is_duplicate = distances <= take(self.noise, first, xp=xp)
@@ -294,6 +288,12 @@ def _approximate_candidates(points, n_neighbors):
     )
 
 
+def _batches(n_rows, n_columns):
+    """Slices of rows that hold few enough entries to stay in the cache."""
+    size = max(1, _BATCH_ELEMENTS // n_columns)
+    return [slice(i, min(i + size, n_rows)) for i in range(0, n_rows, size)]
+
+
 def _eps(dtype, *, xp):
     return float(xp.finfo(dtype).eps)
 
@@ -313,13 +313,11 @@ def inverse_row_norms(X, *, xp, role=None):
         ]
     )
     # outside of this range squares may have overflowed or vanished
-    if 1e-200 < float(xp.min(squares)) and float(xp.max(squares)) < 1e200:
+    if float(xp.min(squares)) > 1e-200 and float(xp.max(squares)) < 1e200:
         return 1 / xp.sqrt(squares)
     X = as_float64(X, xp=xp)
     largest = xp.max(xp.abs(X), axis=1)
-    refuse_rows(
-        largest == 0, role, "zero, so that its angles are undefined", xp=xp
-    )
+    refuse_rows(largest == 0, role, "zero, so that its angles are undefined", xp=xp)
     return 1 / (largest * xp.sqrt(row_sum_of_squares(X / largest[:, None], xp=xp)))
 
 
@@ -409,10 +407,8 @@ def products_with(rows, lists, *, xp):
     """Inner products of each row with the rows in its list, in double precision."""
     n_samples, length = lists.shape
     width = rows.shape[1]
-    size = max(1, _BATCH_ELEMENTS // (length * width))
     products = []
-    for start in range(0, n_samples, size):
-        b = slice(start, start + size)
+    for b in _batches(n_samples, length * width):
         others = take(rows, xp.reshape(lists[b, :], (-1,)), xp=xp)
         others = as_float64(xp.reshape(others, (-1, length, width)), xp=xp)
         own = as_float64(rows[b, :], xp=xp)[:, :, None]
