@@ -269,6 +269,20 @@ def test_readme_links_exist():
         assert (ROOT / link).exists(), link
 
 
+def test_readme_names_what_there_is():
+    """The table of sub-packages has them all, and names nothing that is not there."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    table = re.findall(r"^\| (`sksim\..*?) \| (.*?) \|$", text, flags=re.MULTILINE)
+    named = set()
+    for modules, contents in table:
+        modules = re.findall(r"`(sksim\.\w+)`", modules)
+        named.update(modules)
+        public = {name for module in modules for name in sys.modules[module].__all__}
+        assert set(re.findall(r"`(\w+)`", contents)) <= public, modules
+    missing = set(generate.public_modules()) - named
+    assert not missing, f"README's table of sub-packages lacks {sorted(missing)}"
+
+
 # ----- one truth --------------------------------------------------------------------
 
 
@@ -280,8 +294,10 @@ def test_one_release_of_ruff():
     assert re.search(rf"ruff-pre-commit\n +rev: v{re.escape(release)}\b", hooks)
 
 
-def test_every_extra_is_in_the_installation_page():
-    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+def test_installation_page_names_all_dependencies_and_extras():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     text = (DOC / "install.rst").read_text("utf-8")
-    for extra in pyproject["project"]["optional-dependencies"]:
+    for requirement in project["dependencies"]:
+        assert re.match(r"[\w-]+", requirement)[0] in text
+    for extra in project["optional-dependencies"]:
         assert f"* - ``{extra}``" in text
