@@ -1,9 +1,9 @@
 """What is exchangeable under the null hypothesis, and the statistics that follow.
 
 Rows: row i of X has nothing to do with row i of y, so that y's rows may be relabelled.
-Exchange: the two models are interchangeable, so that their outputs may be swapped row by
-row. Groups of models: no model's rows have to do with another's, so that each model's
-rows are relabelled independently.
+Exchange: the two models are interchangeable, so that their outputs may be swapped row
+by row. Groups of models: no model's rows have to do with another's, so that each
+model's rows are relabelled independently.
 """
 
 import math
