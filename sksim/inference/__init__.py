@@ -6,6 +6,10 @@ from sksim.inference._interval import (
     compare_similarities,
     similarity_interval,
 )
+from sksim.inference._matrix import (
+    SimilarityMatrixTestResult,
+    similarity_matrix_test,
+)
 from sksim.inference._permutations import permutations
 from sksim.inference._result import SimilarityTestResult
 from sksim.inference._test import similarity_test
@@ -13,9 +17,11 @@ from sksim.inference._test import similarity_test
 __all__ = [
     "ComparisonResult",
     "SimilarityIntervalResult",
+    "SimilarityMatrixTestResult",
     "SimilarityTestResult",
     "compare_similarities",
     "permutations",
     "similarity_interval",
+    "similarity_matrix_test",
     "similarity_test",
 ]

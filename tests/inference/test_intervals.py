@@ -280,7 +280,7 @@ def test_jackknife_intervals_cover(n):
     # four standard errors of 400 repetitions are .044
     assert 0.92 <= _coverage(_dependent, 0.5, n, 400) <= 0.99
     assert 0.92 <= _coverage(_student, 0.5, n, 400) <= 0.99
-    assert 0.97 <= _coverage(_independent, 0, n, 200)
+    assert _coverage(_independent, 0, n, 200) >= 0.97
 
 
 @pytest.mark.slow
