@@ -22,4 +22,11 @@ __all__ = [
     "get_feature_names",
     "get_response_values",
     "num_samples",
+    "response_methods",
 ]
+
+
+def response_methods(scorer):
+    """Methods that a scorer calls, in its order of preference."""
+    methods = getattr(scorer, "_response_method", "predict")
+    return (methods,) if isinstance(methods, str) else tuple(methods)
