@@ -305,6 +305,9 @@ class RankCorrelation(UndefinedMixin, BaseFunctionalSimilarity):
         squares = to_numpy(column_inner(ranks, ranks, xp=xp), xp=xp)
         return RankedColumns(ranks, squares)
 
+    def _subset(self, view, rows, xp):
+        return None  # fewer rows have other ranks
+
     def _check_views(self, view_x, view_y):
         undefined = ~_both_vary(view_x, view_y)
         if undefined.any() and not undefined.all():

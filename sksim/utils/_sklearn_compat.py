@@ -6,6 +6,7 @@ from sklearn.utils._param_validation import (
     Interval,
     Options,
     StrOptions,
+    validate_params,
 )
 from sklearn.utils._response import _get_response_values as get_response_values
 from sklearn.utils._tags import Tags
@@ -23,6 +24,7 @@ __all__ = [
     "get_response_values",
     "num_samples",
     "response_methods",
+    "validate_params",
 ]
 
 
