@@ -304,9 +304,10 @@ def _as_array(values):
 
 
 def _is_text(labels):
-    dtype = getattr(labels, "dtype", None)
-    kind = getattr(dtype, "kind", "")
-    return kind in "UST" or (kind == "O" and any(isinstance(v, str) for v in labels))
+    kind = getattr(getattr(labels, "dtype", None), "kind", None)
+    if kind == "O":
+        return any(isinstance(value, str) for value in labels)
+    return kind in ("U", "S", "T")
 
 
 def refuse_mixed_kinds(vectors, names):
