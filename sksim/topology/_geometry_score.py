@@ -70,7 +70,7 @@ def _sum_of_living_times(rows, draws, gamma, i_max):
 
 
 class GeometryScore(BaseSimilarity):
-    r"""Geometry score: do two sets of rows have the same holes?
+    r"""Geometry score: how differently two sets of rows have holes.
 
     Landmarks are drawn at random from the rows, and the witness complex of all rows on
     them is grown up to a share gamma of the largest distance. The relative living time

@@ -47,7 +47,7 @@ class HeatTrace(View):
 
 
 def neighbor_graph(rows, n_neighbors, role):
-    """Symmetric unweighted graph: i and j are joined if one is the other's neighbour."""
+    """Symmetric unweighted graph that joins each row and its nearest neighbours."""
     n_samples = len(rows)
     if n_samples <= n_neighbors:
         raise ValueError(
@@ -115,7 +115,7 @@ def estimated_trace(adjacency, n_probes, seed):
 
 
 def _chebyshev_moments(adjacency, signs):
-    """z' T_j(S) z for each column z: two degrees from each product with S."""
+    """Products z' T_j(S) z for each column z, two degrees from each product with S."""
     before, now = signs, adjacency @ signs
     moments = [np.sum(before * before, axis=0), np.sum(before * now, axis=0)]
     for _ in range(_DEGREE // 2):
@@ -288,7 +288,7 @@ class IMD(BaseSimilarity):
             orientation="distance",
             bounds=(0, self.scale * float(np.exp(-4))),
             invariances={"PT", "OT", "IS", "TR"},
-            requires=("more_rows_than_neighbors",),
+            requires=("more_rows_than_neighbors", "distinct_rows"),
             view_keywords=("role", "seed"),
             paired=False,
             intervals=("subsample",),
