@@ -117,6 +117,10 @@ REQUIREMENTS = {
         "more rows are needed than neighbours; scikit-learn's checks pass few",
         _CHECKS_THAT_FIT_A_REAL_MATRIX,
     ),
+    "distinct_rows": Requirement(
+        "equal rows have arbitrary neighbours; scikit-learn's checks pass labels as y",
+        _CHECKS_THAT_FIT_A_REAL_MATRIX,
+    ),
     "models": Requirement(
         "the inputs are models, not arrays",
         _CHECKS_THAT_FIT_A_REAL_MATRIX,

@@ -18,14 +18,23 @@ from sksim.neighbors import (
     SecondOrderCosine,
 )
 from sksim.rsm import CKA
+<<<<<<< HEAD
 from sksim.statistics import IntrinsicDimension, Uniformity
+=======
+from sksim.structural import NetworkPersistence
+>>>>>>> topology
 from sksim.testing import (
     check_array_api,
     expected_failed_checks,
     parametrize_with_similarity_checks,
 )
+from sksim.topology import IMD, RTD, RTDLite
 
-DEFAULTS = [cls() for _, cls in all_measures()]
+# what takes long by default, and no longer than a test should with these
+QUICK = {
+    "GeometryScore": {"n_draws": 5, "n_landmarks": 20, "gamma": 0.2, "random_state": 0}
+}
+DEFAULTS = [cls(**QUICK.get(name, {})) for name, cls in all_measures()]
 VARIANTS = [
     CKA(estimator="debiased"),
     CKA(kernel="rbf"),
@@ -39,6 +48,7 @@ VARIANTS = [
     OrthogonalProcrustes(center=False),
     OrthogonalProcrustes(scale=False),
     JensenShannonDivergence(base=2, sqrt=True),
+<<<<<<< HEAD
     NeighborJaccard(n_neighbors=3, metric="euclidean"),
     RankSimilarity(n_neighbors=3, metric="euclidean"),
     CKNNA(metric="euclidean"),
@@ -49,6 +59,15 @@ VARIANTS = [
     IntrinsicDimension(ratio_fit="likelihood", discard=0),
     Uniformity(normalize=False),
     Uniformity(t=1, include_diagonal=True),
+=======
+    RTD(normalize="median"),
+    RTD(n_subsets=2, subset_size=20, random_state=0),
+    RTDLite(normalize="mean"),
+    IMD(max_exact_samples=10, n_probes=10, random_state=0),
+    NetworkPersistence(representation="heat"),
+    NetworkPersistence(representation="landscape"),
+    NetworkPersistence(representation="betti", grid="pair"),
+>>>>>>> topology
 ]
 
 
