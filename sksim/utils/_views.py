@@ -48,3 +48,17 @@ def without_rows(view):
     of_rows = {*view._row_fields, *view._row_by_row_fields}
     names = {f.name for f in fields(view)}
     return replace(view, **dict.fromkeys(of_rows & names))
+
+
+def mirrored(upper):
+    """Rows of a symmetric matrix, from those of its upper half.
+
+    Parameters
+    ----------
+    upper : iterable of lists
+        Row i holds the entries from the diagonal on.
+    """
+    rows = []
+    for i, row in enumerate(upper):
+        rows.append([rows[j][i] for j in range(i)] + list(row))
+    return rows
