@@ -1,0 +1,33 @@
+"""Values of the original implementations."""
+
+import json
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+DATA = Path(__file__).parent / "data"
+
+
+@cache
+def reference_values(name):
+    """The nested dict of values in data/NAME.json."""
+    return json.loads((DATA / f"{name}.json").read_text())
+
+
+@cache
+def reference_arrays(name):
+    """The arrays in data/NAME.npz."""
+    with np.load(DATA / f"{name}.npz") as arrays:
+        return dict(arrays)
+
+
+def reference_cases(key):
+    """(data set, direction, X, Y, value) for each value of one representational key."""
+    arrays = reference_arrays("representational")
+    for name, values in reference_values("representational").items():
+        for direction in ("XY", "YX"):
+            if direction in values.get(key, {}):
+                pair = arrays[f"{name}__X"], arrays[f"{name}__Y"]
+                first, second = pair if direction == "XY" else pair[::-1]
+                yield name, direction, first, second, values[key][direction]

@@ -1,0 +1,158 @@
+"""Centered kernel alignment."""
+
+import numpy as np
+import pytest
+from _reference import reference_cases
+from numpy.testing import assert_allclose
+from scipy.spatial.distance import pdist, squareform
+from sklearn.metrics.pairwise import pairwise_kernels
+
+from sksim.rsm import CKA
+
+
+def textbook(K, L):
+    """CKA by its definition, with n x n matrices."""
+    n = len(K)
+    H = np.eye(n) - 1 / n
+    K, L = H @ K @ H, H @ L @ H
+    return np.sum(K * L) / np.linalg.norm(K) / np.linalg.norm(L)
+
+
+def textbook_debiased(K, L):
+    """CKA of unbiased HSIC terms, as written by Song et al."""
+
+    def unbiased(K, L):
+        n = len(K)
+        K, L = K - np.diag(np.diag(K)), L - np.diag(np.diag(L))
+        one = np.ones(n)
+        return (
+            np.trace(K @ L)
+            + (one @ K @ one) * (one @ L @ one) / ((n - 1) * (n - 2))
+            - 2 / (n - 2) * one @ K @ L @ one
+        ) / (n * (n - 3))
+
+    return unbiased(K, L) / np.sqrt(unbiased(K, K) * unbiased(L, L))
+
+
+TEXTBOOK = {"biased": textbook, "debiased": textbook_debiased}
+
+
+def views(n_samples, *widths, random_state=0):
+    rng = np.random.default_rng(random_state)
+    latent = rng.normal(size=(n_samples, 4))
+    return [
+        latent @ rng.normal(size=(4, w)) + rng.normal(size=(n_samples, w)) + 2
+        for w in widths
+    ]
+
+
+@pytest.mark.parametrize(
+    "name, direction, X, y, value", list(reference_cases("cka_linear"))
+)
+def test_values_of_original_implementations(name, direction, X, y, value):
+    assert_allclose(CKA().fit(X, y).statistic_, value, rtol=1e-9)
+
+
+@pytest.mark.parametrize("estimator", ["biased", "debiased"])
+@pytest.mark.parametrize("widths", [(5, 3), (50, 60), (50, 3), (3, 50)])
+def test_linear_kernel_by_definition(estimator, widths):
+    """Factored, matrix and mixed forms are the textbook's number."""
+    X, y = views(30, *widths)
+    expected = TEXTBOOK[estimator](X @ X.T, y @ y.T)
+    value = CKA(estimator=estimator).fit(X, y).statistic_
+    assert_allclose(value, expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("estimator", ["biased", "debiased"])
+@pytest.mark.parametrize("bandwidth", [0.2, 0.5, 2.0])
+def test_rbf_kernel_by_definition(estimator, bandwidth):
+    X, y = views(30, 5, 7)
+
+    def kernel(Z):
+        d = pdist(Z)
+        return np.exp(-(squareform(d) ** 2) / (2 * (bandwidth * np.median(d)) ** 2))
+
+    measure = CKA(kernel="rbf", bandwidth=bandwidth, estimator=estimator)
+    expected = TEXTBOOK[estimator](kernel(X), kernel(y))
+    assert_allclose(measure.fit(X, y).statistic_, expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    "kernel, params",
+    [
+        ("poly", {"degree": 2, "gamma": 0.1}),
+        ("laplacian", {"gamma": 0.2}),
+        ("cosine", None),
+        ("sigmoid", {"gamma": 0.01}),
+    ],
+)
+def test_scikit_learn_kernels(kernel, params):
+    X, y = views(25, 4, 6)
+    K, L = (pairwise_kernels(Z, metric=kernel, **(params or {})) for Z in (X, y))
+    measure = CKA(kernel=kernel, kernel_params=params)
+    assert_allclose(measure.fit(X, y).statistic_, textbook(K, L), rtol=1e-10)
+
+
+def test_callable_kernel():
+    X, y = views(12, 4, 4)
+    value = CKA(kernel=lambda a, b: float(a @ b)).fit(X, y).statistic_
+    assert_allclose(value, CKA().fit(X, y).statistic_)
+
+
+def test_by_hand():
+    # centred columns (-1, 1, 0) and (-1, 0, 1): covariance 1, variances 2
+    X, y = [[0.0], [2.0], [1.0]], [[0.0], [1.0], [2.0]]
+    assert_allclose(CKA().fit(X, y).statistic_, (1 / 2) ** 2)
+
+
+def test_unrelated_representations_score_high_unless_debiased():
+    rng = np.random.default_rng(0)
+    pairs = rng.normal(size=(20, 2, 100, 256))
+    biased = [CKA().fit(X, y).score_ for X, y in pairs]
+    debiased = [CKA(estimator="debiased").fit(X, y).score_ for X, y in pairs]
+    assert_allclose(np.mean(biased), 0.718, atol=0.003)
+    assert abs(np.mean(debiased)) < 4 * np.std(debiased) / np.sqrt(20)
+
+
+def test_debiased_needs_four_rows():
+    X, y = views(3, 2, 2)
+    with pytest.raises(ValueError, match="minimum of 4"):
+        CKA(estimator="debiased").fit(X, y)
+
+
+@pytest.mark.parametrize("kernel", ["linear", "rbf"])
+@pytest.mark.parametrize("width", [3, 60])
+def test_constant_view_is_refused_by_name(kernel, width):
+    X, y = views(20, width, width)
+    measure = CKA(kernel=kernel)
+    with pytest.raises(ValueError, match="X"):
+        measure.fit(np.full_like(X, 0.1), y)
+    with pytest.raises(ValueError, match="y"):
+        measure.fit(X, np.full_like(y, 0.1))
+
+
+def test_zero_row_has_no_cosine():
+    X, y = views(20, 4, 4)
+    X[7] = 0
+    with pytest.raises(ValueError, match=r"X has a row of zeros \(row 7\)"):
+        CKA(kernel="cosine").fit(X, y)
+
+
+def test_single_precision_at_an_offset():
+    X, y = views(200, 8, 8)
+    exact = CKA().fit(X, y).statistic_
+    shifted = [Z.astype(np.float32) + np.float32(1000) for Z in (X, y)]
+    assert_allclose(CKA().fit(*shifted).statistic_, exact, rtol=1e-3)
+
+
+@pytest.mark.parametrize("n_samples", [60, 400])
+def test_permuted_kernel_matrices_are_permuted_rows(n_samples):
+    """Both forms that a permutation may take are the definition."""
+    X, y = views(n_samples, 200, 150)
+    order = np.random.default_rng(1).permutation(n_samples)
+    for estimator in ("biased", "debiased"):
+        measure = CKA(estimator=estimator)
+        a, b, xp = measure._validate_pair(X, y, reset=True)
+        prepared = measure._prepare_permutations(*measure._views(a, b, xp), xp)
+        fast = float(measure._compare_permuted(*prepared, order, xp))
+        assert_allclose(fast, CKA(estimator=estimator).fit(X, y[order]).score_)
