@@ -79,4 +79,4 @@ def resolve_measures(measures):
 
 def _label(measure):
     """The class name, with the parameters that are not defaults."""
-    return " ".join(repr(measure).split())
+    return " ".join(repr(measure).split()).removesuffix("()")
