@@ -16,6 +16,7 @@ from sksim.utils._kernels import (
 )
 from sksim.utils._linalg import (
     centered,
+    lazily_centered,
     refuse_constant,
     rescaled,
     role_name,
@@ -28,14 +29,15 @@ from sksim.utils._views import View
 
 @dataclass(frozen=True)
 class LinearKernel(View):
-    """Linear kernel in factored form: centred rows, never an n x n matrix.
+    """Linear kernel in factored form: rows, never an n x n matrix.
 
-    ``diagonal`` holds the rows' squared norms, the diagonal that the debiased
-    estimator leaves out (None for the biased one). ``norm`` is the norm of the
-    centred kernel matrix.
+    ``mean`` is what is still to be subtracted from the rows, None if they are
+    centred. ``diagonal`` is that of the centred kernel matrix, which the debiased
+    estimator leaves out (None for the biased one), and ``norm`` the matrix's norm.
     """
 
     rows: object
+    mean: object
     diagonal: object
     norm: float
 
@@ -49,6 +51,14 @@ class CenteredKernel(View):
     matrix: object
 
     _row_by_row_fields = ("matrix",)
+
+
+def _product(rows_x, mean_x, rows_y, mean_y):
+    """D x D' product of centred views; one centred factor centres the other."""
+    product = rows_x.T @ rows_y
+    if mean_x is None or mean_y is None:
+        return product
+    return product - rows_x.shape[0] * mean_x[:, None] * mean_y[None, :]
 
 
 class CKA(BaseSimilarity):
@@ -143,10 +153,10 @@ class CKA(BaseSimilarity):
 
     def _view(self, X, xp, role):
         if self.kernel == "linear":
+            if X.shape[1] <= X.shape[0]:
+                return self._linear_view(X, xp, role)
             rows, _, _, squared_norm = centered(X, xp=xp)
             refuse_constant(squared_norm, role)
-            if rows.shape[1] <= rows.shape[0]:
-                return self._linear_view(rows, xp, role)
             # the squared norm keeps the entries of the n x n matrix near 1
             return self._kernel_view((rows @ rows.T) / squared_norm, xp, role)
         if self.kernel == "rbf":
@@ -158,15 +168,19 @@ class CKA(BaseSimilarity):
             K = kernel_matrix(X, self.kernel, self.kernel_params, xp=xp)
         return self._kernel_view(K, xp, role)
 
-    def _linear_view(self, rows, xp, role):
-        gram = rows.T @ rows
+    def _linear_view(self, X, xp, role):
+        rows, mean, squared_norm = lazily_centered(X, xp=xp)
+        refuse_constant(squared_norm, role)
+        gram = _product(rows, mean, rows, mean)
         squared_norm = inner(gram, gram, xp=xp)
         if self.estimator == "biased":
-            return LinearKernel(rows, None, xp.sqrt(squared_norm))
+            return LinearKernel(rows, mean, None, xp.sqrt(squared_norm))
         diagonal = row_sum_of_squares(rows, xp=xp)
+        if mean is not None:
+            diagonal = diagonal - 2 * (rows @ mean) + mean @ mean
         unbiased = self._leave_out_diagonal(squared_norm, diagonal, diagonal, xp)
         self._refuse_flat_kernel(unbiased, squared_norm, role, xp)
-        return LinearKernel(rows, diagonal, xp.sqrt(unbiased))
+        return LinearKernel(rows, mean, diagonal, xp.sqrt(unbiased))
 
     def _kernel_view(self, K, xp, role):
         K, _, before = rescaled(K, xp=xp)
@@ -202,7 +216,7 @@ class CKA(BaseSimilarity):
         x_is_factored = isinstance(view_x, LinearKernel)
         y_is_factored = isinstance(view_y, LinearKernel)
         if x_is_factored and y_is_factored:
-            M = view_x.rows.T @ view_y.rows
+            M = _product(view_x.rows, view_x.mean, view_y.rows, view_y.mean)
             product = inner(M, M, xp=xp)
             if self.estimator == "debiased":
                 product = self._leave_out_diagonal(
