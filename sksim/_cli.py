@@ -70,7 +70,7 @@ def _complain(message, status):
 def _make_parser():
     parser = _Parser(
         prog="python -m sksim",
-        description="How similar are two models? Exact measures, tested against chance.",
+        description="How similar are two models? Measured, and tested against chance.",
     )
     parser.add_argument("--version", action="version", version=f"sksim {__version__}")
     commands = parser.add_subparsers(

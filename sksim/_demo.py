@@ -47,7 +47,7 @@ def run_demo(path, *, n_permutations=99, quick=False, verbose=0, call=None):
     start = time.perf_counter()
     models, X, y = _fit_models(quick, verbose)
     accuracy = _accuracies(models, X, y)
-    # a few hundred rows tell models apart; the test half would take several times longer
+    # a few hundred rows tell models apart; all would take several times longer
     rows = slice(0, 120 if quick else 300)
     X, y = X[rows], y[rows]
     first, second = models["MLP, seed 0"], models["MLP, seed 1"]

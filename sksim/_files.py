@@ -69,9 +69,9 @@ def _nearby(path):
     return f"; did you mean {path.parent / close[0]}?" if close else ""
 
 
-def _load(path):
+def _load(stream):
     try:
-        return np.load(path, allow_pickle=False)
+        return np.load(stream, allow_pickle=False)
     except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
         if "pickle" in str(error).lower():
             raise _Unreadable(
@@ -82,18 +82,18 @@ def _load(path):
 
 
 def _read_npy(path):
-    array = _load(path)
-    if not isinstance(array, np.ndarray):
-        array.close()
-        raise _Unreadable("an .npz archive with the ending .npy: rename it.")
+    with path.open("rb") as stream:
+        array = _load(stream)
+        if not isinstance(array, np.ndarray):
+            raise _Unreadable("an .npz archive with the ending .npy: rename it.")
     return array
 
 
 def _read_npz(path, key):
-    archive = _load(path)
-    if isinstance(archive, np.ndarray):
-        raise _Unreadable("a .npy file with the ending .npz: rename it.")
-    with archive:
+    with path.open("rb") as stream:
+        archive = _load(stream)
+        if isinstance(archive, np.ndarray):
+            raise _Unreadable("a .npy file with the ending .npz: rename it.")
         names = archive.files
         if key is None and len(names) != 1:
             raise _Unreadable(

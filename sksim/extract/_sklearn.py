@@ -48,6 +48,7 @@ def sklearn_layers(model, X):
 def sklearn_outputs(model, X):
     """Predictions of a fitted scikit-learn model, by kind."""
     model = _unwrap(model)
+    _check_model(model)
     outputs = {}
     if is_classifier(model):
         outputs["labels"] = model.predict(X)

@@ -148,8 +148,33 @@ def compare(
             rows.append(row)
             bar.step(label)
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    table.attrs = {"n_permutations": n_permutations, "random_state": seed}
+    table.attrs = {
+        "n_permutations": n_permutations,
+        "random_state": seed,
+        "call": _call(a, b, X, y_true, measures, n_permutations, random_state),
+    }
     return table
+
+
+def _call(a, b, X, y_true, measures, n_permutations, random_state):
+    """The call as text, with arrays by their shapes."""
+    parts = [_brief(a), _brief(b)]
+    if X is not None:
+        parts.append(f"X={_brief(X)}")
+    if y_true is not None:
+        parts.append(f"y_true={_brief(y_true)}")
+    parts.append(f"measures={measures!r}")
+    parts.append(f"n_permutations={n_permutations}, random_state={random_state!r}")
+    return f"sksim.pairwise.compare({', '.join(parts)})"
+
+
+def _brief(value):
+    shape = getattr(value, "shape", None)
+    if shape is not None:
+        return f"<{type(value).__name__} of shape {tuple(shape)}>"
+    if isinstance(value, list | tuple):
+        return f"<{type(value).__name__} of {len(value)} rows>"
+    return " ".join(repr(value).split())
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ def _make_view(measure, key, layer, xp, role, y_true, seed):
         return measure._make_view(layer, xp, role=role, y_true=y_true, seed=seed)
 
 
-class named_errors:  # noqa: N801 (used as a function, like contextlib.suppress)
+class named_errors:
     """Context in which a ValueError's message begins with the layer's name."""
 
     def __init__(self, *names):

@@ -1,5 +1,6 @@
 """One measure on all pairs of layers, or of models."""
 
+import itertools
 import warnings
 
 import numpy as np
@@ -205,7 +206,7 @@ def _compare_strips(measure, views_x, views_y, xp, *, n_jobs, verbose):
     symmetric = views_x is views_y
     n_strips = _number_of_strips(measure, len(views_x), n_jobs, verbose)
     bounds = np.linspace(0, len(views_x), n_strips + 1).astype(int)
-    strips = list(zip(bounds[:-1], bounds[1:], strict=True))
+    strips = list(itertools.pairwise(bounds))
     tasks = (
         delayed(_strip)(measure, views_x, views_y, start, stop, xp)
         for start, stop in strips
