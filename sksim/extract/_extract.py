@@ -98,7 +98,9 @@ def extract_outputs(model, X, batch_size=None):
     Parameters
     ----------
     model : fitted estimator or torch.nn.Module
+        The model; it is not changed.
     X : array-like of shape (n_samples, n_features)
+        Rows to predict; for a torch module also a DataLoader.
     batch_size : int, default=None
         Rows that pass through the model at once.
 

@@ -27,7 +27,7 @@ def table():
 class Page(html.parser.HTMLParser):
     """Tags must close in order, and nothing may come from elsewhere."""
 
-    VOID = {"meta", "link", "img", "line", "rect", "br"}
+    VOID = {"meta", "link", "img"}
 
     def __init__(self, text):
         super().__init__()
