@@ -24,7 +24,7 @@ from sksim.utils._validation import (
     check_output_pair,
     check_representation_pair,
 )
-from sksim.utils._views import exchange_rows, take_rows, without_rows
+from sksim.utils._views import exchange_rows, mirrored, take_rows, without_rows
 
 __all__ = [
     "AlignmentMixin",
@@ -81,7 +81,16 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
         return self._statistic(view_x, self._permute(view_y, order, xp), xp)
 
     def _compare_many(self, views_x, views_y, xp):
-        """Statistics of many pairs, as a list of lists: views_x by views_y."""
+        """Statistics of many pairs, as rows: views_x by views_y.
+
+        The same list passed twice asks for all pairs of one set; of a symmetric
+        measure the lower half then need not be computed.
+        """
+        if views_x is views_y and self._similarity_tags().symmetric:
+            return mirrored(
+                [self._statistic(x, y, xp) for y in views_y[i:]]
+                for i, x in enumerate(views_x)
+            )
         return [[self._statistic(x, y, xp) for y in views_y] for x in views_x]
 
     def _exchange(self, view_x, view_y, mask, xp):

@@ -18,11 +18,8 @@ from sksim.neighbors import (
     SecondOrderCosine,
 )
 from sksim.rsm import CKA
-<<<<<<< HEAD
 from sksim.statistics import IntrinsicDimension, Uniformity
-=======
 from sksim.structural import NetworkPersistence
->>>>>>> topology
 from sksim.testing import (
     check_array_api,
     expected_failed_checks,
@@ -48,7 +45,6 @@ VARIANTS = [
     OrthogonalProcrustes(center=False),
     OrthogonalProcrustes(scale=False),
     JensenShannonDivergence(base=2, sqrt=True),
-<<<<<<< HEAD
     NeighborJaccard(n_neighbors=3, metric="euclidean"),
     RankSimilarity(n_neighbors=3, metric="euclidean"),
     CKNNA(metric="euclidean"),
@@ -59,7 +55,6 @@ VARIANTS = [
     IntrinsicDimension(ratio_fit="likelihood", discard=0),
     Uniformity(normalize=False),
     Uniformity(t=1, include_diagonal=True),
-=======
     RTD(normalize="median"),
     RTD(n_subsets=2, subset_size=20, random_state=0),
     RTDLite(normalize="mean"),
@@ -67,7 +62,6 @@ VARIANTS = [
     NetworkPersistence(representation="heat"),
     NetworkPersistence(representation="landscape"),
     NetworkPersistence(representation="betti", grid="pair"),
->>>>>>> topology
 ]
 
 

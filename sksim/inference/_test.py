@@ -228,8 +228,8 @@ def _pearson3_result(views, statistic, alternative, design):
         form = views.measure._trace_form(views.view_x, views.view_y, views.xp)
     if form is None:
         raise ValueError(
-            f"{name} is not of the form tr(K P L P'), for which the moments of the null "
-            "distribution are known. Use method='permutation'."
+            f"{name} is not of the form tr(K P L P'), for which the moments of the "
+            "null distribution are known. Use method='permutation'."
         )
     K, L = (to_numpy(matrix, xp=views.xp).astype(np.float64) for matrix in form)
     moments = null_moments(K, L)
