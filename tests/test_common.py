@@ -10,7 +10,15 @@ from sksim import all_measures
 from sksim.alignment import OrthogonalProcrustes
 from sksim.cca import PWCCA, SVCCA, MeanSquaredCCA
 from sksim.functional import JensenShannonDivergence
+from sksim.neighbors import (
+    CKNNA,
+    GraphBasedSimilarity,
+    NeighborJaccard,
+    RankSimilarity,
+    SecondOrderCosine,
+)
 from sksim.rsm import CKA
+from sksim.statistics import IntrinsicDimension, Uniformity
 from sksim.structural import NetworkPersistence
 from sksim.testing import (
     check_array_api,
@@ -37,6 +45,16 @@ VARIANTS = [
     OrthogonalProcrustes(center=False),
     OrthogonalProcrustes(scale=False),
     JensenShannonDivergence(base=2, sqrt=True),
+    NeighborJaccard(n_neighbors=3, metric="euclidean"),
+    RankSimilarity(n_neighbors=3, metric="euclidean"),
+    CKNNA(metric="euclidean"),
+    SecondOrderCosine(n_neighbors=4),
+    GraphBasedSimilarity(n_neighbors=5),
+    IntrinsicDimension(estimator="mle"),
+    IntrinsicDimension(estimator="local_pca"),
+    IntrinsicDimension(ratio_fit="likelihood", discard=0),
+    Uniformity(normalize=False),
+    Uniformity(t=1, include_diagonal=True),
     RTD(normalize="median"),
     RTD(n_subsets=2, subset_size=20, random_state=0),
     RTDLite(normalize="mean"),
