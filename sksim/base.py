@@ -24,7 +24,7 @@ from sksim.utils._validation import (
     check_output_pair,
     check_representation_pair,
 )
-from sksim.utils._views import exchange_rows, take_rows, without_rows
+from sksim.utils._views import exchange_rows, mirrored, take_rows, without_rows
 
 __all__ = [
     "AlignmentMixin",
@@ -81,7 +81,16 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
         return self._statistic(view_x, self._permute(view_y, order, xp), xp)
 
     def _compare_many(self, views_x, views_y, xp):
-        """Statistics of many pairs, as a list of lists: views_x by views_y."""
+        """Statistics of many pairs, as rows: views_x by views_y.
+
+        The same list passed twice asks for all pairs of one set; of a symmetric
+        measure the lower half then need not be computed.
+        """
+        if views_x is views_y and self._similarity_tags().symmetric:
+            return mirrored(
+                [self._statistic(x, y, xp) for y in views_y[i:]]
+                for i, x in enumerate(views_x)
+            )
         return [[self._statistic(x, y, xp) for y in views_y] for x in views_x]
 
     def _exchange(self, view_x, view_y, mask, xp):
@@ -541,12 +550,16 @@ class BaseModelSimilarity(BaseSimilarity):
         return data, y_true
 
     def _validate_pair(self, X, y, *, reset):
-        if y is None:
+        model_x = self._check_model(X, "model_x")
+        if y is not None:
+            return model_x, self._check_model(y, "model_y"), np
+        if reset:
             raise ValueError(
                 f"{type(self).__name__} requires model_y to be passed, but it is None. "
                 "model_y is the second model."
             )
-        return self._check_model(X, "model_x"), self._check_model(y, "model_y"), np
+        # one of many models, validated alone
+        return model_x, None, np
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, model_x, model_y=None, data=None, y_true=None):

@@ -109,6 +109,18 @@ REQUIREMENTS = {
         "fit needs the true labels, which scikit-learn's checks do not pass",
         _CHECKS_THAT_FIT_A_REAL_MATRIX,
     ),
+    "nonzero_rows": Requirement(
+        "a row of zeros has no direction; scikit-learn's checks pass labels as y",
+        _CHECKS_THAT_FIT_A_REAL_MATRIX,
+    ),
+    "more_rows_than_neighbors": Requirement(
+        "more rows are needed than neighbours; scikit-learn's checks pass few",
+        _CHECKS_THAT_FIT_A_REAL_MATRIX,
+    ),
+    "distinct_rows": Requirement(
+        "equal rows have arbitrary neighbours; scikit-learn's checks pass labels as y",
+        _CHECKS_THAT_FIT_A_REAL_MATRIX,
+    ),
     "models": Requirement(
         "the inputs are models, not arrays",
         _CHECKS_THAT_FIT_A_REAL_MATRIX,

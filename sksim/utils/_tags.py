@@ -79,7 +79,8 @@ class SimilarityTags:
         What is exchangeable under the null hypothesis: the rows of y, or the two
         models' outputs on each row.
     intervals : tuple of str, default=("jackknife", "subsample")
-        Resampling methods that give valid intervals.
+        Resampling methods that give valid intervals: "jackknife", "subsample",
+        "masked_bootstrap" and "bootstrap".
     streaming : bool, default=False
         Whether ``partial_fit`` exists.
     score_uses_fit : bool, default=False

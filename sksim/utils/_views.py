@@ -79,3 +79,17 @@ def exchange_rows(view_x, view_y, mask, *, xp):
         replace(view, **{name: pair[side] for name, pair in swapped.items()})
         for side, view in enumerate((view_x, view_y))
     )
+
+
+def mirrored(upper):
+    """Rows of a symmetric matrix, from those of its upper half.
+
+    Parameters
+    ----------
+    upper : iterable of lists
+        Row i holds the entries from the diagonal on.
+    """
+    rows = []
+    for i, row in enumerate(upper):
+        rows.append([rows[j][i] for j in range(i)] + list(row))
+    return rows
