@@ -277,8 +277,8 @@ def compare_similarities(
     Parameters
     ----------
     measure : estimator
-        The measure, not necessarily fitted; it is cloned. A debiased one does not favour
-        the wider representation.
+        The measure, not necessarily fitted; it is cloned. A debiased one does not
+        favour the wider representation.
     X : array-like of shape (n_samples, n_features)
         The representation that both others are compared with.
     y1, y2 : array-like of shape (n_samples, n_features_y)
