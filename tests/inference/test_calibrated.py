@@ -97,7 +97,7 @@ def test_the_closed_form(measure, data):
 )
 def test_chance_is_zero_and_identity_one(measure, data):
     rng = np.random.default_rng(0)
-    X, y = data
+    X, _ = data
     same = CalibratedSimilarity(measure, random_state=0).fit(X, X)
     assert same.score_ == pytest.approx(1, abs=1e-6)
     scores = [
