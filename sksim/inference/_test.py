@@ -233,8 +233,8 @@ def _pearson3_result(views, statistic, alternative, design):
         form = trace_form(views)
     if form is None:
         raise ValueError(
-            f"{name} is not of the form tr(K P L P'), for which the null distribution "
-            "has known moments. Use method='permutation'."
+            f"{name} is not of the form tr(K P L P'), for which the moments of the "
+            "null distribution are known. Use method='permutation'."
         )
     K, L = form
     moments = null_moments(K, L)
