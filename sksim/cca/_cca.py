@@ -231,17 +231,26 @@ class MeanSquaredCCA(BaseCCA):
 
     def _compare(self, view_x, view_y, xp):
         M = view_x.basis.T @ view_y.basis
-        divisor = self._divide_by(view_x, view_y)
+        divisor = self._divisor_of(view_x, view_y)
         return inner(M, M, xp=xp) / divisor, {"_cross_product": M, "_divisor": divisor}
 
-    def _divide_by(self, view_x, view_y):
-        ranks = view_x.rank, view_y.rank
-        widths = view_x.coordinates.shape[1], view_y.coordinates.shape[1]
-        return {
-            "rank": min(ranks),
-            "width": min(widths),
-            "geometric": (ranks[0] * ranks[1]) ** 0.5,
-        }[self.denominator]
+    def _divisor_of(self, view_x, view_y):
+        if self.denominator == "rank":
+            return min(view_x.rank, view_y.rank)
+        if self.denominator == "width":
+            return min(view_x.coordinates.shape[1], view_y.coordinates.shape[1])
+        return (view_x.rank * view_y.rank) ** 0.5
+
+    def _trace_form(self, view_x, view_y, xp):
+        projection_x, projection_y = (
+            view.basis @ view.basis.T for view in (view_x, view_y)
+        )
+        return projection_x, projection_y / self._divisor_of(view_x, view_y)
+
+    def _null_mean(self, view_x, view_y, xp):
+        n_samples = view_x.basis.shape[0]
+        ranks = view_x.rank * view_y.rank
+        return ranks / ((n_samples - 1) * self._divisor_of(view_x, view_y))
 
     def _compare_many(self, views_x, views_y, xp):
         """All pairs by one product of the projections QQ', where that is cheaper."""
@@ -258,7 +267,7 @@ class MeanSquaredCCA(BaseCCA):
         )
         products = product_of_tiles(tiles_x, tiles_y, n, xp=xp)
         return [
-            [products[i, j] / self._divide_by(x, y) for j, y in enumerate(views_y)]
+            [products[i, j] / self._divisor_of(x, y) for j, y in enumerate(views_y)]
             for i, x in enumerate(views_x)
         ]
 

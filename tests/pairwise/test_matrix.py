@@ -88,6 +88,7 @@ def test_mixed_precision_is_computed_in_double():
     )
 
 
+@pytest.mark.filterwarnings("ignore:.*1 by construction:UserWarning")
 @pytest.mark.parametrize("offset", [0.0, 0.05, 1e6])
 @pytest.mark.parametrize(
     "measure",
