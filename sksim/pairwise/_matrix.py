@@ -134,10 +134,12 @@ def _all_statistics(measure, Xs, Ys, y_true, *, n_jobs, verbose):
     layers_x, xp = validate_layers(measure, layers_x, first=first)
     if layers_y is not None:
         layers_y, _ = validate_layers(measure, layers_y, first=first)
-    _refuse_other_lengths(tags, layers_x, layers_y)
-    layers_x, layers_y = _in_one_precision(layers_x, layers_y, xp)
-    like = next(iter(layers_x.values()))
-    y_true = check_labels(measure, y_true, n_samples=like.shape[0], xp=xp, like=like)
+    if tags.inputs != "models":
+        _refuse_other_lengths(tags, layers_x, layers_y)
+        layers_x, layers_y = _in_one_precision(layers_x, layers_y, xp)
+        like = next(iter(layers_x.values()))
+        n_samples = like.shape[0]
+        y_true = check_labels(measure, y_true, n_samples=n_samples, xp=xp, like=like)
 
     seed = measure._draw_seed()
     settings = {"y_true": y_true, "seed": seed, "n_jobs": n_jobs}
