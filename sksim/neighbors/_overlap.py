@@ -3,6 +3,8 @@
 from abc import abstractmethod
 from dataclasses import replace
 
+from scipy.stats import hypergeom
+
 from sksim.neighbors._base import BaseNeighborSimilarity
 from sksim.utils._array_api import device_of
 from sksim.utils._neighbors import relabelled, shared_ranks, with_table
@@ -141,6 +143,11 @@ class NeighborJaccard(BaseNeighborOverlap):
 
     def _row_values(self, ranks, xp):
         return _jaccard(ranks, xp)
+
+    def _null_mean(self, view_x, view_y, xp):
+        n, k = view_x.indices.shape
+        shared = hypergeom(n - 1, k, k)
+        return sum(c / (2 * k - c) * float(shared.pmf(c)) for c in range(1, k + 1))
 
     def _similarity_tags(self):
         return replace(super()._similarity_tags(), reference="Schumacher et al. 2021")
@@ -361,6 +368,10 @@ class MutualKNN(BaseNeighborOverlap):
 
     def _row_values(self, ranks, xp):
         return _n_shared(ranks, xp) / ranks.shape[1]
+
+    def _null_mean(self, view_x, view_y, xp):
+        n, k = view_x.indices.shape
+        return k / (n - 1)
 
     def _similarity_tags(self):
         return replace(super()._similarity_tags(), reference="Huh et al. 2024")
