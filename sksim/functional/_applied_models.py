@@ -18,6 +18,8 @@ class AppliedModelsSimilarity(BaseModelSimilarity):
 
     def _validate_pair(self, X, y, *, reset):
         model_x, model_y, xp = super()._validate_pair(X, y, reset=reset)
+        if model_y is None:
+            return model_x, None, xp
         widths = model_x.n_features, model_y.n_features
         if None not in widths and widths[0] != widths[1]:
             raise ValueError(

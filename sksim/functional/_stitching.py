@@ -340,7 +340,7 @@ class ModelStitching(AppliedModelsSimilarity):
         chance = self._quality(
             back.random_tail, control.transform(front.scoring), labels
         )
-        return self._value_of(stitched, back.end_score), {
+        return self._against_end(stitched, back.end_score), {
             "stitched_score_": stitched,
             "end_score_": back.end_score,
             "identity_score_": identity,
@@ -364,7 +364,7 @@ class ModelStitching(AppliedModelsSimilarity):
         )
         return float(scorer(tail, activations, labels))
 
-    def _value_of(self, stitched, end):
+    def _against_end(self, stitched, end):
         if self.value == "penalty":
             return end - stitched
         if end <= 0:

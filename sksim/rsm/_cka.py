@@ -13,6 +13,9 @@ from sksim.utils._kernels import (
     permuted_inner,
     rbf_kernel,
     u_center,
+    u_leave_one_out,
+    u_row_products,
+    weighted_u_inner,
 )
 from sksim.utils._linalg import (
     centered,
@@ -25,6 +28,9 @@ from sksim.utils._linalg import (
 from sksim.utils._sklearn_compat import Interval, StrOptions
 from sksim.utils._tags import SimilarityTags
 from sksim.utils._views import View
+
+# Both kernels' product, and each one's with itself.
+_PAIRS_OF_TWO = ((0, 1), (0, 0), (1, 1))
 
 
 @dataclass(frozen=True)
@@ -239,15 +245,52 @@ class CKA(BaseSimilarity):
         # measured: picking an entry costs as much as 32 multiplications
         if 32 * n > view_x.rows.shape[1] * view_y.rows.shape[1] or n > 8192:
             return view_x, view_y
+        return self._as_kernels(view_x, view_y, xp)
+
+    def _as_kernels(self, view_x, view_y, xp):
+        """Both views as kernel matrices, whose rows sum to zero."""
         return tuple(
             self._kernel_view(view.rows @ view.rows.T, xp, role)
+            if isinstance(view, LinearKernel)
+            else view
             for view, role in ((view_x, "x"), (view_y, "y"))
         )
+
+    def _trace_form(self, view_x, view_y, xp):
+        return tuple(view.matrix for view in self._as_kernels(view_x, view_y, xp))
 
     def _compare_permuted(self, view_x, view_y, order, xp):
         if isinstance(view_x, CenteredKernel) and isinstance(view_y, CenteredKernel):
             return permuted_inner(view_x.matrix, view_y.matrix, order, xp=xp)
         return super()._compare_permuted(view_x, view_y, order, xp)
+
+    def _leave_one_out(self, view_x, view_y, xp):
+        # without a row the width of the RBF kernel is another one
+        if self.estimator == "biased" or self.kernel == "rbf":
+            return None
+        views = view_x, view_y
+        if all(isinstance(view, LinearKernel) for view in views):
+            rows = [v.rows if v.mean is None else v.rows - v.mean for v in views]
+            products = [
+                u_row_products(rows[i], rows[j], xp=xp) for i, j in _PAIRS_OF_TWO
+            ]
+        else:
+            kernels = [view.matrix for view in self._as_kernels(*views, xp)]
+            products = [
+                xp.sum(kernels[i] * kernels[j], axis=1) for i, j in _PAIRS_OF_TWO
+            ]
+        xy, xx, yy = (u_leave_one_out(product, xp=xp) for product in products)
+        return xy / xp.sqrt(xx * yy)
+
+    def _compare_weighted(self, view_x, view_y, weights, xp):
+        if self.estimator == "biased":
+            return None
+        kernels = [view.matrix for view in self._as_kernels(view_x, view_y, xp)]
+        xy, xx, yy = (
+            weighted_u_inner(kernels[i], kernels[j], weights, xp=xp)
+            for i, j in _PAIRS_OF_TWO
+        )
+        return xy / xp.sqrt(xx * yy)
 
     def _min_samples(self):
         return 4 if self.estimator == "debiased" else 2
@@ -268,6 +311,8 @@ class CKA(BaseSimilarity):
             if isinstance(self.kernel, str)
             else (),
             view_keywords=("role",),
+            intervals=("jackknife", "subsample")
+            + (("masked_bootstrap",) if debiased else ()),
             complexity="n d^2" if self.kernel == "linear" else "n^2 d",
             reference="Kornblith et al. 2019",
         )

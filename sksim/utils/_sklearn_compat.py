@@ -23,5 +23,12 @@ __all__ = [
     "get_feature_names",
     "get_response_values",
     "num_samples",
+    "response_methods",
     "validate_params",
 ]
+
+
+def response_methods(scorer):
+    """Methods that a scorer calls, in its order of preference."""
+    methods = getattr(scorer, "_response_method", "predict")
+    return (methods,) if isinstance(methods, str) else tuple(methods)
