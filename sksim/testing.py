@@ -241,7 +241,9 @@ def _make_models(rng, truth):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return tuple(
-            MLPClassifier((width,), max_iter=10, random_state=seed).fit(X, truth)
+            MLPClassifier(
+                (width,), max_iter=10, learning_rate_init=0.05, random_state=seed
+            ).fit(X, truth)
             for width in (5, 8)
         )
 

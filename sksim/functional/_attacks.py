@@ -88,6 +88,11 @@ def check_data_range(data_range, X):
             "data_range must be 'data', None, or a pair (low, high) of numbers or of "
             f"one number for each feature, with low < high; got {data_range!r}."
         )
+    if np.any(low > X) or np.any(high < X):
+        raise ValueError(
+            f"Rows of data lie outside of data_range: they reach from {X.min():.3g} to "
+            f"{X.max():.3g}. Widen it, or use 'data'."
+        )
     return low, high
 
 

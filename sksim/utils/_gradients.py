@@ -406,11 +406,9 @@ def _log_proba(scores, columns, link):
         z = signs * scores[:, 0]
         return log_expit(z), (signs * expit(-z))[:, None]
     if link == "one_vs_rest":
-        S = expit(scores)
-        total = S.sum(axis=1)
-        G = -S * expit(-scores) / total[:, None]
+        G = -_one_vs_rest_link(scores) * expit(-scores)
         G[rows, columns] += expit(-scores[rows, columns])
-        return np.log(S[rows, columns] / total), G
+        return log_softmax(log_expit(scores), axis=1)[rows, columns], G
     P = softmax(scores, axis=1)
     G = -P
     # 1 - p of the class as the sum of the others, which does not cancel
@@ -440,8 +438,8 @@ def _logistic_link(scores):
 
 
 def _one_vs_rest_link(scores):
-    S = expit(scores)
-    return S / S.sum(axis=1, keepdims=True)
+    # shares of the classes' own probabilities, by logarithms: all may underflow
+    return softmax(log_expit(scores), axis=1)
 
 
 _LINKS = {
@@ -549,7 +547,8 @@ def _finite_differences(model, X, columns, output):
                 shifted[4 * i + j, :, feature] += factor * steps[feature]
         values = value_of(shifted.reshape(-1, X.shape[1]), 4 * len(features))
         values = values.reshape(len(features), 4, len(X))
-        inner = 8 * (values[:, 2] - values[:, 1]) - (values[:, 3] - values[:, 0])
+        with np.errstate(invalid="ignore"):
+            inner = 8 * (values[:, 2] - values[:, 1]) - (values[:, 3] - values[:, 0])
         gradients[:, features] = inner.T / (12 * steps[features])
     if not np.isfinite(gradients).all():
         raise ValueError(

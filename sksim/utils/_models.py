@@ -180,9 +180,9 @@ class EstimatorModel(_Model):
 
     def log_probabilities(self, X):
         """Logarithms of the probabilities; -inf where one is exactly 0."""
-        if hasattr(self.model, "predict_log_proba"):
-            return np.asarray(self.model.predict_log_proba(self.prepare(X)))
         with np.errstate(divide="ignore"):
+            if hasattr(self.model, "predict_log_proba"):
+                return np.asarray(self.model.predict_log_proba(self.prepare(X)))
             return np.log(self.outputs(X, "proba"))
 
     def _scores(self, X):
