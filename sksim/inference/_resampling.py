@@ -8,7 +8,7 @@ from scipy import stats
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
-from sksim.inference._pair import make_pair, refuse_unpaired
+from sksim.inference._pair import make_pair
 from sksim.inference._permutations import check_groups
 from sksim.utils._array_api import move_to, take, to_numpy
 
@@ -45,7 +45,11 @@ def check_method(measure, method):
             f"{name} measures a group of models: intervals are made for pairs. Use the "
             "pairwise measure on two of the models."
         )
-    refuse_unpaired(measure, "an interval")
+    if tags.inputs == "models":
+        raise ValueError(
+            f"{name} compares models, not rows that could be resampled: it has no "
+            "interval of this kind."
+        )
     if method not in tags.intervals:
         offered = ", ".join(repr(m) for m in tags.intervals)
         way_out = f"Use {offered}." if offered else "No method is valid."
@@ -68,6 +72,11 @@ class Sample:
             measure.set_params(random_state=0)
         self.measure = measure
         self.X, self.y, _ = measure._validate_pair(X, y, reset=True)
+        if self.X.shape[0] != self.y.shape[0]:
+            raise ValueError(
+                f"X has {self.X.shape[0]} rows and y has {self.y.shape[0]}: an "
+                "interval resamples inputs, of which both need a row."
+            )
         self.pair = make_pair(measure, X, y, y_true)
         self.y_true = self._labels(y_true)
         if groups is None:

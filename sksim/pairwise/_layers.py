@@ -42,12 +42,13 @@ def validate_layers(measure, layers, *, first):
         The layer that the others must agree with in number of rows, and for outputs
         in number of classes.
     """
-    is_representation = measure._similarity_tags().inputs == "representation"
+    # outputs must agree with each other, representations and models stand alone
+    alone = measure._similarity_tags().inputs in ("representation", "models")
     checked = {}
     xp = None
     for key, layer in layers.items():
         with named_errors(key):
-            if is_representation:
+            if alone:
                 # without a second array nothing is learnt: widths may differ
                 checked[key], _, xp = measure._validate_pair(layer, None, reset=False)
             else:

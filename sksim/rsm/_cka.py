@@ -1,6 +1,7 @@
 """Centered kernel alignment."""
 
 from dataclasses import dataclass
+from functools import partial
 from numbers import Real
 
 from sklearn.metrics.pairwise import PAIRWISE_KERNEL_FUNCTIONS
@@ -9,9 +10,12 @@ from sksim.base import BaseSimilarity
 from sksim.utils._array_api import inner, row_sum_of_squares
 from sksim.utils._kernels import (
     double_center,
+    factored_tile,
     kernel_matrix,
     permuted_inner,
+    product_of_tiles,
     rbf_kernel,
+    tiles_are_cheaper,
     u_center,
     u_leave_one_out,
     u_row_products,
@@ -65,6 +69,18 @@ def _product(rows_x, mean_x, rows_y, mean_y):
     if mean_x is None or mean_y is None:
         return product
     return product - rows_x.shape[0] * mean_x[:, None] * mean_y[None, :]
+
+
+def _n_rows(view):
+    kept = view.rows if isinstance(view, LinearKernel) else view.matrix
+    return kept.shape[0]
+
+
+def _tiles(view):
+    """Function of row and column slices that gives a tile of the kernel matrix."""
+    if isinstance(view, LinearKernel):
+        return partial(factored_tile, view.rows, view.mean)
+    return lambda rows, columns: view.matrix[rows, columns]
 
 
 class CKA(BaseSimilarity):
@@ -236,6 +252,39 @@ class CKA(BaseSimilarity):
             product = inner(view_x.rows, view_y.matrix @ view_x.rows, xp=xp)
             return product / view_x.norm
         return inner(view_x.matrix, view_y.matrix, xp=xp)
+
+    def _compare_many(self, views_x, views_y, xp):
+        """All pairs by one product of kernel matrices, where that is cheaper."""
+        together = views_x if views_x is views_y else views_x + views_y
+        n = _n_rows(together[0])
+        if all(isinstance(view, LinearKernel) for view in together):
+            widths_x = [view.rows.shape[1] for view in views_x]
+            widths_y = widths_x
+            if views_y is not views_x:
+                widths_y = [view.rows.shape[1] for view in views_y]
+            if not tiles_are_cheaper(widths_x, widths_y, n):
+                return super()._compare_many(views_x, views_y, xp)
+        tiles_x = [_tiles(view) for view in views_x]
+        tiles_y = tiles_x if views_y is views_x else [_tiles(view) for view in views_y]
+        products = product_of_tiles(tiles_x, tiles_y, n, xp=xp)
+        return [
+            [
+                self._from_product(products[i, j], view_x, view_y, xp)
+                for j, view_y in enumerate(views_y)
+            ]
+            for i, view_x in enumerate(views_x)
+        ]
+
+    def _from_product(self, product, view_x, view_y, xp):
+        """Statistic from the inner product of the kernel matrices as they are kept."""
+        views = [v for v in (view_x, view_y) if isinstance(v, LinearKernel)]
+        if self.estimator == "debiased" and len(views) == 2:
+            product = self._leave_out_diagonal(
+                product, view_x.diagonal, view_y.diagonal, xp
+            )
+        for view in views:
+            product = product / view.norm
+        return product
 
     def _prepare_permutations(self, view_x, view_y, xp):
         """Kernel matrices, where picking their entries beats a product of rows."""
