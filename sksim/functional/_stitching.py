@@ -243,6 +243,11 @@ class ModelStitching(AppliedModelsSimilarity):
         self.random_state = random_state
 
     def _check_model(self, model, name):
+        if isinstance(model, tuple) and len(model) != 2:
+            raise ValueError(
+                f"{name} must be a model or a pair (model, layer), got {len(model)} "
+                "things."
+            )
         model, layer = model if isinstance(model, tuple) else (model, None)
         return CutModel(model, layer, name)
 
@@ -255,6 +260,7 @@ class ModelStitching(AppliedModelsSimilarity):
     def _view(self, cut, xp, *, role, data, y_true, seed):
         cut.whole.check_width(data)
         fitting, scoring = self._split(y_true, seed, cut)
+        cut.check_order(data.values)
         head = cut.head()
         activations = cut.activations(head, data.values)
         if role == "x":
@@ -285,6 +291,7 @@ class ModelStitching(AppliedModelsSimilarity):
         everything = np.arange(len(y_true))
         if self.test_rows is not None:
             scoring = np.asarray(self.test_rows)
+            scoring = scoring if len(scoring) else scoring.astype(int)
             chosen = np.zeros(len(everything), dtype=bool)
             try:
                 chosen[scoring] = True

@@ -206,7 +206,10 @@ class CutModel:
         parts = list(parts.values())
         return Sequential(*parts[:k]), Sequential(*parts[k:])
 
-    def _torch_tail(self, X, y_true):
+    def check_order(self, X):
+        """Raise unless a torch module runs its parts one after the other."""
+        if not self.whole.is_torch:
+            return
         head, tail = self._torch_parts()
         whole = apply_module(self.model, X)
         try:
@@ -217,6 +220,10 @@ class CutModel:
             joined, whole, rtol=1e-4, atol=1e-5 * np.max(np.abs(whole))
         ):
             raise ValueError(self._not_sequential())
+
+    def _torch_tail(self, X, y_true):
+        whole = apply_module(self.model, X)
+        tail = self._torch_parts()[1]
         n_outputs = 1 if whole.ndim == 1 else whole.shape[1]
         is_label = y_true.dtype.kind in "biu" and y_true.ndim == 1
         if n_outputs == 1:

@@ -27,6 +27,7 @@ from sksim.functional import (
 )
 from sksim.functional._attacks import GradientAttack
 from sksim.pairwise import similarity_matrix
+from sksim.utils._gradients import values_and_gradients
 
 MEASURES = [SaliencySimilarity, AdversarialTransferability, DecisionDistance]
 
@@ -100,11 +101,11 @@ def test_saliency_by_hand():
 
 def test_saliency_is_the_mean_cosine_of_input_gradients(iris, models):
     X, y = iris
-    g, h = (input_gradients(models[k], X, y, "proba") for k in ("linear", "bayes"))
+    g, h = (input_gradients(models[k], X, y) for k in ("linear", "kernel"))
     cosines = (g * h).sum(axis=1)
     cosines = cosines / np.linalg.norm(g, axis=1) / np.linalg.norm(h, axis=1)
-    measure = SaliencySimilarity(absolute=False, output="proba").fit(
-        models["linear"], models["bayes"], X, y
+    measure = SaliencySimilarity(absolute=False).fit(
+        models["linear"], models["kernel"], X, y
     )
     assert_allclose(measure.row_values_, cosines, atol=1e-12)
     assert_allclose(measure.statistic_, cosines.mean())
@@ -199,13 +200,32 @@ def test_pgd_stays_in_the_ball_and_is_at_least_as_strong(norm, iris, models):
             assert sizes.max() <= 0.5 + 1e-12
             assert moved.min() >= 0
             assert moved.max() <= 8
-            scores = model.decision_function(moved)
-            rows = np.arange(len(X))
-            margins = scores[rows, y].copy()
-            scores[rows, y] = -np.inf
-            loss[n_steps] = (margins - scores.max(axis=1) < 0).mean()
-        assert loss[20] >= loss[1]
-        assert loss[20] > 0.1
+            output = "log_proba" if name == "linear" else "margin"
+            loss[n_steps] = -values_and_gradients(model, moved, y, output)[0]
+        start = -values_and_gradients(model, X, y, output)[0]
+        assert np.mean(loss[1] > start) > 0.9
+        assert np.mean(loss[20] > start) > 0.9
+
+
+def test_many_steps_find_the_worst_point_of_the_circle():
+    rng = np.random.default_rng(2)
+    weights = [1.5 * rng.normal(size=(2, 8)), 1.5 * rng.normal(size=(8, 1))]
+    model = network(weights, [rng.normal(size=8), rng.normal(size=1)], "tanh")
+    X = rng.normal(size=(40, 2))
+    y = model.predict(X)
+
+    def loss(rows):
+        return -values_and_gradients(model, rows, y, "log_proba")[0]
+
+    angles = np.linspace(0, 2 * np.pi, 361)
+    circle = 0.6 * np.column_stack([np.cos(angles), np.sin(angles)])
+    worst = np.max([loss(X + shift) for shift in circle], axis=0)
+    one, many = (
+        loss(GradientAttack(eps=0.6, norm="l2", n_steps=n)(model, X, y))
+        for n in (1, 40)
+    )
+    assert np.mean(many > worst - 0.01) > 0.9
+    assert np.mean(one > worst - 0.01) < 0.6
 
 
 # ----- transferability --------------------------------------------------------------

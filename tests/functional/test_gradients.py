@@ -443,7 +443,7 @@ def test_bad_input(iris):
     certain = SGDClassifier(loss="modified_huber", random_state=0)
     certain = fitted(certain, (100 * X, y))
     with pytest.raises(ValueError, match="probability of exactly 0"):
-        input_gradients(certain, 100 * X, y, "log_proba")
+        input_gradients(certain, 100 * X, (y + 1) % 3, "log_proba")
 
 
 # ----- torch ----------------------------------------------------------------------
