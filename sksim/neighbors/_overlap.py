@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from dataclasses import replace
 
+import numpy as np
 from scipy.stats import hypergeom
 
 from sksim.neighbors._base import BaseNeighborSimilarity
@@ -145,9 +146,11 @@ class NeighborJaccard(BaseNeighborOverlap):
         return _jaccard(ranks, xp)
 
     def _null_mean(self, view_x, view_y, xp):
-        n, k = view_x.indices.shape
-        shared = hypergeom(n - 1, k, k)
-        return sum(c / (2 * k - c) * float(shared.pmf(c)) for c in range(1, k + 1))
+        n_samples, k = view_x.indices.shape
+        n_shared = np.arange(k + 1)
+        # of the n - 1 other rows, k are neighbours in X and k are drawn for y
+        probabilities = hypergeom.pmf(n_shared, n_samples - 1, k, k)
+        return float(np.sum(probabilities * n_shared / (2 * k - n_shared)))
 
     def _similarity_tags(self):
         return replace(super()._similarity_tags(), reference="Schumacher et al. 2021")
@@ -370,8 +373,8 @@ class MutualKNN(BaseNeighborOverlap):
         return _n_shared(ranks, xp) / ranks.shape[1]
 
     def _null_mean(self, view_x, view_y, xp):
-        n, k = view_x.indices.shape
-        return k / (n - 1)
+        n_samples, k = view_x.indices.shape
+        return k / (n_samples - 1)
 
     def _similarity_tags(self):
         return replace(super()._similarity_tags(), reference="Huh et al. 2024")
