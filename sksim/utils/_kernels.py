@@ -71,17 +71,22 @@ def rbf_kernel(X, bandwidth, *, xp, name="X"):
     """exp(-d^2 / (2 s^2)) with s = ``bandwidth`` times the median distance."""
     squares, _ = squared_distances(X, xp=xp)
     median = math.sqrt(off_diagonal_median(squares, xp=xp))
+    refuse_zero_bandwidth(median, name)
+    factor = -0.5 / (bandwidth * median) ** 2
+    if is_numpy(xp):
+        squares *= factor
+        return np.exp(squares, out=squares)
+    return xp.exp(squares * factor)
+
+
+def refuse_zero_bandwidth(median, name):
+    """Raise where the median distance gives the kernel no width."""
     if median == 0:
         raise ValueError(
             f"More than half of the pairs of rows of {name} coincide, so that the "
             "median distance, which sets the kernel's bandwidth, is 0. Remove "
             "duplicate rows, or use kernel='linear'."
         )
-    factor = -0.5 / (bandwidth * median) ** 2
-    if is_numpy(xp):
-        squares *= factor
-        return np.exp(squares, out=squares)
-    return xp.exp(squares * factor)
 
 
 def kernel_matrix(X, kernel, kernel_params, *, xp):
