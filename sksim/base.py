@@ -83,6 +83,33 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
     def _check_views(self, view_x, view_y):
         """Warn or raise about a pair as a whole; called once, before comparing."""
 
+    def _trace_form(self, view_x, view_y, xp):
+        """Symmetric K and L, rows summing to 0, whose inner product is the statistic.
+
+        Relabelling rows permutes L, which gives the null distribution's moments in
+        closed form. None for a measure that is no such product.
+        """
+        return None
+
+    def _null_mean(self, view_x, view_y, xp):
+        """Exact mean of the statistic over all orders of rows, or None."""
+        return None
+
+    def _subset(self, view, rows, xp):
+        """View of some of the rows, or None where it has to be made of the data."""
+        return None
+
+    def _leave_one_out(self, view_x, view_y, xp):
+        """Statistics without each row in turn, in closed form, or None."""
+        return None
+
+    def _compare_weighted(self, view_x, view_y, weights, xp):
+        """Statistic of rows that count several times, or not at all.
+
+        Pairs of copies of one row are left out. None where that is undefined.
+        """
+        return None
+
     def _evaluate(self, X, y, xp, y_true=None):
         """Statistic on new rows; measures with fitted maps apply them instead."""
         view_x, view_y = self._views(X, y, xp, y_true=y_true)

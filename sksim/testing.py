@@ -91,6 +91,15 @@ _CHECKS_THAT_FIT_A_REAL_MATRIX = (
 )
 
 REQUIREMENTS = {
+    "nonzero_rows": Requirement(
+        "a row of zeros has no direction, and some checks fit one",
+        _CHECKS_THAT_FIT_A_REAL_MATRIX,
+    ),
+    "nonconstant_rows": Requirement(
+        "a row with equal entries, such as any row of one column, correlates with "
+        "nothing",
+        _CHECKS_THAT_FIT_A_REAL_MATRIX,
+    ),
     "labels": Requirement(
         "X and y hold one class label for each row, not a matrix",
         _CHECKS_THAT_FIT_A_REAL_MATRIX,

@@ -57,7 +57,8 @@ class CKA(BaseKernelSimilarity):
     Notes
     -----
     The linear kernel costs O(n d^2) and makes no n x n matrix while d < n; the RBF
-    kernel makes none above 4096 rows, where sums run over blocks. Blind to differences in directions of little variance. ``arccos`` of the biased value is a
+    kernel makes none above 4096 rows, where sums run over blocks. Blind to
+    differences in directions of little variance. ``arccos`` of the biased value is a
     metric.
 
     References
@@ -105,6 +106,7 @@ class CKA(BaseKernelSimilarity):
             orientation="similarity",
             bounds=(0, 1) if self._is_biased else (-1, 1),
             invariances=self._invariances(),
+            requires=("nonzero_rows",) if self.kernel == "cosine" else (),
             view_keywords=("role",),
             complexity="n d^2" if self.kernel == "linear" else "n^2 d",
             reference="Kornblith et al. 2019",

@@ -106,6 +106,7 @@ class HSIC(BaseKernelSimilarity):
             orientation="similarity",
             bounds=(0 if self._is_biased else -float("inf"), float("inf")),
             invariances=invariances,
+            requires=("nonzero_rows",) if self.kernel == "cosine" else (),
             view_keywords=("role",),
             complexity="n d^2" if self.kernel == "linear" else "n^2 d",
             reference="Gretton et al. 2005",

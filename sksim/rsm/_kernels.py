@@ -15,7 +15,14 @@ from sksim.utils._kernels import (
     refuse_zero_bandwidth,
     u_center,
 )
-from sksim.utils._linalg import centered, refuse_constant, rescaled, role_name
+from sksim.utils._linalg import (
+    centered,
+    lazily_centered,
+    refuse_constant,
+    rescaled,
+    role_name,
+    unit_rows,
+)
 from sksim.utils._pairs import (
     MATRIX_ROWS,
     BlockedMatrix,
@@ -37,14 +44,16 @@ KERNEL_INVARIANCES = {
 
 @dataclass(frozen=True)
 class LinearKernel(View):
-    """Linear kernel in factored form: centred rows, never an n x n matrix.
+    """Linear kernel in factored form: rows, never an n x n matrix.
 
-    ``diagonal`` holds the rows' squared norms, the diagonal that unbiased estimators
-    leave out (None for the biased one). ``norm`` is the norm of the centred kernel
-    matrix of these rows; times ``unit`` it is that of the representation.
+    ``mean`` is what is still to be subtracted from the rows, None if they are
+    centred. ``diagonal`` is that of the centred kernel matrix, which the unbiased
+    estimators leave out (None for the biased one), and ``norm`` the matrix's norm;
+    times ``unit`` it is the norm for the representation itself.
     """
 
     rows: object
+    mean: object
     diagonal: object
     norm: float
     unit: float
@@ -63,6 +72,14 @@ class CenteredKernel(View):
     _row_by_row_fields = ("matrix",)
 
 
+def _product(rows_x, mean_x, rows_y, mean_y):
+    """D x D' product of centred views; one centred factor centres the other."""
+    product = rows_x.T @ rows_y
+    if mean_x is None or mean_y is None:
+        return product
+    return product - rows_x.shape[0] * mean_x[:, None] * mean_y[None, :]
+
+
 class BaseKernelSimilarity(BaseSimilarity):
     """A measure that is made of the inner product of two centred kernel matrices."""
 
@@ -78,10 +95,10 @@ class BaseKernelSimilarity(BaseSimilarity):
 
     def _view(self, X, xp, role):
         if self.kernel == "linear":
+            if X.shape[1] <= X.shape[0]:
+                return self._linear_view(X, xp, role)
             rows, _, scale, squared_norm = centered(X, xp=xp)
             refuse_constant(squared_norm, role)
-            if rows.shape[1] <= rows.shape[0]:
-                return self._linear_view(rows, scale, xp, role)
             # the squared norm keeps the entries of the n x n matrix near 1
             unit = squared_norm * scale * scale
             return self._kernel_view(
@@ -89,6 +106,9 @@ class BaseKernelSimilarity(BaseSimilarity):
             )
         if self.kernel == "rbf":
             return self._rbf_view(X, xp, role)
+        if self.kernel == "cosine":
+            rows = unit_rows(X, xp=xp, role=role)
+            return self._kernel_view(rows @ rows.T, xp, role)
         K = kernel_matrix(X, self.kernel, self.kernel_params, xp=xp)
         return self._kernel_view(K, xp, role)
 
@@ -104,16 +124,20 @@ class BaseKernelSimilarity(BaseSimilarity):
         self._refuse_flat_kernel(view.norm**2, X.shape[0], role, xp, dtype=X.dtype)
         return view
 
-    def _linear_view(self, rows, scale, xp, role):
-        gram = rows.T @ rows
+    def _linear_view(self, X, xp, role):
+        rows, mean, squared_norm, scale = lazily_centered(X, xp=xp)
+        refuse_constant(squared_norm, role)
+        gram = _product(rows, mean, rows, mean)
         squared_norm = inner(gram, gram, xp=xp)
         unit = scale * scale
         if self._is_biased:
-            return LinearKernel(rows, None, float(squared_norm) ** 0.5, unit)
+            return LinearKernel(rows, mean, None, float(squared_norm) ** 0.5, unit)
         diagonal = row_sum_of_squares(rows, xp=xp)
+        if mean is not None:
+            diagonal = diagonal - 2 * (rows @ mean) + mean @ mean
         unbiased = self._leave_out_diagonal(squared_norm, diagonal, diagonal, xp)
         self._refuse_flat_kernel(unbiased, squared_norm, role, xp)
-        return LinearKernel(rows, diagonal, float(unbiased) ** 0.5, unit)
+        return LinearKernel(rows, mean, diagonal, float(unbiased) ** 0.5, unit)
 
     def _kernel_view(self, K, xp, role, unit=1.0):
         K, scale, before = rescaled(K, xp=xp)
@@ -153,7 +177,7 @@ class BaseKernelSimilarity(BaseSimilarity):
         x_is_factored = isinstance(view_x, LinearKernel)
         y_is_factored = isinstance(view_y, LinearKernel)
         if x_is_factored and y_is_factored:
-            M = view_x.rows.T @ view_y.rows
+            M = _product(view_x.rows, view_x.mean, view_y.rows, view_y.mean)
             product = inner(M, M, xp=xp)
             if not self._is_biased:
                 product = self._leave_out_diagonal(

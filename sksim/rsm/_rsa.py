@@ -124,9 +124,10 @@ class RSA(BaseSimilarity):
     >>> from sksim.rsm import RSA
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(50, 6))
-    >>> RSA().fit(X, 3 * X[:, ::-1]).score_
+    >>> round(RSA().fit(X, 3 * X[:, ::-1]).score_, 12)
     1.0
-    >>> RSA(rdm_metric="euclidean", comparison="pearson").fit(X, X + 1).score_
+    >>> euclidean = RSA(rdm_metric="euclidean", comparison="pearson")
+    >>> round(euclidean.fit(X, X + 1).score_, 12)
     1.0
     """
 
@@ -254,8 +255,10 @@ class RSA(BaseSimilarity):
             orientation="similarity",
             bounds=(-1, 1),
             invariances=invariances,
-            requires={"correlation": ("nonconstant_rows",), "cosine": ("nonzero_rows",)}
-            .get(self.rdm_metric, ()),
+            requires={
+                "correlation": ("nonconstant_rows",),
+                "cosine": ("nonzero_rows",),
+            }.get(self.rdm_metric, ()),
             view_keywords=("role",),
             array_api=self.comparison != "kendall",
             complexity="n^2 (d + log n)",

@@ -13,7 +13,7 @@ from sksim.utils._array_api import (
     row_sum_of_squares,
     take,
 )
-from sksim.utils._linalg import centered, refuse_constant, role_name
+from sksim.utils._linalg import centered, refuse_constant, role_name, unit_rows
 from sksim.utils._views import View
 
 RDM_METRICS = ("correlation", "cosine", "euclidean", "sqeuclidean")
@@ -52,37 +52,30 @@ def squared_distance_rows(X, rdm_metric, *, xp, role=None):
     """
     unit = 1.0
     if rdm_metric in ("correlation", "cosine"):
-        X = unit_rows(X, subtract_mean=rdm_metric == "correlation", xp=xp, role=role)
+        if rdm_metric == "correlation":
+            X = _rows_without_mean(X, xp=xp, role=role)
+        X = unit_rows(X, xp=xp, role=role)
         unit = 0.5
     rows, _, scale, squared_norm = centered(X, xp=xp)
     refuse_constant(squared_norm, role)
     return SquaredDistances(rows, row_sum_of_squares(rows, xp=xp), unit, scale)
 
 
-def unit_rows(X, *, subtract_mean, xp, role=None):
-    """Rows of unit norm, each first centred around its own mean if asked for."""
+def _rows_without_mean(X, *, xp, role):
+    """Rows centred around their own means; constant rows raise."""
     largest = xp.max(xp.abs(X), axis=1)[:, None]
+    # a power of two would do as well; here the rows are scaled to unit norm anyway
     X = X / xp.where(largest == 0, xp.ones_like(largest), largest)
-    rounding = 0.0
-    if subtract_mean:
-        mean = xp.mean(X, axis=1)[:, None]
-        rounding = 8 * float(xp.finfo(X.dtype).eps)
-        X = X - mean
-    norms = xp.sqrt(row_sum_of_squares(X, xp=xp))[:, None]
-    undefined = norms <= rounding * X.shape[1] ** 0.5
-    if bool(xp.any(undefined)):
-        count = int(xp.count_nonzero(undefined))
-        problem, relation = (
-            ("constant", "correlates with nothing")
-            if subtract_mean
-            else ("zero", "has no direction")
-        )
+    X = X - xp.mean(X, axis=1)[:, None]
+    rounding = 8 * float(xp.finfo(X.dtype).eps) * X.shape[1] ** 0.5
+    constant = xp.sqrt(row_sum_of_squares(X, xp=xp)) <= rounding
+    if bool(xp.any(constant)):
+        place = int(xp.argmax(xp.astype(constant, X.dtype)))
         raise ValueError(
-            f"{role_name(role)} has {count} {problem} row(s), and such a row "
-            f"{relation}. Remove these rows from both representations, or choose "
-            "Euclidean distances."
+            f"{role_name(role)} has a constant row (row {place}), which correlates "
+            "with nothing. Remove the row, or use a Euclidean metric."
         )
-    return X / norms
+    return X
 
 
 # ----- all pairs as a vector -------------------------------------------------------

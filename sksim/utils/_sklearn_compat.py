@@ -6,6 +6,7 @@ from sklearn.utils._param_validation import (
     Interval,
     Options,
     StrOptions,
+    validate_params,
 )
 from sklearn.utils._response import _get_response_values as get_response_values
 from sklearn.utils._tags import Tags
@@ -22,4 +23,5 @@ __all__ = [
     "get_feature_names",
     "get_response_values",
     "num_samples",
+    "validate_params",
 ]

@@ -1,0 +1,152 @@
+r"""Exact moments of tr(K P L P') over all permutations P, in closed form.
+
+The k-th power of the sum over i, j of K[i, j] L[p(i), p(j)] is a sum over 2k indices.
+Sorted by which of them are equal, each kind of term has one expectation: the sum over
+distinct indices of K's entries, times that of L's, over the number of ways to choose
+distinct indices. Sums over distinct indices follow by Moebius inversion from sums over
+all indices, and these are the few invariants of a matrix whose rows sum to zero.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from math import factorial, perm
+
+import numpy as np
+from scipy import stats
+
+
+@dataclass(frozen=True)
+class NullMoments:
+    """Mean, standard deviation and skewness of a statistic over all permutations."""
+
+    mean: float
+    std: float
+    skewness: float
+
+    def pvalue(self, statistic, alternative="greater"):
+        """Tail of the Pearson type III distribution with these moments."""
+        z = (statistic - self.mean) / self.std
+        distribution = stats.pearson3(self.skewness)
+        greater, less = float(distribution.sf(z)), float(distribution.cdf(z))
+        if alternative == "two-sided":
+            return min(1.0, 2 * min(greater, less))
+        return greater if alternative == "greater" else less
+
+
+def null_moments(K, L):
+    """Moments of the inner product of K and a relabelled L.
+
+    Parameters
+    ----------
+    K, L : arrays of shape (n, n)
+        Symmetric, with rows that sum to zero; n is at least 3.
+
+    Returns
+    -------
+    moments : NullMoments
+        The skewness is 0 where the statistic does not vary.
+    """
+    n = K.shape[0]
+    mean = float(np.trace(K)) * float(np.trace(L)) / (n - 1)
+    # a multiple of the centring matrix shifts the statistic by a constant: without
+    # trace the mean is 0, and higher moments lose no digits to it
+    K, L = _without_trace(K), _without_trace(L)
+    variance = _expectation(_invariants(K, 2), _invariants(L, 2), n, 2)
+    third = _expectation(_invariants(K, 3), _invariants(L, 3), n, 3)
+    size = np.linalg.norm(K) * np.linalg.norm(L)
+    if variance <= (1e-14 * size) ** 2:
+        return NullMoments(mean, 0.0, 0.0)
+    return NullMoments(mean, variance**0.5, third / variance**1.5)
+
+
+def _without_trace(K):
+    n = K.shape[0]
+    shift = np.trace(K) / (n - 1)
+    K = K + shift / n
+    K[np.diag_indices(n)] -= shift
+    return K
+
+
+def _invariants(K, order):
+    """Sums over all indices of products of entries, keyed by their multigraph.
+
+    An entry K[i, j] is an edge from i to j. Graphs in which a vertex has one edge
+    vanish because rows sum to zero, graphs with a lone loop because the trace does.
+    """
+    diagonal = np.diagonal(K)
+    if order == 2:
+        return {
+            ((0, 0), (0, 0)): float(diagonal @ diagonal),
+            ((0, 1), (0, 1)): float(np.vdot(K, K)),
+        }
+    square = K @ K
+    return {
+        ((0, 0), (0, 0), (0, 0)): float(np.sum(diagonal**3)),
+        ((0, 0), (0, 1), (0, 1)): float(diagonal @ np.diagonal(square)),
+        ((0, 0), (0, 1), (1, 1)): float(diagonal @ K @ diagonal),
+        ((0, 1), (0, 1), (0, 1)): float(np.sum(K**3)),
+        ((0, 1), (0, 2), (1, 2)): float(np.vdot(square, K)),
+    }
+
+
+def _expectation(invariants_k, invariants_l, n, order):
+    """Expectation of the order-th power of the inner product."""
+    graphs, table = _moebius_table(order)
+    sums_k = table @ [invariants_k[graph] for graph in graphs]
+    sums_l = table @ [invariants_l[graph] for graph in graphs]
+    n_distinct = [max(p) + 1 for p in _partitions(2 * order)]
+    # with more distinct indices than rows there is no term
+    ways = np.array([perm(n, k) if k <= n else np.inf for k in n_distinct], dtype=float)
+    return float(np.sum(sums_k * sums_l / ways))
+
+
+@cache
+def _partitions(size):
+    """Ways to say which of ``size`` indices are equal: the block of each index."""
+    found = [(0,)]
+    for _ in range(size - 1):
+        found = [p + (b,) for p in found for b in range(max(p) + 2)]
+    return found
+
+
+@cache
+def _moebius_table(order):
+    """Sums over distinct indices (rows) as combinations of invariants (columns)."""
+    partitions = _partitions(2 * order)
+    terms = []
+    for coarse in partitions:
+        edges = [(coarse[2 * i], coarse[2 * i + 1]) for i in range(order)]
+        degrees = np.bincount(np.ravel(edges))
+        lone_loop = any(a == b and degrees[a] == 2 for a, b in edges)
+        if degrees.min() >= 2 and not lone_loop:
+            terms.append((coarse, _canonical(edges)))
+    graphs = sorted({graph for _, graph in terms})
+    table = np.zeros((len(partitions), len(graphs)))
+    for row, fine in enumerate(partitions):
+        for coarse, graph in terms:
+            table[row, graphs.index(graph)] += _moebius(fine, coarse)
+    return graphs, table
+
+
+def _canonical(edges):
+    """The same multigraph for all numberings of its vertices."""
+    from itertools import permutations
+
+    n = max(map(max, edges)) + 1
+    return min(
+        tuple(sorted(tuple(sorted((p[a], p[b]))) for a, b in edges))
+        for p in permutations(range(n))
+    )
+
+
+def _moebius(fine, coarse):
+    """Moebius function of two partitions; 0 unless the second merges the first's."""
+    merged = {}
+    for f, c in zip(fine, coarse, strict=True):
+        if merged.setdefault(f, c) != c:
+            return 0
+    counts = np.bincount(list(merged.values()))
+    value = 1
+    for k in counts:
+        value *= (-1) ** (k - 1) * factorial(k - 1)
+    return int(value)

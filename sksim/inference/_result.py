@@ -1,0 +1,104 @@
+"""What a test returns, and how a null distribution becomes its numbers."""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimilarityTestResult:
+    """Result of :func:`similarity_test`.
+
+    Attributes
+    ----------
+    statistic : float
+        The measure's native number.
+    score : float
+        The statistic, oriented so that greater means more similar.
+    pvalue : float
+        Probability of a score at least as extreme under the null hypothesis.
+    null_distribution : ndarray of shape (n_permutations,) or None
+        Scores under the null hypothesis; None where only their moments are known.
+    null_mean, null_std : float
+        Mean and standard deviation of the score under the null hypothesis.
+    z_score : float
+        The score in standard deviations from its null mean; nan if there are none.
+    adjusted_score : float
+        (score - null_mean) / (best score - null_mean): 0 by chance, 1 at best; nan for
+        a measure without a best score.
+    method : {"permutation", "exact", "pearson3"}
+        Where the p-value comes from.
+    n_permutations : int
+        Number of permutations made.
+    alternative : {"greater", "less", "two-sided"}
+        What counts as extreme.
+    """
+
+    statistic: float
+    score: float
+    pvalue: float
+    null_distribution: np.ndarray | None = field(repr=False)
+    null_mean: float
+    null_std: float
+    z_score: float
+    adjusted_score: float
+    method: str
+    n_permutations: int
+    alternative: str = "greater"
+
+
+def permutation_pvalue(score, null, alternative, *, rounding, exact=False):
+    """Share of null scores that are at least as extreme as the observed one.
+
+    Parameters
+    ----------
+    score : float
+        The observed score.
+    null : array
+        Scores under the null hypothesis.
+    alternative : {"greater", "less", "two-sided"}
+    rounding : float
+        Relative difference below which two scores are tied.
+    exact : bool, default=False
+        Whether the null holds all orders, the observed one among them. Otherwise the
+        observed order counts as one more.
+
+    Returns
+    -------
+    pvalue : float
+    """
+    finite = null[np.isfinite(null)]
+    largest = max(abs(score), float(np.max(np.abs(finite), initial=0.0)))
+    tolerance = rounding * largest if math.isfinite(largest) else 0.0
+    # a null score that is nan counts against the hypothesis of similarity
+    greater = int(np.count_nonzero(~(null < score - tolerance)))
+    less = int(np.count_nonzero(~(null > score + tolerance)))
+    own = 0 if exact else 1
+    tails = {
+        side: (count + own) / (len(null) + own)
+        for side, count in (("greater", greater), ("less", less))
+    }
+    if alternative == "two-sided":
+        return min(1.0, 2 * min(tails.values()))
+    return tails[alternative]
+
+
+def standardized(score, mean, std, *, rounding):
+    """The score in null standard deviations; nan where these are rounding noise."""
+    if not std > rounding * max(abs(mean), abs(score)):
+        return math.nan
+    return (score - mean) / std
+
+
+def adjusted(score, null_mean, tags):
+    """Null-corrected score: 0 by chance, 1 at best."""
+    best = tags.orient(tags.best)
+    if not (math.isfinite(best) and math.isfinite(null_mean)) or best == null_mean:
+        return math.nan
+    return (score - null_mean) / (best - null_mean)
+
+
+def rounding_of(dtype_name):
+    """Relative difference below which two statistics of a precision are equal."""
+    return 1e-4 if "float32" in dtype_name else 1e-11

@@ -1,0 +1,264 @@
+"""What is public is documented, correctly, and listed in the reference."""
+
+import contextlib
+import doctest
+import importlib
+import importlib.util
+import inspect
+import io
+import pkgutil
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from numpydoc.docscrape import ClassDoc
+from numpydoc.validate import validate
+
+import sksim
+from sksim.testing import make_inputs
+
+ROOT = Path(__file__).parents[1]
+DOC = ROOT / "doc"
+
+# numpydoc's codes: see the table in its manual
+ERRORS = {
+    "GL03": "double blank lines",
+    "GL05": "tabs",
+    "GL06": "unknown section",
+    "GL07": "sections out of order",
+    "GL08": "no docstring",
+    "SS01": "no summary",
+    "SS02": "summary starts in lower case",
+    "SS03": "summary without a full stop",
+    "SS06": "summary longer than a line",
+    "PR01": "parameters not documented",
+    "PR02": "unknown parameters",
+    "PR03": "parameters out of order",
+    "PR04": "parameter without type",
+    "PR07": "parameter without description",
+    "PR10": "no space before the colon of a parameter",
+    "RT01": "no Returns section",
+    "RT03": "return value without description",
+    "YD01": "no Yields section",
+    "SA04": "reference without description",
+}
+# modules for writers of measures: their classes are abstract, nothing to run alone
+WITHOUT_EXAMPLES = {"sksim.base", "sksim.testing"}
+
+
+def load_from_doc(name):
+    """A module of the documentation, which is not on the path."""
+    spec = importlib.util.spec_from_file_location(name, DOC / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+generate = load_from_doc("generate")
+PUBLIC = [
+    item
+    for item in generate.public_objects()
+    if inspect.isclass(item.value) or inspect.isfunction(item.value)
+]
+MEASURES = sksim.all_measures()
+
+
+def public_methods():
+    """Dotted name of each public method once, under the first class that has it."""
+    found = {}
+    for item in PUBLIC:
+        if not inspect.isclass(item.value):
+            continue
+        for name in generate.own_methods(item.value):
+            member = inspect.getattr_static(item.value, name)
+            if callable(getattr(item.value, name, None)):
+                found.setdefault(id(member), f"{item.path}.{name}")
+    return sorted(found.values())
+
+
+def complaints(path, codes):
+    """What numpydoc has to say about a docstring, among the given codes."""
+    errors = validate(path)["errors"]
+    return [f"{code}: {text}" for code, text in errors if code in codes]
+
+
+# ----- docstrings -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("item", PUBLIC, ids=lambda item: item.path)
+def test_docstring_of_public_object(item):
+    examples = set() if item.module in WITHOUT_EXAMPLES else {"EX01"}
+    assert not complaints(item.path, set(ERRORS) | examples)
+
+
+@pytest.mark.parametrize("path", public_methods())
+def test_docstring_of_public_method(path):
+    assert not complaints(path, ERRORS)
+
+
+def documented_attributes(cls):
+    """Names in the section Attributes; those that some fits lack apart."""
+    always, sometimes = set(), set()
+    for entry in ClassDoc(cls)["Attributes"]:
+        conditional = " ".join(entry.desc).lower().startswith(("only ", "defined only"))
+        names = [name.strip(" `") for name in entry.name.split(",")]
+        (sometimes if conditional else always).update(names)
+    return always, sometimes
+
+
+@pytest.mark.parametrize("cls", [cls for _, cls in MEASURES])
+def test_documented_attributes_are_those_of_a_fit(cls):
+    measure = cls()
+    X, y, fit_params = make_inputs(measure, random_state=0)
+    measure.fit(X, y, **fit_params)
+    always, sometimes = documented_attributes(cls)
+    missing = {attribute for attribute in always if not hasattr(measure, attribute)}
+    assert not missing, f"documented, but not there after fit: {sorted(missing)}"
+    fitted = {key for key in vars(measure) if re.fullmatch(r"[^_].*[^_]_", key)}
+    undocumented = fitted - always - sometimes
+    assert not undocumented, f"there after fit, but not documented: {undocumented}"
+
+
+# ----- the generated reference ----------------------------------------------------
+
+
+def test_generator_lists_everything_public():
+    listed = {item.path for item in generate.public_objects()}
+    listed_objects = {id(item.value) for item in generate.public_objects()}
+    packages = [
+        module.name
+        for module in pkgutil.iter_modules(sksim.__path__)
+        if module.ispkg and module.name != "utils"
+    ]
+    assert packages
+    for package in packages:
+        module = importlib.import_module(f"sksim.{package}")
+        for name in module.__all__:
+            path = f"sksim.{package}.{name}"
+            assert path in listed or id(getattr(module, name)) in listed_objects, path
+    for name, cls in MEASURES:
+        assert id(cls) in listed_objects, name
+
+
+def test_pages_are_written_for_all_and_removed_with_their_object(tmp_path):
+    (tmp_path / "references.rst").write_text(
+        (DOC / "references.rst").read_text("utf-8")
+    )
+    (tmp_path / "api").mkdir()
+    (tmp_path / "api" / "sksim.gone.Gone.rst").write_text("Gone\n====\n")
+    generate.write(tmp_path)
+    pages = {path.stem for path in (tmp_path / "api").glob("*.rst")}
+    expected = {item.path for item in generate.public_objects()}
+    assert pages == expected | {"index"}
+    index = (tmp_path / "api" / "index.rst").read_text("utf-8")
+    assert all(f"   ~{path}\n" in index for path in expected)
+    table = (tmp_path / "measures.rst").read_text("utf-8")
+    for _, cls in MEASURES:
+        assert f":class:`~{generate.public_path(cls)}`" in table
+
+
+def test_sub_packages_have_a_title():
+    titled = {f"sksim.{name}" for name in generate.TITLES}
+    assert set(generate.public_modules()) <= titled
+
+
+@pytest.mark.parametrize("cls", [cls for _, cls in MEASURES])
+def test_reference_is_in_the_bibliography(cls):
+    labels = generate.bibliography_labels(DOC)
+    references = generate.references(generate.similarity_tags(cls))
+    assert references, "the tag 'reference' is empty"
+    for text in references:
+        label = generate.reference_label(text)
+        assert label in labels, (
+            f"{text!r} needs an entry labelled {label!r} in doc/references.rst"
+        )
+
+
+def test_bibliography_is_ordered():
+    text = (DOC / "references.rst").read_text("utf-8")
+    labels = re.findall(r"^\.\. _([\w-]+\d{4}\w?):$", text, flags=re.MULTILINE)
+    assert labels == sorted(labels)
+    assert len(labels) == len(set(labels))
+
+
+# ----- prose that runs ------------------------------------------------------------
+
+
+def run_doctests(text, name):
+    """Run the examples of a text; failures as one report."""
+    test = doctest.DocTestParser().get_doctest(text, {}, name, name, 0)
+    flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+    report = io.StringIO()
+    runner = doctest.DocTestRunner(optionflags=flags, verbose=False)
+    runner.run(test, out=report.write)
+    assert runner.summarize(verbose=False).failed == 0, report.getvalue()
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted(
+        path
+        for path in [*DOC.glob("*.rst"), *DOC.glob("user_guide/*.rst")]
+        if ">>>" in path.read_text("utf-8")
+    ),
+    ids=lambda path: path.stem,
+)
+def test_examples_in_the_guide(path):
+    run_doctests(path.read_text("utf-8"), path.name)
+
+
+@pytest.mark.parametrize("name", ["generate", "mathml"])
+def test_examples_of_the_documentation_modules(name):
+    results = doctest.testmod(load_from_doc(name))
+    assert results.attempted
+    assert not results.failed
+
+
+def fenced(language):
+    """Contents of README's fenced blocks in a language."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.M | re.S)
+
+
+def test_readme_example_prints_what_it_says():
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(fenced("python")[0], "README.md", "exec"), {})
+    assert printed.getvalue() == fenced("text")[0]
+
+
+def test_readme_commands_are_complete():
+    demo, tests = fenced("bash")[:2]
+    for block in (demo, tests):
+        assert "-m venv .venv" in block
+        assert "-m pip install" in block
+    assert "-m sksim demo" in demo
+    assert "[test]" in tests
+    assert "-m pytest" in tests
+
+
+def test_readme_links_exist():
+    text = (ROOT / "README.md").read_text("utf-8")
+    links = re.findall(r"\]\((?!https?://|#)([^)#]+)", text)
+    assert links
+    for link in links:
+        assert (ROOT / link).exists(), link
+
+
+# ----- one truth --------------------------------------------------------------------
+
+
+def test_one_release_of_ruff():
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    (pinned,) = pyproject["project"]["optional-dependencies"]["lint"]
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text("utf-8")
+    release = pinned.removeprefix("ruff==")
+    assert re.search(rf"ruff-pre-commit\n +rev: v{re.escape(release)}\b", hooks)
+
+
+def test_every_extra_is_in_the_installation_page():
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    text = (DOC / "install.rst").read_text("utf-8")
+    for extra in pyproject["project"]["optional-dependencies"]:
+        assert f"* - ``{extra}``" in text
