@@ -92,7 +92,7 @@ _CHECKS_THAT_FIT_A_REAL_MATRIX = (
 
 REQUIREMENTS = {
     "nonzero_rows": Requirement(
-        "a row of zeros has no direction, and some checks fit one",
+        "a row of zeros, or one at the mean, has no direction, and some checks fit one",
         _CHECKS_THAT_FIT_A_REAL_MATRIX,
     ),
     "nonconstant_rows": Requirement(

@@ -258,15 +258,19 @@ class Basis(View):
         return inverse @ directions * (1.0 / self.scale)
 
 
-def orthonormal_basis(X, *, xp, role=None):
-    """Orthonormal basis of the centred representation, in double precision.
+def orthonormal_basis(X, *, xp, role=None, center=True):
+    """Orthonormal basis of the (centred) representation, in double precision.
 
     By the Cholesky factor of the Gram matrix where its condition allows that, by a
     second pass where it nearly does, and by a singular value decomposition that finds
     the rank elsewhere.
     """
-    rows, mean, scale, squared_norm = centered(as_float64(X, xp=xp), xp=xp)
-    refuse_constant(squared_norm, role)
+    X = as_float64(X, xp=xp)
+    if center:
+        rows, mean, scale, squared_norm = centered(X, xp=xp)
+    else:
+        (rows, scale, squared_norm), mean = rescaled(X, xp=xp), None
+    refuse_constant(squared_norm, role, centered=center)
     if rows.shape[0] > rows.shape[1]:
         by_cholesky = _cholesky_basis(rows, xp=xp)
         if by_cholesky is not None:
