@@ -9,6 +9,7 @@ by data. Use :func:`check_similarity` on a measure of your own, or
 import math
 import pickle
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -43,10 +44,13 @@ class Requirement:
     checks : tuple of str
         Names of those checks; the checks of this module repeat what they ask on
         valid input.
+    adapt : callable, default=None
+        Function of a random generator, X and y that makes input valid or telling.
     """
 
     reason: str
     checks: tuple
+    adapt: Callable | None = None
 
 
 # scikit-learn's checks fit a matrix of real numbers and a column of labels; what a
@@ -90,10 +94,23 @@ _CHECKS_THAT_FIT_A_REAL_MATRIX = (
     "check_dataframe_column_names_consistency",
 )
 
+
+def _bring_spans_together(rng, X, y):
+    """Columns of y at graded distances from the span of X."""
+    signal = X @ rng.normal(size=(X.shape[1], y.shape[1]))
+    noise = rng.normal(size=y.shape) * np.geomspace(0.02, 1, y.shape[1])
+    return X, signal + noise * np.std(signal, axis=0)
+
+
 REQUIREMENTS = {
     "nonzero_rows": Requirement(
         "a row of zeros, or one at the mean, has no direction, and some checks fit one",
-        _CHECKS_THAT_FIT_A_REAL_MATRIX,
+        _CHECKS_THAT_FIT_A_REAL_MATRIX
+        + (
+            "check_transformer_data_not_an_array",
+            "check_transformer_general",
+            "check_transformer_preserve_dtypes",
+        ),
     ),
     "nonconstant_rows": Requirement(
         "a row with equal entries, such as any row of one column, correlates with "
@@ -111,6 +128,11 @@ REQUIREMENTS = {
     "y_true": Requirement(
         "fit needs the true labels, which scikit-learn's checks do not pass",
         _CHECKS_THAT_FIT_A_REAL_MATRIX,
+    ),
+    "close_spans": Requirement(
+        "all spans that are not close to each other score the same",
+        (),
+        adapt=_bring_spans_together,
     ),
     "models": Requirement(
         "the inputs are models, not arrays",
@@ -178,6 +200,10 @@ def make_inputs(measure, random_state=0, n_samples=40):
     truth = np.arange(n_samples) % 3
     truth = truth[rng.permutation(n_samples)]
     X, y = _INPUT_MAKERS[tags.inputs, tags.arity](rng, truth)
+    for word in tags.requires:
+        adapt = REQUIREMENTS[word].adapt if word in REQUIREMENTS else None
+        if adapt is not None:
+            X, y = adapt(rng, X, y)
     fit_params = {"y_true": truth} if "y_true" in tags.view_keywords else {}
     return X, y, fit_params
 

@@ -63,9 +63,9 @@ class CorrelationMatch(AlignmentMixin, BaseSimilarity):
     ----------
     statistic_, score_, similarity_ : float
         Mean correlation of the matched neurons.
-    assignment_ : ndarray of shape (n_features,)
+    assignment_ : array of int of shape (n_features,)
         The column of y that each column of X is matched with; -1 for none.
-    assignment_y_ : ndarray of shape (n_features_y,)
+    assignment_y_ : array of int of shape (n_features_y,)
         The column of X that each column of y is matched with; -1 for none.
     x_mean_, y_mean_ : array of shape (n_features,) and (n_features_y,)
         Training means.
@@ -159,7 +159,7 @@ class CorrelationMatch(AlignmentMixin, BaseSimilarity):
         if self.matching == "hard":
             there = to_numpy(gains, xp=xp)
             i, j = best_assignment(there, xp=np)
-            value = there[i, j].mean()
+            value = float(there[i, j].mean())
             partners = (
                 assignment_vector(i, j, there.shape[0]),
                 assignment_vector(j, i, there.shape[1]),
@@ -171,15 +171,16 @@ class CorrelationMatch(AlignmentMixin, BaseSimilarity):
                 to_numpy(xp.argmax(gains, axis=axis), xp=xp) for axis in (1, 0)
             )
         details = {
-            "assignment_": partners[0],
-            "assignment_y_": partners[1],
+            "assignment_": index_array(partners[0], like=gains, xp=xp),
+            "assignment_y_": index_array(partners[1], like=gains, xp=xp),
+            "_partners": partners,
             "_correlations": correlations,
         }
         return value, details
 
     def _fit_maps(self, view_x, view_y, xp):
         C = self._correlations
-        partner = self.assignment_y_
+        partner = self._partners[1]
         found = index_array(np.maximum(partner, 0), like=C, xp=xp)
         is_matched = move_to(partner >= 0, xp=xp, device=device_of(C))
         own = xp.arange(C.shape[1], device=device_of(C))
@@ -221,8 +222,8 @@ class CorrelationMatch(AlignmentMixin, BaseSimilarity):
         xp = namespace_of(self.x_mean_)
         x, y = self._maps.sources
         C = self._correlations
-        found = index_array(np.maximum(self.assignment_, 0), like=C, xp=xp)
-        is_matched = move_to(self.assignment_ >= 0, xp=xp, device=device_of(C))
+        found = index_array(np.maximum(self._partners[0], 0), like=C, xp=xp)
+        is_matched = move_to(self._partners[0] >= 0, xp=xp, device=device_of(C))
         standard = (X - self.y_mean_) @ _standardizer(y, xp)
         standard = take(standard, found, xp=xp, axis=1)
         gains = xp.where(is_matched, x.deviations, xp.zeros_like(x.deviations))
@@ -235,11 +236,11 @@ class CorrelationMatch(AlignmentMixin, BaseSimilarity):
     def _evaluate(self, X, y, xp, y_true=None):
         view_x = self._view(X, xp, "x")
         view_y = self._view(y, xp, "y")
-        columns = self._mean_of_pairs(view_y, view_x, self.assignment_y_, 0, xp)
+        of_x, of_y = self._partners
+        columns = self._mean_of_pairs(view_y, view_x, of_y, 0, xp)
         if self.matching == "hard":
-            matched = np.count_nonzero(self.assignment_y_ >= 0)
-            return columns * (len(self.assignment_y_) / matched)
-        rows = self._mean_of_pairs(view_x, view_y, self.assignment_, 1, xp)
+            return columns * (len(of_y) / int(np.count_nonzero(of_y >= 0)))
+        rows = self._mean_of_pairs(view_x, view_y, of_x, 1, xp)
         return (rows + columns) / 2
 
     def _mean_of_pairs(self, view, other, partner, axis, xp):
@@ -276,7 +277,7 @@ def _diagonal(vector, xp):
 
 
 def _standardizer(view, xp):
-    """Diagonal matrix that divides by the standard deviations, constant columns by 0."""
+    """Diagonal matrix of inverse standard deviations, 0 for constant columns."""
     constant = view.deviations == 0
     inverse = 1 / xp.where(constant, xp.ones_like(view.deviations), view.deviations)
     return _diagonal(xp.where(constant, xp.zeros_like(inverse), inverse), xp)

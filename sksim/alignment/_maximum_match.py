@@ -10,6 +10,8 @@ from sksim.base import BaseSimilarity
 from sksim.utils._array_api import (
     as_float64,
     column_sum_of_squares,
+    device_of,
+    move_to,
     take,
     triangular_factor,
 )
@@ -63,11 +65,11 @@ class MaximumMatching(BaseSimilarity):
     ----------
     statistic_, score_, similarity_ : float
         Share of matched neurons, averaged over the values of epsilon.
-    curve_ : ndarray of shape (n_epsilons,)
+    curve_ : array of shape (n_epsilons,)
         Share for each value of epsilon.
-    matched_x_ : ndarray of shape (n_epsilons, n_features)
+    matched_x_ : array of shape (n_epsilons, n_features)
         Which columns of X are in the maximum match.
-    matched_y_ : ndarray of shape (n_epsilons, n_features_y)
+    matched_y_ : array of shape (n_epsilons, n_features_y)
         Which columns of y are.
     n_features_in_, n_features_y_in_ : int
         Widths of X and y.
@@ -135,15 +137,16 @@ class MaximumMatching(BaseSimilarity):
         )
         sets = [None] * len(epsilons)
         for place in np.argsort(epsilons)[::-1]:
-            kept = _maximum_match(A, B, *kept, epsilons[place], xp)
+            kept = _maximum_match(A, B, *kept, float(epsilons[place]), xp)
             sets[place] = kept
         matched_x, matched_y = (np.asarray(side) for side in zip(*sets, strict=True))
         both = matched_x.sum(axis=1) + matched_y.sum(axis=1)
         curve = both / (A.shape[1] + B.shape[1])
-        return curve.mean(), {
-            "curve_": curve,
-            "matched_x_": matched_x,
-            "matched_y_": matched_y,
+        details = {"curve_": curve, "matched_x_": matched_x, "matched_y_": matched_y}
+        device = device_of(A)
+        return float(curve.mean()), {
+            name: move_to(value, xp=xp, device=device)
+            for name, value in details.items()
         }
 
     def _epsilons(self):
@@ -167,6 +170,7 @@ class MaximumMatching(BaseSimilarity):
             orientation="similarity",
             bounds=(0, 1),
             invariances={"PT", "IS"},
+            requires=("close_spans",),
             view_keywords=("role",),
             complexity="n d^2 + rounds d^3",
             reference="Wang et al. 2018",
