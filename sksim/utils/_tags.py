@@ -28,7 +28,7 @@ _CHOICES = {
     "arity": {"pair", "group"},
     "null": {"rows", "exchange"},
 }
-_VIEW_KEYWORDS = {"role", "y_true", "seed"}
+_VIEW_KEYWORDS = {"role", "y_true", "seed", "data"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +68,7 @@ class SimilarityTags:
         What the input must be beyond any finite matrix: see
         :data:`sksim.testing.REQUIREMENTS`.
     view_keywords : tuple of str, default=()
-        Keywords that the view step wants: "role", "y_true", "seed".
+        Keywords that the view step wants: "role", "y_true", "seed", "data".
     paired : bool, default=True
         Whether row i of X is compared with row i of y, so that permuting the rows of
         y means something.
