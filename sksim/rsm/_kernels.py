@@ -80,6 +80,16 @@ def _product(rows_x, mean_x, rows_y, mean_y):
     return product - rows_x.shape[0] * mean_x[:, None] * mean_y[None, :]
 
 
+def refuse_explained(squared_norm, role, xp):
+    """Raise if a confounder leaves nothing of a similarity matrix of norm 1."""
+    rounding = 64 * float(xp.finfo(squared_norm.dtype).eps)
+    if not float(squared_norm) > rounding**2:
+        raise ValueError(
+            f"The similarity matrix of {role_name(role)} is the one of z up to scale, "
+            "so that nothing is left to compare after taking out the confounder."
+        )
+
+
 class BaseKernelSimilarity(BaseSimilarity):
     """A measure that is made of the inner product of two centred kernel matrices."""
 
@@ -117,9 +127,9 @@ class BaseKernelSimilarity(BaseSimilarity):
             K = rbf_kernel(X, self.bandwidth, xp=xp, name=role_name(role))
             return self._kernel_view(K, xp, role)
         rows, squares, _ = rows_for_distances(X, xp=xp, role=role)
-        squared_median = blocked_median(rows, squares, xp=xp)
-        refuse_zero_bandwidth(squared_median, role_name(role))
-        decay = 0.5 / (self.bandwidth**2 * squared_median)
+        median = blocked_median(rows, squares, xp=xp)
+        refuse_zero_bandwidth(median, role_name(role))
+        decay = 0.5 / (self.bandwidth * median) ** 2
         view = blocked_matrix(rows, squares, decay, hollow=not self._is_biased, xp=xp)
         self._refuse_flat_kernel(view.norm**2, X.shape[0], role, xp, dtype=X.dtype)
         return view
@@ -147,6 +157,27 @@ class BaseKernelSimilarity(BaseSimilarity):
         self._refuse_flat_kernel(squared_norm, before, role, xp)
         norm = float(squared_norm) ** 0.5
         return CenteredKernel(K / norm, norm, unit * scale)
+
+    def _residual_view(self, X, z, xp, role):
+        """View of the centred kernel matrix without what that of z explains."""
+        matrix, norm, unit = self._dense(self._view(X, xp, role), xp, role)
+        confounder = self._dense(self._view(z, xp, "z"), xp, "z")[0]
+        matrix = matrix - inner(matrix, confounder, xp=xp) * confounder
+        squared_norm = inner(matrix, matrix, xp=xp)
+        refuse_explained(squared_norm, role, xp)
+        share = float(squared_norm) ** 0.5
+        return CenteredKernel(matrix / share, norm * share, unit)
+
+    def _dense(self, view, xp, role):
+        """Centred kernel matrix of unit norm of any view, its norm and its unit."""
+        if isinstance(view, LinearKernel):
+            rows = view.rows if view.mean is None else view.rows - view.mean
+            view = self._kernel_view(rows @ rows.T, xp, role, unit=view.unit)
+        elif isinstance(view, BlockedMatrix):
+            everything = slice(0, view.rows.shape[0])
+            matrix = view.block(everything, everything, xp=xp) / view.norm
+            return matrix, view.norm, view.unit
+        return view.matrix, view.norm, view.unit
 
     @staticmethod
     def _refuse_flat_kernel(squared_norm, before, role, xp, dtype=None):

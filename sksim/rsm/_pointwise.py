@@ -90,7 +90,7 @@ class PointwiseKernelAlignment(BaseSimilarity):
             # row i of the kernel has the norm of R_i under the metric R'R
             norms = xp.sqrt(xp.sum((rows @ (rows.T @ rows)) * rows, axis=1))
         rounding = 8 * float(xp.finfo(norms.dtype).eps)
-        undefined = norms <= rounding**2 * xp.max(norms)
+        undefined = norms <= rounding * xp.max(norms)
         if bool(xp.any(undefined)):
             place = int(xp.argmin(norms))
             raise ValueError(

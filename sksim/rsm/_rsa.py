@@ -6,6 +6,7 @@ import numpy as np
 import scipy.stats
 
 from sksim.base import BaseSimilarity
+from sksim.rsm._kernels import refuse_explained
 from sksim.utils._array_api import as_float64, inner, to_numpy
 from sksim.utils._kernels import permuted_inner
 from sksim.utils._linalg import role_name
@@ -156,22 +157,53 @@ class RSA(BaseSimilarity):
 
     def _pair_view(self, squares, role, xp):
         """What is compared of the squared distances of all pairs."""
-        if self.comparison == "kendall":
-            values = to_numpy(quantized(squares, xp=xp), xp=xp)
-            self._refuse_equal(float(values.max() - values.min()), 1.0, role)
-            return PairValues(values)
-        if self.comparison == "spearman":
-            values = average_ranks(quantized(squares, xp=xp), xp=xp)
+        if self.comparison in ("spearman", "kendall"):
+            values = quantized(squares, xp=xp)
         elif self.rdm_metric == "euclidean":
             values = xp.sqrt(squares)
         else:
             values = squares
+        return self._comparable(values, role, xp)
+
+    def _comparable(self, values, role, xp):
+        """Ranks, centred or as they are, of unit norm."""
+        if self.comparison == "kendall":
+            values = to_numpy(values, xp=xp)
+            self._refuse_equal(float(values.max() - values.min()), 1.0, role)
+            return PairValues(values)
+        if self.comparison == "spearman":
+            values = average_ranks(values, xp=xp)
         before = inner(values, values, xp=xp)
         if self.comparison != "cosine":
             values = values - xp.mean(values)
         squared_norm = inner(values, values, xp=xp)
         self._refuse_equal(float(squared_norm), float(before), role)
         return PairValues(values / xp.sqrt(squared_norm))
+
+    def _residual_view(self, X, z, xp, role):
+        """View of the dissimilarities without what those of z explain."""
+        values, confounder = (
+            self._dissimilarities(as_float64(array, xp=xp), xp, name)
+            for array, name in ((X, role), (z, "z"))
+        )
+        values = values / xp.max(values)
+        confounder = confounder - xp.mean(confounder)
+        slope = inner(values, confounder, xp=xp)
+        slope = slope / inner(confounder, confounder, xp=xp)
+        residuals = values - slope * confounder
+        residuals = residuals - xp.mean(residuals)
+        spread = values - xp.mean(values)
+        spread = inner(spread, spread, xp=xp)
+        self._refuse_equal(float(spread), 1.0, role)
+        refuse_explained(inner(residuals, residuals, xp=xp) / spread, role, xp)
+        if self.comparison in ("spearman", "kendall"):
+            residuals = quantized(residuals - xp.min(residuals), xp=xp)
+        return self._comparable(residuals, role, xp)
+
+    def _dissimilarities(self, X, xp, role):
+        distances = squared_distance_rows(X, self.rdm_metric, xp=xp, role=role)
+        squares = pair_vector(distances, xp=xp)
+        return xp.sqrt(squares) if self.rdm_metric == "euclidean" else squares
 
     def _moments(self, distances, role, xp):
         """View without a list of pairs, or None where that would lose digits."""

@@ -15,6 +15,7 @@ from sksim.utils._array_api import (
     to_numpy,
 )
 from sksim.utils._linalg import centered
+from sksim.utils._pairs import condensed
 
 # Rows that a block of an n x n matrix holds: a block of 8 MB stays in the cache.
 _BLOCK_ELEMENTS = 2**20
@@ -53,24 +54,19 @@ def _identity_like(matrix, *, xp):
     return xp.eye(matrix.shape[0], dtype=matrix.dtype, device=device_of(matrix))
 
 
-def off_diagonal_median(matrix, *, xp):
-    """Median of the entries off the diagonal of a symmetric matrix."""
-    n = matrix.shape[0]
-    if is_numpy(xp):
-        return float(np.median(matrix[np.triu_indices(n, k=1)]))
-    index = xp.arange(n, device=device_of(matrix))
-    upper = index[:, None] < index[None, :]
-    values = xp.sort(matrix[upper])
-    middle = values.shape[0] // 2
-    if values.shape[0] % 2:
-        return float(values[middle])
-    return (float(values[middle - 1]) + float(values[middle])) / 2
+def median_distance(squares, *, xp):
+    """Median distance of the pairs of rows, from the matrix of squared distances."""
+    values = condensed(squares, xp=xp)
+    count = values.shape[0]
+    middle = (count - 1) // 2, count // 2
+    values = np.partition(values, middle) if is_numpy(xp) else xp.sort(values)
+    return sum(math.sqrt(float(values[place])) for place in middle) / 2
 
 
 def rbf_kernel(X, bandwidth, *, xp, name="X"):
     """exp(-d^2 / (2 s^2)) with s = ``bandwidth`` times the median distance."""
     squares, _ = squared_distances(X, xp=xp)
-    median = math.sqrt(off_diagonal_median(squares, xp=xp))
+    median = median_distance(squares, xp=xp)
     refuse_zero_bandwidth(median, name)
     factor = -0.5 / (bandwidth * median) ** 2
     if is_numpy(xp):

@@ -156,7 +156,7 @@ def refuse_constant(squared_norm, role, *, centered=True):
 
 def role_name(role):
     """What the user calls the representation that a view is made of."""
-    return {"x": "X", "y": "y"}.get(role, "A representation")
+    return {"x": "X", "y": "y", "z": "z"}.get(role, "A representation")
 
 
 def nuclear_norm(M, *, xp):

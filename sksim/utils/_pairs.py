@@ -268,7 +268,7 @@ def rows_for_distances(X, *, xp, role=None):
 
 
 def blocked_median(rows, squares, *, xp):
-    """Median of the squared distances of all pairs of rows, without a list of them.
+    """Median distance of all pairs of rows, without a list of them.
 
     Evenly spaced rows tell between which values the median lies; only pairs in that
     bracket are kept.
@@ -288,7 +288,7 @@ def blocked_median(rows, squares, *, xp):
         below, inside = _pairs_between(rows, squares, low, high, xp=xp)
         if below <= middle[0] and middle[1] < below + inside.shape[0]:
             inside = xp.sort(inside)
-            return sum(float(inside[place - below]) for place in middle) / 2
+            return sum(float(inside[place - below]) ** 0.5 for place in middle) / 2
         margin *= 4
 
 
