@@ -185,16 +185,19 @@ def invariance(tags, code):
 
 
 def reference_label(text):
-    """Label of a citation in the bibliography: first name and year.
+    """Label of a citation in the bibliography: the names as cited, and the year.
 
     >>> reference_label("Pérez-Fernández et al. 2021")
     'perezfernandez2021'
+    >>> reference_label("Wang and Isola 2020"), reference_label("Wang & Isola 2020")
+    ('wangisola2020', 'wangisola2020')
     """
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    found = re.search(r"([A-Za-z][\w'-]*).*?((?:18|19|20)\d\d[a-z]?)\b", plain)
+    found = re.fullmatch(r"(.*?)\W*((?:18|19|20)\d\d[a-z]?)\W*", plain)
     if found is None:
         return None
-    return re.sub(r"[^a-z]", "", found[1].lower()) + found[2]
+    names = re.sub(r"\bet al\b|\band\b", "", found[1])
+    return re.sub(r"[^a-z]", "", names.lower()) + found[2]
 
 
 def references(tags):

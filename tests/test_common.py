@@ -10,14 +10,28 @@ from sksim import all_measures
 from sksim.alignment import OrthogonalProcrustes
 from sksim.cca import PWCCA, SVCCA, MeanSquaredCCA
 from sksim.functional import JensenShannonDivergence
+from sksim.neighbors import (
+    CKNNA,
+    GraphBasedSimilarity,
+    NeighborJaccard,
+    RankSimilarity,
+    SecondOrderCosine,
+)
 from sksim.rsm import CKA
+from sksim.statistics import IntrinsicDimension, Uniformity
+from sksim.structural import NetworkPersistence
 from sksim.testing import (
     check_array_api,
     expected_failed_checks,
     parametrize_with_similarity_checks,
 )
+from sksim.topology import IMD, RTD, RTDLite
 
-DEFAULTS = [cls() for _, cls in all_measures()]
+# what takes long by default, and no longer than a test should with these
+QUICK = {
+    "GeometryScore": {"n_draws": 5, "n_landmarks": 20, "gamma": 0.2, "random_state": 0}
+}
+DEFAULTS = [cls(**QUICK.get(name, {})) for name, cls in all_measures()]
 VARIANTS = [
     CKA(estimator="debiased"),
     CKA(kernel="rbf"),
@@ -31,6 +45,23 @@ VARIANTS = [
     OrthogonalProcrustes(center=False),
     OrthogonalProcrustes(scale=False),
     JensenShannonDivergence(base=2, sqrt=True),
+    NeighborJaccard(n_neighbors=3, metric="euclidean"),
+    RankSimilarity(n_neighbors=3, metric="euclidean"),
+    CKNNA(metric="euclidean"),
+    SecondOrderCosine(n_neighbors=4),
+    GraphBasedSimilarity(n_neighbors=5),
+    IntrinsicDimension(estimator="mle"),
+    IntrinsicDimension(estimator="local_pca"),
+    IntrinsicDimension(ratio_fit="likelihood", discard=0),
+    Uniformity(normalize=False),
+    Uniformity(t=1, include_diagonal=True),
+    RTD(normalize="median"),
+    RTD(n_subsets=2, subset_size=20, random_state=0),
+    RTDLite(normalize="mean"),
+    IMD(max_exact_samples=10, n_probes=10, random_state=0),
+    NetworkPersistence(representation="heat"),
+    NetworkPersistence(representation="landscape"),
+    NetworkPersistence(representation="betti", grid="pair"),
 ]
 
 

@@ -225,12 +225,26 @@ class MeanSquaredCCA(BaseCCA):
 
     def _compare(self, view_x, view_y, xp):
         M = view_x.basis.T @ view_y.basis
-        divisor = {
-            "rank": min(M.shape),
-            "width": min(view_x.coordinates.shape[1], view_y.coordinates.shape[1]),
-            "geometric": (M.shape[0] * M.shape[1]) ** 0.5,
-        }[self.denominator]
+        divisor = self._divisor_of(view_x, view_y)
         return inner(M, M, xp=xp) / divisor, {"_cross_product": M, "_divisor": divisor}
+
+    def _divisor_of(self, view_x, view_y):
+        if self.denominator == "rank":
+            return min(view_x.rank, view_y.rank)
+        if self.denominator == "width":
+            return min(view_x.coordinates.shape[1], view_y.coordinates.shape[1])
+        return (view_x.rank * view_y.rank) ** 0.5
+
+    def _trace_form(self, view_x, view_y, xp):
+        projection_x, projection_y = (
+            view.basis @ view.basis.T for view in (view_x, view_y)
+        )
+        return projection_x, projection_y / self._divisor_of(view_x, view_y)
+
+    def _null_mean(self, view_x, view_y, xp):
+        n_samples = view_x.basis.shape[0]
+        ranks = view_x.rank * view_y.rank
+        return ranks / ((n_samples - 1) * self._divisor_of(view_x, view_y))
 
     def _aggregate(self, correlations, xp):
         return xp.sum(correlations * xp.abs(correlations)) / self._divisor

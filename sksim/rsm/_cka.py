@@ -1,8 +1,13 @@
 """Centered kernel alignment."""
 
-from sksim.rsm._kernels import BaseKernelSimilarity
+from sksim.rsm._kernels import BaseKernelSimilarity, LinearKernel
+from sksim.utils._kernels import u_leave_one_out, u_row_products, weighted_u_inner
+from sksim.utils._pairs import BlockedMatrix
 from sksim.utils._sklearn_compat import StrOptions
 from sksim.utils._tags import SimilarityTags
+
+# Both kernels' product, and each one's with itself.
+_PAIRS_OF_TWO = ((0, 1), (0, 0), (1, 1))
 
 
 class CKA(BaseKernelSimilarity):
@@ -100,6 +105,39 @@ class CKA(BaseKernelSimilarity):
     def _compare_permuted(self, view_x, view_y, order, xp):
         return self._alignment_permuted(view_x, view_y, order, xp)
 
+    def _trace_form(self, view_x, view_y, xp):
+        if isinstance(view_x, BlockedMatrix):
+            return None
+        return tuple(view.matrix for view in self._as_kernels(view_x, view_y, xp))
+
+    def _leave_one_out(self, view_x, view_y, xp):
+        # without a row the width of the RBF kernel is another one
+        if self._is_biased or self.kernel == "rbf":
+            return None
+        views = view_x, view_y
+        if all(isinstance(view, LinearKernel) for view in views):
+            rows = [v.rows if v.mean is None else v.rows - v.mean for v in views]
+            products = [
+                u_row_products(rows[i], rows[j], xp=xp) for i, j in _PAIRS_OF_TWO
+            ]
+        else:
+            kernels = [view.matrix for view in self._as_kernels(*views, xp)]
+            products = [
+                xp.sum(kernels[i] * kernels[j], axis=1) for i, j in _PAIRS_OF_TWO
+            ]
+        xy, xx, yy = (u_leave_one_out(product, xp=xp) for product in products)
+        return xy / xp.sqrt(xx * yy)
+
+    def _compare_weighted(self, view_x, view_y, weights, xp):
+        if self._is_biased or isinstance(view_x, BlockedMatrix):
+            return None
+        kernels = [view.matrix for view in self._as_kernels(view_x, view_y, xp)]
+        xy, xx, yy = (
+            weighted_u_inner(kernels[i], kernels[j], weights, xp=xp)
+            for i, j in _PAIRS_OF_TWO
+        )
+        return xy / xp.sqrt(xx * yy)
+
     def _similarity_tags(self):
         return SimilarityTags(
             family="rsm",
@@ -108,6 +146,8 @@ class CKA(BaseKernelSimilarity):
             invariances=self._invariances(),
             requires=("nonzero_rows",) if self.kernel == "cosine" else (),
             view_keywords=("role",),
+            intervals=("jackknife", "subsample")
+            + (() if self._is_biased else ("masked_bootstrap",)),
             complexity="n d^2" if self.kernel == "linear" else "n^2 d",
             reference="Kornblith et al. 2019",
         )

@@ -231,8 +231,14 @@ class BaseKernelSimilarity(BaseSimilarity):
         # measured: picking an entry costs as much as 32 multiplications
         if 32 * n > view_x.rows.shape[1] * view_y.rows.shape[1] or n > 8192:
             return view_x, view_y
+        return self._as_kernels(view_x, view_y, xp)
+
+    def _as_kernels(self, view_x, view_y, xp):
+        """Both views as kernel matrices, whose rows sum to zero."""
         return tuple(
             self._kernel_view(view.rows @ view.rows.T, xp, role, unit=view.unit)
+            if isinstance(view, LinearKernel)
+            else view
             for view, role in ((view_x, "x"), (view_y, "y"))
         )
 

@@ -136,3 +136,59 @@ def permuted_inner(K, L, order, *, xp):
             right = picked.take(order[stop:], axis=1)
             total += 2 * np.einsum("ij,ij->", K[start:stop, stop:], right)
     return total
+
+
+def u_row_products(rows_x, rows_y, *, xp):
+    """Row sums of the product of two bias-corrected linear kernels of centred rows.
+
+    The same as the row sums of ``u_center(x @ x.T) * u_center(y @ y.T)``, without an
+    n x n matrix.
+    """
+    n = rows_x.shape[0]
+    norms, effects = [], []
+    for rows in (rows_x, rows_y):
+        squares = row_sum_of_squares(rows, xp=xp)
+        norms.append(squares)
+        # off the diagonal, bias correction subtracts effects[i] + effects[j]
+        effects.append(-squares / (n - 2) + xp.sum(squares) / (2 * (n - 1) * (n - 2)))
+    a, b = effects
+    products = xp.sum((rows_x @ (rows_x.T @ rows_y)) * rows_y, axis=1)
+    products = products - rows_x @ (rows_x.T @ b) - rows_y @ (rows_y.T @ a)
+    products = products + n * a * b + a * xp.sum(b) + b * xp.sum(a) + inner(a, b, xp=xp)
+    return products - (norms[0] - 2 * a) * (norms[1] - 2 * b)
+
+
+def u_leave_one_out(row_products, *, xp):
+    """Inner products of two bias-corrected kernels without each row in turn.
+
+    Bias correction is a projection, so that the kernels without a row can be corrected
+    again from their corrected forms, whose rows sum to zero.
+
+    Parameters
+    ----------
+    row_products : array of shape (n_samples,)
+        Row sums of the product of both bias-corrected kernels.
+    """
+    n = row_products.shape[0]
+    return xp.sum(row_products) - row_products * (2 * (n - 2) / (n - 3))
+
+
+def weighted_u_inner(K, L, weights, *, xp):
+    """Inner product of two kernels whose row i counts ``weights[i]`` times.
+
+    Copies of one row make no pair. What is additive in the rows is projected out of
+    the remaining pairs, which is bias correction where all weights are 1.
+    """
+    off_diagonal = 1 - _identity_like(K, xp=xp)
+    pairs = weights[:, None] * weights[None, :] * off_diagonal
+    K, L = (_weighted_u_center(M, weights, off_diagonal, xp=xp) for M in (K, L))
+    return xp.sum(pairs * K * L)
+
+
+def _weighted_u_center(K, weights, off_diagonal, *, xp):
+    others = xp.sum(weights) - 2 * weights
+    sums = (K * off_diagonal) @ weights
+    # normal equations: others * effects + total = sums, total = weights . effects
+    total = xp.sum(weights * sums / others) / (1 + xp.sum(weights / others))
+    effects = (sums - total) / others
+    return K - effects[:, None] - effects[None, :]

@@ -25,5 +25,12 @@ __all__ = [
     "get_response_values",
     "is_routing_enabled",
     "num_samples",
+    "response_methods",
     "validate_params",
 ]
+
+
+def response_methods(scorer):
+    """Methods that a scorer calls, in its order of preference."""
+    methods = getattr(scorer, "_response_method", "predict")
+    return (methods,) if isinstance(methods, str) else tuple(methods)

@@ -1,0 +1,21 @@
+"""Neighbours and graphs: do the same rows lie close to each other in both views."""
+
+from sksim.neighbors._cknna import CKNNA
+from sksim.neighbors._graph import GraphBasedSimilarity
+from sksim.neighbors._overlap import (
+    JointRankJaccard,
+    MutualKNN,
+    NeighborJaccard,
+    RankSimilarity,
+)
+from sksim.neighbors._second_order import SecondOrderCosine
+
+__all__ = [
+    "CKNNA",
+    "GraphBasedSimilarity",
+    "JointRankJaccard",
+    "MutualKNN",
+    "NeighborJaccard",
+    "RankSimilarity",
+    "SecondOrderCosine",
+]

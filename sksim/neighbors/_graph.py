@@ -1,0 +1,259 @@
+"""Graph-based similarity of layers."""
+
+from dataclasses import dataclass, replace
+from numbers import Integral
+
+import numpy as np
+from scipy import sparse
+
+from sksim.base import BaseSimilarity, LabelsMixin
+from sksim.utils._array_api import (
+    as_float64,
+    is_numpy,
+    to_numpy,
+)
+from sksim.utils._graphs import (
+    label_codes,
+    strongest_edges,
+    symmetrised,
+    triangle_counts,
+)
+from sksim.utils._kernels import row_blocks
+from sksim.utils._linalg import row_factor
+from sksim.utils._neighbors import (
+    check_n_neighbors,
+    nearest_neighbors,
+    refuse_rows,
+    unit_rows,
+)
+from sksim.utils._sklearn_compat import Interval
+from sksim.utils._tags import SimilarityTags
+from sksim.utils._validation import check_representation_pair
+from sksim.utils._views import View
+
+_WITHOUT_EDGES = "orthogonal to all rows that it is connected with"
+# Permutations pick weights out of n x n matrices of up to this many rows.
+_MATRIX_ROWS = 4096
+
+
+@dataclass(frozen=True)
+class FullGraph(View):
+    """Graph of all rows in factored form: unit rows, never an n x n matrix.
+
+    ``norms`` are the norms of the graph's weight rows.
+    """
+
+    rows: object
+    norms: object
+
+    _row_fields = ("rows", "norms")
+
+
+@dataclass(frozen=True)
+class WeightRows(View):
+    """Weight rows of a full graph, scaled to unit norm."""
+
+    matrix: object
+
+    _row_by_row_fields = ("matrix",)
+
+
+@dataclass(frozen=True)
+class SparseGraph(View):
+    """Weight rows of a k-nearest-neighbour graph, scaled to unit norm, on the CPU.
+
+    ``motif_counts`` are the triangles by label pattern, or None without labels.
+    """
+
+    weights: object
+    n_tied: int
+    motif_counts: object
+
+
+class GraphBasedSimilarity(LabelsMixin, BaseSimilarity):
+    r"""Graph-based similarity (GBS): are rows connected alike in both views.
+
+    The nodes of a graph are the rows, its weights their cosines, without loops:
+    :math:`S_{ij} = \cos(R_i, R_j)` for i != j. The similarity is the mean over nodes
+    of the cosine of a node's weights in both graphs,
+
+    .. math:: m(R, R') = \frac{1}{N} \sum_i \cos(S_i, S_i') .
+
+    A similarity in [-1, 1]. Invariant to orthogonal maps and isotropic scaling, and to
+    a positive factor of each row; not to translation: centre the representations if
+    an offset should not count.
+
+    Parameters
+    ----------
+    n_neighbors : int, default=None
+        None for the full graph, as in the paper. Else the graph of the n_neighbors
+        strongest edges of each row, symmetrised by averaging with its transpose, which
+        looks at near rows alone.
+
+    Attributes
+    ----------
+    statistic_, score_, similarity_ : float
+        Graph-based similarity.
+    row_values_ : array of shape (n_samples,)
+        Similarity of each row's weights.
+    motif_counts_ : tuple of arrays of shape (3,)
+        For X and for y the numbers of triangles whose corners have equal labels, two
+        equal labels, no equal labels. Only with n_neighbors and y_true.
+    same_label_share_ : tuple of float
+        For X and for y the share of triangles with equal labels, which the paper
+        relates to how well a representation transfers; 0 without triangles. Only with
+        n_neighbors and y_true.
+    n_tied_ : tuple of int
+        Number of rows of X and of y whose weakest edge is as strong as one that was
+        left out: the choice among such is by index. Only with n_neighbors.
+    n_features_in_, n_features_y_in_ : int
+        Widths of X and y.
+    n_samples_fit_ : int
+        Number of rows.
+
+    Raises
+    ------
+    ValueError
+        If a row is zero, or orthogonal to all rows that it is connected with, or if
+        there are no more rows than neighbours.
+
+    See Also
+    --------
+    sksim.statistics.NeighborGraphModularity : Do the labels divide the graph well.
+    sksim.rsm.CKA : The same matrix of inner products, compared as a whole.
+
+    Notes
+    -----
+    The full graph is never made: with unit rows U and U' the inner products of the
+    weight rows are :math:`u_i^\top (U^\top U') u_i' - 1`, which costs O(N D^2). In a
+    full graph every triple of rows is a triangle, so that counting them would say
+    nothing of the representation. The graph of strongest edges is computed on the CPU.
+
+    References
+    ----------
+    Z. Chen, Y. Lu, J. Hu, W. Yang, Q. Xuan, Z. Wang, X. Yang. Graph-based similarity of
+    neural network representations. 2021, arXiv:2111.11165.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksim.neighbors import GraphBasedSimilarity
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(100, 5))
+    >>> rotation = np.linalg.qr(rng.normal(size=(5, 5)))[0]
+    >>> round(GraphBasedSimilarity().fit(X, 3 * X @ rotation).score_, 6)
+    1.0
+    >>> labels = (X[:, 0] > 0).astype(int)
+    >>> gbs = GraphBasedSimilarity(n_neighbors=5).fit(X, X[:, :2], y_true=labels)
+    >>> gbs.motif_counts_[0]
+    array([...])
+    """
+
+    _parameter_constraints: dict = {
+        "n_neighbors": [Interval(Integral, 1, None, closed="left"), None]
+    }
+
+    def __init__(self, n_neighbors=None):
+        self.n_neighbors = n_neighbors
+
+    def _validate_pair(self, X, y, *, reset):
+        X, y, xp = check_representation_pair(self, X, y, reset=reset, min_samples=2)
+        if self.n_neighbors is not None:
+            check_n_neighbors(self.n_neighbors, X, y)
+        return X, y, xp
+
+    def _min_samples(self):
+        return 2 if self.n_neighbors is None else self.n_neighbors + 1
+
+    def _view(self, X, xp, role, y_true):
+        if self.n_neighbors is None:
+            return self._full_graph(X, xp, role)
+        neighbors = nearest_neighbors(
+            X, self.n_neighbors, metric="cosine", xp=xp, role=role
+        )
+        edges = strongest_edges(neighbors, xp=xp)
+        weights = symmetrised(edges)
+        norms = np.sqrt(np.asarray(weights.multiply(weights).sum(axis=1)).ravel())
+        refuse_rows(norms < 1e-12, role, _WITHOUT_EDGES, xp=np)
+        motifs = None
+        if y_true is not None:
+            motifs = triangle_counts(edges, label_codes(y_true))
+        weights = sparse.csr_array(weights.multiply(1 / norms[:, None]))
+        return SparseGraph(weights, neighbors.n_tied, motifs)
+
+    def _full_graph(self, X, xp, role):
+        rows = unit_rows(as_float64(X, xp=xp), xp=xp, role=role)
+        if rows.shape[1] > rows.shape[0]:
+            rows = row_factor(rows, xp=xp)
+        squares = _squared_weights(rows, rows, xp=xp)
+        rounding = 2e4 * float(xp.finfo(xp.float64).eps)
+        refuse_rows(squares <= rounding * (1 + squares), role, _WITHOUT_EDGES, xp=xp)
+        return FullGraph(rows, xp.sqrt(squares))
+
+    def _compare(self, view_x, view_y, xp):
+        if self.n_neighbors is None:
+            values = _squared_weights(view_x.rows, view_y.rows, xp=xp)
+            values = values / (view_x.norms * view_y.norms)
+            return xp.mean(values), {"row_values_": values}
+        products = view_x.weights.multiply(view_y.weights)
+        values = np.asarray(products.sum(axis=1)).ravel()
+        details = {"row_values_": values, "n_tied_": (view_x.n_tied, view_y.n_tied)}
+        if view_x.motif_counts is not None:
+            counts = (view_x.motif_counts, view_y.motif_counts)
+            shares = tuple(float(c[0] / max(1, c.sum())) for c in counts)
+            details |= {"motif_counts_": counts, "same_label_share_": shares}
+        return float(values.mean()), details
+
+    def _permute(self, view, order, xp):
+        if self.n_neighbors is None:
+            return super()._permute(view, order, xp)
+        order = to_numpy(order, xp=xp)
+        return replace(view, weights=view.weights[order][:, order])
+
+    def _prepare_permutations(self, view_x, view_y, xp):
+        """Weight rows, where picking their entries beats products of rows."""
+        if self.n_neighbors is not None or not is_numpy(xp):
+            return view_x, view_y
+        n = view_x.rows.shape[0]
+        # measured: picking an entry costs as much as 32 multiplications
+        if 16 * n > view_x.rows.shape[1] * view_y.rows.shape[1] or n > _MATRIX_ROWS:
+            return view_x, view_y
+        return tuple(WeightRows(_weight_rows(view)) for view in (view_x, view_y))
+
+    def _compare_permuted(self, view_x, view_y, order, xp):
+        if not isinstance(view_x, WeightRows):
+            return super()._compare_permuted(view_x, view_y, order, xp)
+        n = view_x.matrix.shape[0]
+        total = 0.0
+        for b in row_blocks(n, 8 * n):
+            moved = view_y.matrix[order[b]].take(order, axis=1)
+            total += np.einsum("ij,ij->", view_x.matrix[b], moved)
+        return total / n
+
+    def _similarity_tags(self):
+        is_full = self.n_neighbors is None
+        return SimilarityTags(
+            family="neighbors",
+            orientation="similarity",
+            bounds=(-1, 1),
+            invariances={"PT", "OT", "IS"},
+            requires=("nonzero_rows",)
+            if is_full
+            else ("nonzero_rows", "more_rows_than_neighbors"),
+            view_keywords=("role", "y_true"),
+            intervals=("jackknife", "subsample") if is_full else ("jackknife",),
+            array_api=is_full,
+            complexity="n d^2" if is_full else "n^2 d",
+            reference="Chen et al. 2021",
+        )
+
+
+def _squared_weights(rows_x, rows_y, *, xp):
+    """Inner product of each row's weights in both graphs, without its own weight."""
+    return xp.sum((rows_x @ (rows_x.T @ rows_y)) * rows_y, axis=1) - 1
+
+
+def _weight_rows(view):
+    matrix = view.rows @ view.rows.T
+    np.fill_diagonal(matrix, 0)
+    return matrix / view.norms[:, None]

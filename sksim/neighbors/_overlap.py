@@ -1,0 +1,366 @@
+"""Overlap of neighbour lists: which neighbours are shared, and in what order."""
+
+from abc import abstractmethod
+from dataclasses import replace
+
+from sksim.neighbors._base import BaseNeighborSimilarity
+from sksim.utils._array_api import device_of
+from sksim.utils._neighbors import relabelled, shared_ranks, with_table
+
+
+class BaseNeighborOverlap(BaseNeighborSimilarity):
+    """Mean over rows of how alike a row's neighbour lists are in both views.
+
+    A measure writes ``_row_values``. The view is a :class:`Neighbors`; a permutation
+    of rows renames the entries of the lists, without a new search.
+    """
+
+    @abstractmethod
+    def _row_values(self, ranks, xp):
+        """Value of each row, of the ranks in X's list of the entries of y's list.
+
+        ``ranks`` has the shape (n_samples, n_neighbors); 0 stands for an entry that
+        is not in X's list.
+        """
+
+    def _view(self, X, xp, role):
+        return self._search(X, xp, role)
+
+    def _compare(self, view_x, view_y, xp):
+        values = self._row_values(shared_ranks(view_x, view_y, xp=xp), xp)
+        return xp.mean(values), {"row_values_": values, **self._how(view_x, view_y)}
+
+    def _permute(self, view, order, xp):
+        return relabelled(view, order, xp=xp)
+
+    def _prepare_permutations(self, view_x, view_y, xp):
+        return with_table(view_x, xp=xp), view_y
+
+
+def _n_shared(ranks, xp):
+    return xp.sum(xp.astype(ranks > 0, xp.float64), axis=1)
+
+
+def _jaccard(ranks, xp):
+    n_shared = _n_shared(ranks, xp)
+    return n_shared / (2 * ranks.shape[1] - n_shared)
+
+
+def _rank_similarity(ranks, xp):
+    """Agreement of the shared neighbours' ranks, 0 for a row that shares none."""
+    k = ranks.shape[1]
+    device = device_of(ranks)
+    counts = xp.arange(1, k + 1, dtype=xp.float64, device=device)
+    ranks = xp.astype(ranks, xp.float64)
+    ranks_y = counts[None, :]
+    weights = 2 / ((1 + xp.abs(ranks - ranks_y)) * (ranks + ranks_y))
+    totals = xp.sum(xp.where(ranks > 0, weights, xp.zeros_like(weights)), axis=1)
+    # the largest total that the row's number of shared neighbours allows
+    harmonic = xp.concat(
+        [xp.ones(1, dtype=xp.float64, device=device), xp.cumulative_sum(1 / counts)]
+    )
+    n_shared = xp.sum(xp.astype(ranks > 0, xp.int64), axis=1)
+    return totals / xp.take(harmonic, n_shared, axis=0)
+
+
+class NeighborJaccard(BaseNeighborOverlap):
+    r"""Mean Jaccard index of the nearest neighbours.
+
+    With :math:`N_k(i), N_k'(i)` the k nearest neighbours of row i in both
+    representations, the row itself left out,
+
+    .. math:: m(R, R') = \frac{1}{N} \sum_i
+        \frac{|N_k(i) \cap N_k'(i)|}{|N_k(i) \cup N_k'(i)|} .
+
+    A similarity in [0, 1]. Invariant to orthogonal maps and isotropic scaling, with
+    the Euclidean metric also to translation. Blind to the order of the neighbours
+    and to everything beyond the k-th.
+
+    Parameters
+    ----------
+    n_neighbors : int, default=10
+        Number of neighbours, below the number of rows. At N - 1 neighbours every
+        list holds all other rows and the value is 1, whatever the data.
+    metric : {"cosine", "euclidean"}, default="cosine"
+        What is near.
+    algorithm : {"exact", "approximate"}, default="exact"
+        "approximate" takes the neighbours that pynndescent finds, for very many rows.
+
+    Attributes
+    ----------
+    statistic_, score_, similarity_ : float
+        Mean Jaccard index.
+    row_values_ : array of shape (n_samples,)
+        Jaccard index of each row.
+    n_tied_ : tuple of int
+        Number of rows of X and of y whose last neighbour is as near as one that was
+        left out: the choice among such is by index.
+    algorithm_ : str
+        The search that was used.
+    n_features_in_, n_features_y_in_ : int
+        Widths of X and y.
+    n_samples_fit_ : int
+        Number of rows.
+
+    Raises
+    ------
+    ValueError
+        If there are no more rows than neighbours, if a representation is constant, or
+        if a row is zero with the cosine metric.
+
+    See Also
+    --------
+    RankSimilarity : Compares the order of the shared neighbours.
+    MutualKNN : The shared neighbours in relation to k.
+
+    Notes
+    -----
+    For unrelated representations the number of shared neighbours is hypergeometric,
+    so that the value expected by chance is
+    :math:`\sum_c c / (2k - c) \binom{k}{c} \binom{N-1-k}{k-c} / \binom{N-1}{k}`, about
+    k / (2 N). Distances that agree to ten digits are tied, and ties are in the order of
+    the rows. Costs O(N^2 D) in blocks; a permutation of the rows costs O(N k).
+
+    References
+    ----------
+    T. Schumacher et al. The effects of randomness on the stability of node embeddings.
+    ECML PKDD workshops, 2021, arXiv:2005.10039.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksim.neighbors import NeighborJaccard
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(100, 5))
+    >>> rotation = np.linalg.qr(rng.normal(size=(5, 5)))[0]
+    >>> NeighborJaccard().fit(X, 3 * X @ rotation).score_
+    1.0
+    >>> round(NeighborJaccard().fit(X, rng.normal(size=(100, 5))).score_, 2)
+    0.06
+    """
+
+    def _row_values(self, ranks, xp):
+        return _jaccard(ranks, xp)
+
+    def _similarity_tags(self):
+        return replace(super()._similarity_tags(), reference="Schumacher et al. 2021")
+
+
+class RankSimilarity(BaseNeighborOverlap):
+    r"""Agreement of the ranks of the neighbours that both representations share.
+
+    With :math:`r_i(j)` the rank of j among the k nearest neighbours of row i (1 for
+    the nearest) and :math:`C_i = N_k(i) \cap N_k'(i)`,
+
+    .. math:: m(R, R') = \frac{1}{N} \sum_i \Bigl(\sum_{q=1}^{|C_i|} \frac1q
+        \Bigr)^{-1} \sum_{j \in C_i} \frac{2}{(1 + |r_i(j) - r_i'(j)|)
+        (r_i(j) + r_i'(j))} ,
+
+    where a row without shared neighbours counts 0. A similarity in [0, 1]; 1 if each
+    row's shared neighbours are its nearest, in the same order. Near neighbours weigh
+    more. Invariant to orthogonal maps and isotropic scaling, with the Euclidean metric
+    also to translation. Blind to how many neighbours are shared: see
+    :class:`JointRankJaccard`.
+
+    Parameters
+    ----------
+    n_neighbors : int, default=10
+        Number of neighbours, below the number of rows.
+    metric : {"cosine", "euclidean"}, default="cosine"
+        What is near.
+    algorithm : {"exact", "approximate"}, default="exact"
+        "approximate" takes the neighbours that pynndescent finds, for very many rows.
+
+    Attributes
+    ----------
+    statistic_, score_, similarity_ : float
+        Mean rank similarity.
+    row_values_ : array of shape (n_samples,)
+        Rank similarity of each row.
+    n_tied_ : tuple of int
+        Number of rows of X and of y whose last neighbour is as near as one that was
+        left out: the choice among such is by index.
+    algorithm_ : str
+        The search that was used.
+    n_features_in_, n_features_y_in_ : int
+        Widths of X and y.
+    n_samples_fit_ : int
+        Number of rows.
+
+    Raises
+    ------
+    ValueError
+        If there are no more rows than neighbours, if a representation is constant, or
+        if a row is zero with the cosine metric.
+
+    See Also
+    --------
+    NeighborJaccard : Compares which neighbours are shared.
+    JointRankJaccard : Both in one number.
+
+    References
+    ----------
+    C. Wang, W. Rao, W. Guo, P. Wang, J. Liu, X. Guan. Towards understanding the
+    instability of network embedding. IEEE Transactions on Knowledge and Data
+    Engineering, 2020.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksim.neighbors import RankSimilarity
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(100, 5))
+    >>> RankSimilarity().fit(X, 3 * X).score_
+    1.0
+    >>> round(RankSimilarity().fit(X, X + 0.1 * rng.normal(size=X.shape)).score_, 1)
+    0.7
+    """
+
+    def _row_values(self, ranks, xp):
+        return _rank_similarity(ranks, xp)
+
+    def _similarity_tags(self):
+        return replace(super()._similarity_tags(), reference="Wang et al. 2020")
+
+
+class JointRankJaccard(BaseNeighborOverlap):
+    r"""Product of Jaccard index and rank similarity, averaged over rows.
+
+    .. math:: m(R, R') = \frac{1}{N} \sum_i \mathrm{Jaccard}_i \cdot
+        \mathrm{Rank}_i
+
+    with the rows' values of :class:`NeighborJaccard` and :class:`RankSimilarity`. A
+    similarity in [0, 1]; 1 if all rows have the same neighbours in the same order.
+    Invariant to orthogonal maps and isotropic scaling, with the Euclidean metric also
+    to translation. Blind to everything beyond the k-th neighbour.
+
+    Parameters
+    ----------
+    n_neighbors : int, default=10
+        Number of neighbours, below the number of rows.
+    metric : {"cosine", "euclidean"}, default="cosine"
+        What is near.
+    algorithm : {"exact", "approximate"}, default="exact"
+        "approximate" takes the neighbours that pynndescent finds, for very many rows.
+
+    Attributes
+    ----------
+    statistic_, score_, similarity_ : float
+        Mean product.
+    row_values_ : array of shape (n_samples,)
+        Product of each row.
+    n_tied_ : tuple of int
+        Number of rows of X and of y whose last neighbour is as near as one that was
+        left out: the choice among such is by index.
+    algorithm_ : str
+        The search that was used.
+    n_features_in_, n_features_y_in_ : int
+        Widths of X and y.
+    n_samples_fit_ : int
+        Number of rows.
+
+    Raises
+    ------
+    ValueError
+        If there are no more rows than neighbours, if a representation is constant, or
+        if a row is zero with the cosine metric.
+
+    See Also
+    --------
+    NeighborJaccard : The first factor.
+    RankSimilarity : The second factor.
+
+    References
+    ----------
+    C. Wang, W. Rao, W. Guo, P. Wang, J. Liu, X. Guan. Towards understanding the
+    instability of network embedding. IEEE Transactions on Knowledge and Data
+    Engineering, 2020.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksim.neighbors import JointRankJaccard
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(100, 5))
+    >>> JointRankJaccard().fit(X, 3 * X).score_
+    1.0
+    >>> round(JointRankJaccard().fit(X, rng.normal(size=(100, 5))).score_, 2)
+    0.01
+    """
+
+    def _row_values(self, ranks, xp):
+        return _jaccard(ranks, xp) * _rank_similarity(ranks, xp)
+
+    def _similarity_tags(self):
+        return replace(super()._similarity_tags(), reference="Wang et al. 2020")
+
+
+class MutualKNN(BaseNeighborOverlap):
+    r"""Mean share of the nearest neighbours that both representations have in common.
+
+    .. math:: m(R, R') = \frac{1}{N} \sum_i \frac{|N_k(i) \cap N_k'(i)|}{k}
+
+    with :math:`N_k(i)` the k nearest neighbours of row i, the row itself left out. A
+    similarity in [0, 1]; k / (N - 1) is expected by chance. Invariant to orthogonal
+    maps and isotropic scaling, with the Euclidean metric also to translation. Blind to
+    the order of the neighbours and to everything beyond the k-th.
+
+    Parameters
+    ----------
+    n_neighbors : int, default=10
+        Number of neighbours, below the number of rows. At N - 1 neighbours the value
+        is 1, whatever the data.
+    metric : {"cosine", "euclidean"}, default="cosine"
+        What is near.
+    algorithm : {"exact", "approximate"}, default="exact"
+        "approximate" takes the neighbours that pynndescent finds, for very many rows.
+
+    Attributes
+    ----------
+    statistic_, score_, similarity_ : float
+        Mean share.
+    row_values_ : array of shape (n_samples,)
+        Share of each row.
+    n_tied_ : tuple of int
+        Number of rows of X and of y whose last neighbour is as near as one that was
+        left out: the choice among such is by index.
+    algorithm_ : str
+        The search that was used.
+    n_features_in_, n_features_y_in_ : int
+        Widths of X and y.
+    n_samples_fit_ : int
+        Number of rows.
+
+    Raises
+    ------
+    ValueError
+        If there are no more rows than neighbours, if a representation is constant, or
+        if a row is zero with the cosine metric.
+
+    See Also
+    --------
+    NeighborJaccard : The same sets, in relation to their union.
+    CKNNA : Weighs the shared neighbours by their similarities.
+
+    References
+    ----------
+    M. Huh, B. Cheung, T. Wang, P. Isola. The Platonic representation hypothesis. ICML,
+    2024, arXiv:2405.07987.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksim.neighbors import MutualKNN
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(101, 5))
+    >>> MutualKNN().fit(X, 3 * X).score_
+    1.0
+    >>> round(MutualKNN().fit(X, rng.normal(size=(101, 5))).score_, 1)
+    0.1
+    """
+
+    def _row_values(self, ranks, xp):
+        return _n_shared(ranks, xp) / ranks.shape[1]
+
+    def _similarity_tags(self):
+        return replace(super()._similarity_tags(), reference="Huh et al. 2024")

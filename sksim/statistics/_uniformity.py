@@ -1,0 +1,253 @@
+"""Uniformity on the sphere, and tolerance of a class."""
+
+import math
+from numbers import Real
+
+import numpy as np
+
+from sksim.base import LabelsMixin
+from sksim.statistics._base import BaseStatistic, Description
+from sksim.utils._array_api import (
+    as_float64,
+    device_of,
+    is_numpy,
+    move_to,
+    row_sum_of_squares,
+)
+from sksim.utils._graphs import label_codes
+from sksim.utils._linalg import centered
+from sksim.utils._neighbors import unit_rows
+from sksim.utils._sklearn_compat import Interval
+
+# Entries of a block of exponents: small enough for the cache.
+_BLOCK_ELEMENTS = 2**18
+
+
+class Uniformity(BaseStatistic):
+    r"""Difference in uniformity: how evenly rows spread, by a Gaussian potential.
+
+    .. math:: s(R) = \log \frac{1}{N (N - 1)} \sum_{i \ne j}
+        \exp(-t \lVert R_i - R_j \rVert^2), \qquad m(R, R') = |s(R) - s(R')| ,
+
+    with rows scaled to unit norm. s is 0 if all rows coincide and falls as they spread;
+    on the sphere it is at least -4 t. A distance in [0, inf), invariant to orthogonal
+    maps and isotropic scaling; for raw rows to orthogonal maps and translation. Blind
+    to which rows are near each other.
+
+    Parameters
+    ----------
+    t : float, default=2
+        Inverse width of the potential.
+    normalize : bool, default=True
+        Whether rows are scaled to unit norm. Raw rows lie far apart in units of the
+        potential, so that the nearest pair alone decides.
+    include_diagonal : bool, default=False
+        Whether to count each row's distance 0 from itself, as some codes do; the
+        mean is then over N^2 entries.
+
+    Attributes
+    ----------
+    statistic_, distance_ : float
+        Difference of the uniformities.
+    score_ : float
+        Minus the difference.
+    statistics_ : tuple of float
+        Uniformity of X and of y.
+    n_features_in_, n_features_y_in_ : int
+        Widths of X and y.
+    n_samples_fit_ : int
+        Number of rows of X.
+
+    Raises
+    ------
+    ValueError
+        If a row is zero and rows are to be scaled to unit norm.
+
+    See Also
+    --------
+    Tolerance : How close rows of one class are.
+
+    Notes
+    -----
+    Costs O(N^2 D) in blocks. Sums of exponentials are taken relative to the largest, so
+    that raw rows don't underflow. Rows are not paired: X and y may have different
+    numbers of rows, and no permutation test exists.
+
+    References
+    ----------
+    T. Wang, P. Isola. Understanding contrastive representation learning through
+    alignment and uniformity on the hypersphere. ICML, 2020, arXiv:2005.10242.
+
+    Examples
+    --------
+    >>> from sksim.statistics import Uniformity
+    >>> opposite, right_angle = [[1.0, 0.0], [-2.0, 0.0]], [[1.0, 0.0], [0.0, 1.0]]
+    >>> [round(s, 6) for s in Uniformity().fit(opposite, right_angle).statistics_]
+    [-8.0, -4.0]
+    """
+
+    _parameter_constraints: dict = {
+        "t": [Interval(Real, 0, None, closed="neither")],
+        "normalize": ["boolean"],
+        "include_diagonal": ["boolean"],
+    }
+
+    def __init__(self, t=2.0, normalize=True, include_diagonal=False):
+        self.t = t
+        self.normalize = normalize
+        self.include_diagonal = include_diagonal
+
+    def _view(self, X, xp, role):
+        if self.normalize:
+            rows, factor = unit_rows(X, xp=xp, role=role), 1.0
+        else:
+            # exponents of raw rows are large: their absolute error is what counts
+            rows, _, factor, _ = centered(as_float64(X, xp=xp), xp=xp)
+        width = math.sqrt(2 * self.t) * factor
+        if not math.isfinite(width**2 * X.shape[0]):
+            raise ValueError(
+                f"The squared distances of {role} overflow. Rescale the "
+                "representations, or use normalize=True."
+            )
+        rows = rows * width
+        largest, total = _log_sum_exp(rows, -row_sum_of_squares(rows, xp=xp) / 2, xp)
+        n = X.shape[0]
+        if not self.include_diagonal:
+            return Description(largest + math.log(total / (n * (n - 1))))
+        # the diagonal adds n times exp(0)
+        total = total * math.exp(largest) + n
+        return Description(math.log(total / n**2))
+
+    def _similarity_tags(self):
+        return self._statistic_tags(
+            invariances={"PT", "OT", "IS"} if self.normalize else {"PT", "OT", "TR"},
+            requires=("nonzero_rows",) if self.normalize else (),
+            view_keywords=("role",),
+            complexity="n^2 d",
+            reference="Wang and Isola 2020",
+        )
+
+
+def _log_sum_exp(rows, offsets, xp):
+    """Sum over i != j of exp(<rows_i, rows_j> + offsets_i + offsets_j).
+
+    Returned as the largest exponent and the sum relative to it.
+    """
+    n = rows.shape[0]
+    size = max(16, _BLOCK_ELEMENTS // n)
+    largest, total = -math.inf, 0.0
+    for start in range(0, n, size):
+        stop = min(start + size, n)
+        for columns in (slice(start, stop), slice(stop, n)):
+            if columns.start == columns.stop:
+                continue
+            block = rows[start:stop, :] @ rows[columns, :].T
+            block = _add_offsets(block, offsets[start:stop], offsets[columns], xp)
+            weight = 2.0
+            if columns.start == start:
+                block, weight = _without_diagonal(block, xp), 1.0
+            peak = float(xp.max(block))
+            if peak > largest:
+                total *= math.exp(largest - peak)
+                largest = peak
+            if largest > -math.inf:
+                total += weight * _sum_of_exp(block, largest, xp)
+    return largest, total
+
+
+def _add_offsets(block, offsets_i, offsets_j, xp):
+    if is_numpy(xp):
+        block += offsets_i[:, None]
+        block += offsets_j
+        return block
+    return block + offsets_i[:, None] + offsets_j[None, :]
+
+
+def _without_diagonal(block, xp):
+    if is_numpy(xp):
+        np.fill_diagonal(block, -np.inf)
+        return block
+    index = xp.arange(block.shape[0], device=device_of(block))
+    return xp.where(index[:, None] == index[None, :], -xp.inf, block)
+
+
+def _sum_of_exp(block, shift, xp):
+    if is_numpy(xp):
+        block -= shift
+        return float(np.exp(block, out=block).sum(dtype=np.float64))
+    return float(xp.sum(xp.exp(block - shift), dtype=xp.float64))
+
+
+class Tolerance(LabelsMixin, BaseStatistic):
+    r"""Difference in tolerance: the mean cosine of rows of one class.
+
+    .. math:: s(R) = \frac{1}{N^2} \sum_{ij} \cos(R_i, R_j) \, 1[l_i = l_j],
+        \qquad m(R, R') = |s(R) - s(R')|
+
+    with the labels l. A distance in [0, 1], invariant to orthogonal maps and isotropic
+    scaling. The sum has the diagonal in it and is divided by N^2, so that s depends on
+    the number of classes and their sizes too. Blind to how classes lie to each other.
+
+    Attributes
+    ----------
+    statistic_, distance_ : float
+        Difference of the tolerances.
+    score_ : float
+        Minus the difference.
+    statistics_ : tuple of float
+        Tolerance of X and of y.
+    n_features_in_, n_features_y_in_ : int
+        Widths of X and y.
+    n_samples_fit_ : int
+        Number of rows.
+
+    Raises
+    ------
+    ValueError
+        If ``y_true`` is missing, or if a row is zero.
+
+    See Also
+    --------
+    Uniformity : How evenly rows spread.
+
+    Notes
+    -----
+    Costs O(N D): the sum over pairs of one class is the squared norm of the sum of its
+    unit rows. The labels are those of the rows of X and of y alike, so both need the
+    same rows; no permutation test exists.
+
+    References
+    ----------
+    F. Wang, H. Liu. Understanding the behaviour of contrastive loss. CVPR, 2021,
+    arXiv:2012.09740.
+
+    Examples
+    --------
+    >>> from sksim.statistics import Tolerance
+    >>> X, y = [[1.0, 0.0], [2.0, 0.0]], [[1.0, 0.0], [0.0, 1.0]]
+    >>> Tolerance().fit(X, y, y_true=["a", "a"]).statistics_
+    (1.0, 0.5)
+    """
+
+    def _view(self, X, xp, role, y_true):
+        rows = unit_rows(as_float64(X, xp=xp), xp=xp, role=role)
+        codes = label_codes(y_true)
+        order = np.argsort(codes, kind="stable")
+        starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
+        order = move_to(order, xp=xp, device=device_of(X))
+        total = 0.0
+        for start, stop in zip(starts, [*starts[1:], len(codes)], strict=True):
+            members = xp.take(rows, order[int(start) : int(stop)], axis=0)
+            direction = xp.sum(members, axis=0)
+            total += float(xp.sum(direction * direction))
+        return Description(total / X.shape[0] ** 2)
+
+    def _similarity_tags(self):
+        return self._statistic_tags(
+            bounds=(0, 1),
+            invariances={"PT", "OT", "IS"},
+            requires=("y_true", "nonzero_rows"),
+            view_keywords=("role", "y_true"),
+            complexity="n d",
+            reference="Wang and Liu 2021",
+        )

@@ -1,0 +1,416 @@
+"""Nearest neighbours: exact, in blocks, the row itself excluded, ties in index order.
+
+A filter in single precision leaves a few candidates for each row, with a bound on its
+rounding error so that no neighbour is lost. Their distances are then computed in
+double precision from the difference of the rows: duplicates are at distance 0 exactly,
+and float32 input has the neighbours that the same numbers have in float64.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sksim.utils._array_api import (
+    as_float64,
+    device_of,
+    is_numpy,
+    move_to,
+    row_blocks_of,
+    row_sum_of_squares,
+    take,
+    to_numpy,
+)
+from sksim.utils._linalg import rescaled, role_name
+from sksim.utils._views import View
+
+# Squared distances that agree to ten digits of the k-th nearest are tied.
+TIE_TOLERANCE = 1e-10
+# Entries of a block of the distance matrix, and of a batch of differences of rows.
+_BLOCK_ELEMENTS = 2**22
+_BATCH_ELEMENTS = 2**17
+# The filter folds this many columns into their minimum before it bounds the k-th.
+_FOLD = 16
+# More candidates than this for each neighbour call for a filter in double precision.
+_MANY_CANDIDATES = 8
+# Permutations look neighbours up in a table of up to this many entries.
+_TABLE_ELEMENTS = 2**26
+
+
+@dataclass(frozen=True)
+class Neighbors(View):
+    """The nearest neighbours of each row, nearest first.
+
+    Attributes
+    ----------
+    indices : int array of shape (n_samples, n_neighbors)
+    squared_distances : float64 array of shape (n_samples, n_neighbors)
+        Of the rows up to a common scale, or of the rows scaled to unit norm, where
+        they are 2 minus twice the cosine.
+    n_tied : int
+        Number of rows whose last neighbour is as near as one that was left out, so
+        that only the index decides between them.
+    table : uint array of shape (n_samples, n_samples), default=None
+        Rank of row j among the neighbours of row i, 0 for none: see `with_table`.
+    """
+
+    indices: object
+    squared_distances: object
+    n_tied: int
+    table: object = None
+
+
+# ----- the search -------------------------------------------------------------------
+
+
+def nearest_neighbors(X, n_neighbors, *, metric, xp, algorithm="exact", role=None):
+    """The nearest neighbours of each row among the other rows.
+
+    Parameters
+    ----------
+    X : array of shape (n_samples, n_features)
+        Validated rows, more than ``n_neighbors``.
+    n_neighbors : int
+    metric : {"cosine", "euclidean"}
+    xp : module
+        Array namespace.
+    algorithm : {"exact", "approximate"}, default="exact"
+        "approximate" takes the candidates that pynndescent proposes.
+    role : str, default=None
+        "x" or "y", for error messages.
+
+    Returns
+    -------
+    neighbors : Neighbors
+    """
+    points = _Points(X, metric, xp=xp, role=role)
+    if algorithm == "approximate":
+        first, second = _approximate_candidates(points, n_neighbors)
+        parts = [_ranked(points, first, second, 0, points.n_samples, n_neighbors)]
+    else:
+        parts = list(_exact_blocks(points, n_neighbors))
+    indices, squared_distances, n_tied = zip(*parts, strict=True)
+    return Neighbors(xp.concat(indices), xp.concat(squared_distances), sum(n_tied))
+
+
+class _Points:
+    """Rows as points of a Euclidean space, in the precision that is asked for."""
+
+    def __init__(self, X, metric, *, xp, role):
+        self.xp = xp
+        self.n_samples, self.n_features = X.shape
+        if metric == "cosine":
+            self.X = X
+            self.factors = inverse_row_norms(X, xp=xp, role=role)
+        else:
+            self.X, _, _ = rescaled(X, xp=xp)
+            self.factors = None
+        blocks = row_blocks_of(X)
+        self.mean = sum(xp.sum(self.rows(b), axis=0) for b in blocks) / X.shape[0]
+        self.squared_radii = xp.concat(
+            [row_sum_of_squares(self.rows(b) - self.mean, xp=xp) for b in blocks]
+        )
+        lengths = xp.concat([row_sum_of_squares(self.rows(b), xp=xp) for b in blocks])
+        # rows nearer than the rounding error of their entries are duplicates
+        self.noise = lengths * (16 * _eps(xp.float64, xp=xp)) ** 2 * self.n_features
+        self.radius = math.sqrt(float(xp.max(self.squared_radii)))
+        if self.radius**2 <= float(xp.max(self.noise)):
+            alike = "point in the same direction" if metric == "cosine" else "are equal"
+            raise ValueError(
+                f"{role_name(role)} is constant: all of its rows {alike}, so that none "
+                "is nearer than another. Check that the right array was passed and "
+                "that the layer is not dead."
+            )
+
+    def rows(self, which):
+        """Points, for a slice or an array of indices, in double precision."""
+        xp = self.xp
+        is_slice = isinstance(which, slice)
+        rows = as_float64(
+            self.X[which, :] if is_slice else take(self.X, which, xp=xp), xp=xp
+        )
+        if self.factors is None:
+            return rows
+        factors = self.factors[which] if is_slice else take(self.factors, which, xp=xp)
+        return rows * factors[:, None]
+
+    def within_unit_ball(self, dtype):
+        """All points, centred and divided by the largest distance from the mean."""
+        xp = self.xp
+        return xp.concat(
+            [
+                xp.astype((self.rows(b) - self.mean) * (1 / self.radius), dtype)
+                for b in row_blocks_of(self.X)
+            ]
+        )
+
+    def squared_distances(self, first, second):
+        """Squared distances of pairs of points, from the difference of the two."""
+        xp = self.xp
+        distances = xp.concat(
+            [
+                row_sum_of_squares(self.rows(first[b]) - self.rows(second[b]), xp=xp)
+                for b in _batches(first.shape[0], self.n_features)
+            ]
+        )
+        is_duplicate = distances <= take(self.noise, first, xp=xp)
+        return xp.where(is_duplicate, xp.zeros_like(distances), distances)
+
+
+class _Filter:
+    """Distances by a matrix product, and the candidates that these leave."""
+
+    def __init__(self, points, dtype):
+        self.xp = points.xp
+        self.rows = points.within_unit_ball(dtype)
+        radii = points.squared_radii * (1 / points.radius**2)
+        self.radii = self.xp.astype(radii, dtype, copy=False)
+        # each product of a row c with a row of norm at most 1 is off by less than
+        # (D / 2 + 2) eps |c|, and the squared norms by eps
+        eps = _eps(dtype, xp=self.xp)
+        error = eps * ((points.n_features + 4) * self.xp.sqrt(radii) + 2)
+        # twice that, and what may be tied with the k-th nearest
+        slack = 2 * error + 4 * TIE_TOLERANCE
+        self.slack = self.xp.astype(slack, dtype, copy=False)
+
+    def candidates(self, start, stop, n_neighbors):
+        """(row, column) of each entry that may be among the row's nearest."""
+        xp = self.xp
+        block = (self.rows[start:stop, :] * -2) @ self.rows.T
+        if is_numpy(xp):
+            block += self.radii
+            np.fill_diagonal(block[:, start:], np.inf)
+        else:
+            index = xp.arange(self.rows.shape[0], device=device_of(block))
+            own = index[start:stop][:, None] == index[None, :]
+            block = xp.where(own, xp.inf, block + self.radii[None, :])
+        limit = _kth_smallest_bound(block, n_neighbors, xp=xp) + self.slack[start:stop]
+        return _where(block <= limit[:, None], xp=xp)
+
+
+def _exact_blocks(points, n_neighbors):
+    """Indices, squared distances and number of ties, for block after block of rows."""
+    xp = points.xp
+    n_samples = points.n_samples
+    single, double = _Filter(points, xp.float32), None
+    size = max(32, _BLOCK_ELEMENTS // n_samples)
+    for start in range(0, n_samples, size):
+        stop = min(start + size, n_samples)
+        rows, columns = single.candidates(start, stop, n_neighbors)
+        enough = _MANY_CANDIDATES * n_neighbors * (stop - start)
+        if rows.shape[0] > min(enough, (stop - start) * (n_samples - 1) // 2):
+            double = double or _Filter(points, xp.float64)
+            rows, columns = double.candidates(start, stop, n_neighbors)
+        yield _ranked(points, rows + start, columns, start, stop, n_neighbors)
+
+
+def _kth_smallest_bound(block, k, *, xp):
+    """A number for each row that at least k of its entries do not exceed."""
+    n_rows, n_columns = block.shape
+    fold = max(1, min(_FOLD, n_columns // (4 * k)))
+    groups = n_columns // fold
+    if fold > 1:
+        folded = xp.reshape(block[:, : fold * groups], (n_rows, fold, groups))
+        block = xp.min(folded, axis=1)
+    if is_numpy(xp):
+        return np.partition(block, k - 1, axis=1)[:, k - 1]
+    return xp.sort(block, axis=1)[:, k - 1]
+
+
+def _where(mask, *, xp):
+    """Rows and columns of the true entries, row by row."""
+    if is_numpy(xp):
+        return np.divmod(np.flatnonzero(mask), mask.shape[1])
+    return xp.nonzero(mask)
+
+
+def _ranked(points, rows, columns, start, stop, k):
+    """The k nearest of each row's candidates, which come in the order of columns."""
+    xp = points.xp
+    device = device_of(points.X)
+    distances = points.squared_distances(rows, columns)
+    every = xp.arange(start, stop, dtype=rows.dtype, device=device)
+    first = xp.searchsorted(rows, every)
+    last = xp.searchsorted(rows, every, side="right") - 1
+    by_distance = take(distances, _order_within(rows, distances, xp=xp), xp=xp)
+    kth = take(by_distance, first + (k - 1), xp=xp)
+    unit = xp.where(kth > 0, TIE_TOLERANCE * kth, xp.ones_like(kth))
+    keys = xp.round(distances / take(unit, rows - start, xp=xp))
+    order = _order_within(rows, keys, xp=xp)
+    picked = first[:, None] + xp.arange(k, dtype=first.dtype, device=device)[None, :]
+    picked = take(order, xp.reshape(picked, (-1,)), xp=xp)
+    next_key, last_key = (
+        take(keys, take(order, xp.minimum(first + i, last), xp=xp), xp=xp)
+        for i in (k, k - 1)
+    )
+    is_tied = (next_key == last_key) & (last - first >= k)
+    return (
+        xp.reshape(take(columns, picked, xp=xp), (-1, k)),
+        xp.reshape(take(distances, picked, xp=xp), (-1, k)),
+        int(xp.count_nonzero(is_tied)),
+    )
+
+
+def _order_within(rows, keys, *, xp):
+    """Order by key within each row, equal keys as they come."""
+    if is_numpy(xp):
+        return np.lexsort((keys, rows))
+    order = xp.argsort(keys, stable=True)
+    return take(order, xp.argsort(take(rows, order, xp=xp), stable=True), xp=xp)
+
+
+def _approximate_candidates(points, n_neighbors):
+    """(row, column) of the neighbours that pynndescent proposes."""
+    try:
+        from pynndescent import NNDescent
+    except ImportError as error:
+        raise ImportError(
+            "algorithm='approximate' needs pynndescent: install it with "
+            "pip install 'sksim[neighbors]', or use algorithm='exact'."
+        ) from error
+    xp = points.xp
+    rows = to_numpy(points.within_unit_ball(xp.float32), xp=xp)
+    index = NNDescent(
+        rows, metric="euclidean", n_neighbors=n_neighbors + 1, random_state=0
+    )
+    proposed = np.sort(index.neighbor_graph[0], axis=1).astype(np.intp)
+    own = np.arange(points.n_samples)[:, None]
+    is_other = (proposed != own) & (proposed >= 0)
+    n_missing = int(np.sum(is_other.sum(axis=1) < n_neighbors))
+    if n_missing:
+        raise ValueError(
+            f"pynndescent found fewer than {n_neighbors} neighbours for {n_missing} "
+            "rows. Use algorithm='exact'."
+        )
+    return (
+        move_to(indices, xp=xp, device=device_of(points.X))
+        for indices in (np.nonzero(is_other)[0], proposed[is_other])
+    )
+
+
+def _batches(n_rows, n_columns):
+    """Slices of rows that hold few enough entries to stay in the cache."""
+    size = max(1, _BATCH_ELEMENTS // n_columns)
+    return [slice(i, min(i + size, n_rows)) for i in range(0, n_rows, size)]
+
+
+def _eps(dtype, *, xp):
+    return float(xp.finfo(dtype).eps)
+
+
+# ----- rows as directions -------------------------------------------------------------
+
+
+def inverse_row_norms(X, *, xp, role=None):
+    """One over each row's Euclidean norm, in double precision.
+
+    A row of zeros has no direction, which is a ValueError.
+    """
+    squares = xp.concat(
+        [
+            row_sum_of_squares(as_float64(X[b, :], xp=xp), xp=xp)
+            for b in row_blocks_of(X)
+        ]
+    )
+    # outside of this range squares may have overflowed or vanished
+    if float(xp.min(squares)) > 1e-200 and float(xp.max(squares)) < 1e200:
+        return 1 / xp.sqrt(squares)
+    X = as_float64(X, xp=xp)
+    largest = xp.max(xp.abs(X), axis=1)
+    refuse_rows(largest == 0, role, "zero, so that its angles are undefined", xp=xp)
+    return 1 / (largest * xp.sqrt(row_sum_of_squares(X / largest[:, None], xp=xp)))
+
+
+def refuse_rows(is_bad, role, problem, *, xp):
+    """Raise if there is a bad row, naming the first."""
+    n_bad = int(xp.count_nonzero(is_bad))
+    if n_bad:
+        first = int(xp.argmax(xp.astype(is_bad, xp.int64)))
+        others = f", and so are {n_bad - 1} others" if n_bad > 1 else ""
+        raise ValueError(
+            f"Row {first} of {role_name(role)} is {problem}{others}. Leave such rows "
+            "out of both representations, or choose a measure that does not need "
+            "directions, for example one with metric='euclidean'."
+        )
+
+
+def unit_rows(X, *, xp, role=None):
+    """Rows scaled to unit norm, in X's precision; ValueError for a row of zeros."""
+    factors = inverse_row_norms(X, xp=xp, role=role)
+    return xp.concat(
+        [
+            # in double precision, where the norms of tiny rows have an inverse
+            xp.astype(as_float64(X[b, :], xp=xp) * factors[b][:, None], X.dtype)
+            for b in row_blocks_of(X)
+        ]
+    )
+
+
+def check_n_neighbors(n_neighbors, X, y):
+    """Raise unless both representations have more rows than neighbours are asked."""
+    for name, array in (("X", X), ("y", y)):
+        n_samples = array.shape[0]
+        if n_samples <= n_neighbors:
+            raise ValueError(
+                f"n_neighbors={n_neighbors} needs at least {n_neighbors + 1} rows, but "
+                f"{name} has {n_samples}. Choose n_neighbors below the number of rows."
+            )
+
+
+# ----- neighbour lists under permutation ----------------------------------------------
+
+
+def relabelled(view, order, *, xp):
+    """Neighbours of the same representation with its rows in another order.
+
+    Row ``order[i]`` moves to place i, and so the lists name it i.
+    """
+    places = xp.argsort(order)
+    indices = take(view.indices, order, xp=xp)
+    return replace(
+        view,
+        indices=xp.reshape(
+            take(places, xp.reshape(indices, (-1,)), xp=xp), indices.shape
+        ),
+        squared_distances=take(view.squared_distances, order, xp=xp),
+        table=None,
+    )
+
+
+def with_table(view, *, xp):
+    """The same neighbours with a table of ranks, where one is affordable."""
+    n_samples, n_neighbors = view.indices.shape
+    if not is_numpy(xp) or n_samples**2 > _TABLE_ELEMENTS:
+        return view
+    dtype = np.min_scalar_type(n_neighbors)
+    table = np.zeros((n_samples, n_samples), dtype=dtype)
+    ranks = np.arange(1, n_neighbors + 1, dtype=dtype)
+    np.put_along_axis(table, view.indices, ranks[None, :], axis=1)
+    return replace(view, table=table)
+
+
+def shared_ranks(view_x, view_y, *, xp):
+    """Rank among x's neighbours of each of y's neighbours, 0 for those not shared.
+
+    Returns an array of the shape of y's lists.
+    """
+    if view_x.table is not None:
+        return np.take_along_axis(view_x.table, view_y.indices, axis=1)
+    ranks = xp.zeros_like(view_y.indices)
+    for place in range(view_x.indices.shape[1]):
+        is_shared = view_x.indices[:, place : place + 1] == view_y.indices
+        ranks = ranks + xp.astype(is_shared, ranks.dtype) * (place + 1)
+    return ranks
+
+
+def products_with(rows, lists, *, xp):
+    """Inner products of each row with the rows in its list, in double precision."""
+    n_samples, length = lists.shape
+    width = rows.shape[1]
+    products = []
+    for b in _batches(n_samples, length * width):
+        others = take(rows, xp.reshape(lists[b, :], (-1,)), xp=xp)
+        others = as_float64(xp.reshape(others, (-1, length, width)), xp=xp)
+        own = as_float64(rows[b, :], xp=xp)[:, :, None]
+        products.append(xp.matmul(others, own)[:, :, 0])
+    return xp.concat(products)
