@@ -12,6 +12,7 @@ from sksim.utils._pairs import (
     blocked_inner,
     blocked_matrix,
     distance_block,
+    of_distances,
     rows_for_distances,
 )
 from sksim.utils._tags import SimilarityTags
@@ -20,9 +21,10 @@ from sksim.utils._views import View
 
 @dataclass(frozen=True)
 class CenteredDistances(View):
-    """Centred matrix of Euclidean distances, divided by its norm."""
+    """Centred matrix of Euclidean distances, and its norm."""
 
     matrix: object
+    norm: float
 
     _row_by_row_fields = ("matrix",)
 
@@ -107,11 +109,11 @@ class DistanceCorrelation(BaseSimilarity):
         if n > MATRIX_ROWS:
             return blocked_matrix(rows, squares, None, hollow=self.unbiased, xp=xp)
         everything = slice(0, n)
-        distances = xp.sqrt(
-            distance_block(rows, squares, everything, everything, xp=xp)
+        distances = of_distances(
+            distance_block(rows, squares, everything, everything, xp=xp), None, xp=xp
         )
         centre = u_center if self.unbiased else double_center
-        matrix = centre(distances, xp=xp)
+        matrix = centre(distances, xp=xp, overwrite=True)
         squared_norm = inner(matrix, matrix, xp=xp)
         rounding = 64 * float(xp.finfo(rows.dtype).eps)
         if not float(squared_norm) > rounding**2 * float(xp.sum(squares)) * n:
@@ -120,18 +122,19 @@ class DistanceCorrelation(BaseSimilarity):
                 "are equally far apart, so that nothing is left to compare. Use more "
                 "rows, or unbiased=False."
             )
-        return CenteredDistances(matrix / xp.sqrt(squared_norm))
+        return CenteredDistances(matrix, float(squared_norm) ** 0.5)
 
     def _compare(self, view_x, view_y, xp):
         if isinstance(view_x, BlockedMatrix):
             return self._root(blocked_inner(view_x, view_y, xp=xp))
-        return self._root(inner(view_x.matrix, view_y.matrix, xp=xp))
+        product = inner(view_x.matrix, view_y.matrix, xp=xp)
+        return self._root(product / view_x.norm / view_y.norm)
 
     def _compare_permuted(self, view_x, view_y, order, xp):
         if isinstance(view_x, BlockedMatrix):
             return super()._compare_permuted(view_x, view_y, order, xp)
-        cosine = permuted_inner(view_x.matrix, view_y.matrix, order, xp=xp)
-        return self._root(cosine)
+        product = permuted_inner(view_x.matrix, view_y.matrix, order, xp=xp)
+        return self._root(product / view_x.norm / view_y.norm)
 
     def _root(self, cosine):
         if self.unbiased or self.squared:

@@ -24,15 +24,21 @@ _SAFE_RIDGE = 1e-6
 
 @dataclass(frozen=True)
 class Smoother(View):
-    """The ridge regression's n x n smoother matrix, as B B' of its ``factor`` B.
+    """The ridge regression's n x n smoother matrix, as B B' of B = rows @ root.
 
-    ``squared_norm`` is that of the matrix.
+    A ``root`` of None stands for the identity. ``squared_norm`` is that of the matrix.
     """
 
-    factor: object
+    rows: object
+    root: object
     squared_norm: float
 
-    _row_fields = ("factor",)
+    _row_fields = ("rows",)
+
+    @property
+    def factor(self):
+        """The n x r matrix B."""
+        return self.rows if self.root is None else self.rows @ self.root
 
 
 @dataclass(frozen=True)
@@ -119,25 +125,25 @@ class GULP(BaseSimilarity):
         X = as_float64(X, xp=xp)
         if self.lam == 0:
             basis = orthonormal_basis(X, xp=xp, role=role).basis
-            return Smoother(basis, float(basis.shape[1]))
+            return Smoother(basis, None, float(basis.shape[1]))
         rows, _, _, squared_norm = centered(X, xp=xp)
         refuse_constant(squared_norm, role)
         rows = rows * (1 / squared_norm**0.5)
         if self.lam >= _SAFE_RIDGE and rows.shape[1] > rows.shape[0]:
             return self._matrix_view(rows, xp)
-        factor = self._factor(rows, xp)
-        gram = factor.T @ factor
-        return Smoother(factor, float(inner(gram, gram, xp=xp)))
-
-    def _factor(self, rows, xp):
-        """B with B B' = rows (rows' rows + lam I)^-1 rows'."""
         if self.lam >= _SAFE_RIDGE:
+            # products with B go through d x d matrices: B itself is not made
             gram = rows.T @ rows
-            R = cholesky_upper(gram + self.lam * _identity(gram, xp), xp=xp)
-            return solve_right(rows, R, xp=xp)
-        U, s, _ = tall_svd(rows, xp=xp)
-        rank = numerical_rank(s, rows.shape, xp=xp)
-        return U[:, :rank] * (s / xp.sqrt(s * s + self.lam))[:rank]
+            identity = _identity(gram, xp)
+            R = cholesky_upper(gram + self.lam * identity, xp=xp)
+            root = solve_right(identity, R, xp=xp)
+            product = root.T @ gram @ root
+        else:
+            U, s, _ = tall_svd(rows, xp=xp)
+            rank = numerical_rank(s, rows.shape, xp=xp)
+            rows, root = U[:, :rank] * (s / xp.sqrt(s * s + self.lam))[:rank], None
+            product = rows.T @ rows
+        return Smoother(rows, root, float(inner(product, product, xp=xp)))
 
     def _matrix_view(self, rows, xp):
         kernel = rows @ rows.T
@@ -159,17 +165,20 @@ class GULP(BaseSimilarity):
     def _product(view_x, view_y, xp):
         x_is_factor, y_is_factor = (isinstance(v, Smoother) for v in (view_x, view_y))
         if x_is_factor and y_is_factor:
-            M = view_x.factor.T @ view_y.factor
+            M = view_x.rows.T @ view_y.rows
+            M = M if view_x.root is None else view_x.root.T @ M
+            M = M if view_y.root is None else M @ view_y.root
             return inner(M, M, xp=xp)
         if y_is_factor:
             view_x, view_y = view_y, view_x
         if x_is_factor or y_is_factor:
-            return inner(view_x.factor, view_y.matrix @ view_x.factor, xp=xp)
+            factor = view_x.factor
+            return inner(factor, view_y.matrix @ factor, xp=xp)
         return inner(view_x.matrix, view_y.matrix, xp=xp)
 
     def _squared_difference(self, view_x, view_y, xp):
         block_x, block_y = self._row_block(view_x), self._row_block(view_y)
-        n = (view_x.factor if isinstance(view_x, Smoother) else view_x.matrix).shape[0]
+        n = (view_x.rows if isinstance(view_x, Smoother) else view_x.matrix).shape[0]
         total = 0.0
         for rows in row_blocks(n, n):
             difference = block_x(rows) - block_y(rows)
@@ -180,7 +189,8 @@ class GULP(BaseSimilarity):
     def _row_block(view):
         if isinstance(view, SmootherMatrix):
             return lambda rows: view.matrix[rows, :]
-        return lambda rows: view.factor[rows, :] @ view.factor.T
+        factor = view.factor
+        return lambda rows: factor[rows, :] @ factor.T
 
     def _similarity_tags(self):
         invariances = {"PT", "OT", "IS", "TR"}

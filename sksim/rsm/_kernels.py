@@ -6,7 +6,7 @@ from numbers import Real
 from sklearn.metrics.pairwise import PAIRWISE_KERNEL_FUNCTIONS
 
 from sksim.base import BaseSimilarity
-from sksim.utils._array_api import inner, row_sum_of_squares
+from sksim.utils._array_api import inner, is_numpy, row_sum_of_squares
 from sksim.utils._kernels import (
     double_center,
     kernel_matrix,
@@ -70,6 +70,14 @@ class CenteredKernel(View):
     unit: float
 
     _row_by_row_fields = ("matrix",)
+
+
+def _divided(K, norm, xp):
+    """K / norm, in place where that is possible."""
+    if is_numpy(xp):
+        K *= 1 / norm
+        return K
+    return K / norm
 
 
 def _product(rows_x, mean_x, rows_y, mean_y):
@@ -152,11 +160,11 @@ class BaseKernelSimilarity(BaseSimilarity):
     def _kernel_view(self, K, xp, role, unit=1.0):
         K, scale, before = rescaled(K, xp=xp)
         centre = double_center if self._is_biased else u_center
-        K = centre(K, xp=xp)
+        K = centre(K, xp=xp, overwrite=True)
         squared_norm = inner(K, K, xp=xp)
         self._refuse_flat_kernel(squared_norm, before, role, xp)
         norm = float(squared_norm) ** 0.5
-        return CenteredKernel(K / norm, norm, unit * scale)
+        return CenteredKernel(_divided(K, norm, xp), norm, unit * scale)
 
     def _residual_view(self, X, z, xp, role):
         """View of the centred kernel matrix without what that of z explains."""

@@ -10,6 +10,7 @@ from sksim.utils._pairs import (
     MATRIX_ROWS,
     RDM_METRICS,
     distance_block,
+    of_distances,
     squared_distance_rows,
     symmetric_blocks,
 )
@@ -124,7 +125,8 @@ class RSMNormDifference(BaseSimilarity):
         if self.rdm_metric == "linear":
             return view.rows[i, :] @ view.rows[j, :].T
         block = distance_block(view.rows, view.squares, i, j, xp=xp)
-        return xp.sqrt(block) if self.rdm_metric == "euclidean" else block
+        is_euclidean = self.rdm_metric == "euclidean"
+        return of_distances(block, None, xp=xp) if is_euclidean else block
 
     def _compare(self, view_x, view_y, xp):
         unit = max(view_x.unit, view_y.unit)
@@ -132,8 +134,8 @@ class RSMNormDifference(BaseSimilarity):
         rows = view_x.matrix if view_x.rows is None else view_x.rows
         total = 0.0
         for i, j, weight in symmetric_blocks(rows.shape[0]):
-            difference = self._block(view_x, i, j, xp) * gain_x
-            difference = difference - self._block(view_y, i, j, xp) * gain_y
+            difference = _scaled(self._block(view_x, i, j, xp), gain_x)
+            difference = difference - _scaled(self._block(view_y, i, j, xp), gain_y)
             total += weight * float(inner(difference, difference, xp=xp))
         return total**0.5 * unit
 
@@ -170,3 +172,8 @@ class RSMNormDifference(BaseSimilarity):
             complexity="n^2 d",
             reference="Shahbazi et al. 2021",
         )
+
+
+def _scaled(block, gain):
+    """``block * gain``, without a copy for the usual gain of 1."""
+    return block if gain == 1 else block * gain

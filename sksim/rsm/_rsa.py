@@ -175,10 +175,11 @@ class RSA(BaseSimilarity):
             values = average_ranks(values, xp=xp)
         before = inner(values, values, xp=xp)
         if self.comparison != "cosine":
-            values = values - xp.mean(values)
+            values -= xp.mean(values)
         squared_norm = inner(values, values, xp=xp)
         self._refuse_equal(float(squared_norm), float(before), role)
-        return PairValues(values / xp.sqrt(squared_norm))
+        values /= xp.sqrt(squared_norm)
+        return PairValues(values)
 
     def _residual_view(self, X, z, xp, role):
         """View of the dissimilarities without what those of z explain."""

@@ -95,23 +95,41 @@ def kernel_matrix(X, kernel, kernel_params, *, xp):
     return xp.astype(move_to(matrix, xp=xp, device=device_of(X)), X.dtype)
 
 
-def double_center(K, *, xp):
-    """H K H with H = I - 1/n: means of rows and columns removed."""
+def double_center(K, *, xp, overwrite=False):
+    """H K H with H = I - 1/n: means of rows and columns removed.
+
+    With ``overwrite``, K itself may be changed, which saves a copy on numpy.
+    """
     means = xp.mean(K, axis=0)
-    return K - means[None, :] - means[:, None] + xp.mean(means)
+    offsets = means - xp.mean(means) / 2
+    if overwrite and is_numpy(xp):
+        K -= offsets[None, :]
+        K -= offsets[:, None]
+        return K
+    return K - offsets[None, :] - offsets[:, None]
 
 
-def u_center(K, *, xp):
+def u_center(K, *, xp, overwrite=False):
     """Bias-corrected centring of a kernel matrix with its diagonal set aside.
 
     The inner product of two such matrices, divided by n (n - 3), is the unbiased
-    estimator of the Hilbert-Schmidt independence criterion.
+    estimator of the Hilbert-Schmidt independence criterion. With ``overwrite``, K
+    itself may be changed.
     """
     n = K.shape[0]
-    hollow = K * (1 - _identity_like(K, xp=xp))
-    sums = xp.sum(hollow, axis=0) / (n - 2)
-    total = xp.sum(sums) / (n - 1)
-    centred = hollow - sums[None, :] - sums[:, None] + total
+    in_place = overwrite and is_numpy(xp)
+    if in_place:
+        np.fill_diagonal(K, 0)
+    else:
+        K = K * (1 - _identity_like(K, xp=xp))
+    sums = xp.sum(K, axis=0) / (n - 2)
+    offsets = sums - xp.sum(sums) / (2 * (n - 1))
+    if in_place:
+        K -= offsets[None, :]
+        K -= offsets[:, None]
+        np.fill_diagonal(K, 0)
+        return K
+    centred = K - offsets[None, :] - offsets[:, None]
     return centred * (1 - _identity_like(K, xp=xp))
 
 

@@ -185,7 +185,7 @@ class BlockedMatrix(View):
 
     def block(self, i, j, *, xp):
         """The entries of some rows and columns, both slices."""
-        entries = _of_distances(
+        entries = of_distances(
             distance_block(self.rows, self.squares, i, j, xp=xp), self.decay, xp=xp
         )
         if is_numpy(xp):
@@ -203,7 +203,8 @@ class BlockedMatrix(View):
         return entries
 
 
-def _of_distances(squares, decay, *, xp):
+def of_distances(squares, decay, *, xp):
+    """The distances, or exp(-decay d^2), of squared ones that may be overwritten."""
     if is_numpy(xp):
         if decay is None:
             return np.sqrt(squares, out=squares)
@@ -229,9 +230,7 @@ def blocked_matrix(rows, squares, decay, *, hollow, xp):
     n = rows.shape[0]
     sums = [0.0] * len(range(0, n, _BLOCK_ROWS))
     for i, j, weight in symmetric_blocks(n):
-        entries = _of_distances(
-            distance_block(rows, squares, i, j, xp=xp), decay, xp=xp
-        )
+        entries = of_distances(distance_block(rows, squares, i, j, xp=xp), decay, xp=xp)
         entries = as_float64(entries, xp=xp)
         sums[i.start // _BLOCK_ROWS] += xp.sum(entries, axis=1)
         if weight == 2:

@@ -17,7 +17,8 @@ def quantized(values, *, xp):
     largest = float(xp.max(values))
     if largest == 0:
         return values
-    return xp.round(values * (_STEPS / largest))
+    steps = values * (_STEPS / largest)
+    return np.rint(steps, out=steps) if is_numpy(xp) else xp.round(steps)
 
 
 def average_ranks(values, *, xp):
