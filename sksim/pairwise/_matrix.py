@@ -53,7 +53,9 @@ def similarity_matrix(
     Xs : dict of str to array, or list of arrays
         The layers, each of shape (n_samples, n_features_of_the_layer) with the same
         rows in the same order; label vectors or probabilities for functional
-        measures, models for measures of models. Arrays may be memory-mapped.
+        measures, models (or layers of models, such as
+        :func:`sksim.functional.stitching_layers` names) for measures of models. Arrays
+        may be memory-mapped.
     Ys : dict or list, default=None
         The layers that those of Xs are compared with; None compares Xs with itself.
     y_true : array-like of shape (n_samples,), default=None
