@@ -48,6 +48,11 @@ class Pair(_Views):
     view_x: object
     view_y: object
 
+    @property
+    def both(self):
+        """Both views."""
+        return self.view_x, self.view_y
+
     def _raw_statistic(self):
         return self.measure._statistic(self.view_x, self.view_y, self.xp)
 

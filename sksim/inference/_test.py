@@ -160,7 +160,7 @@ def similarity_test(
     """
     measure = check_measure(measure, "test similarity")
     tags = measure._similarity_tags()
-    if tags.inputs == "models":
+    if tags.inputs == "models" or tags.null == "rows":
         refuse_unpaired(measure)
     make = make_group if tags.arity == "group" else make_pair
     views = make(measure, X, y, y_true)
@@ -229,7 +229,6 @@ def _pearson3_result(views, statistic, alternative, design):
         )
     form = None
     if views.tags.arity == "pair" and views.tags.null == "rows":
-        refuse_unpaired(views.measure)
         form = trace_form(views)
     if form is None:
         raise ValueError(

@@ -291,7 +291,7 @@ class IMD(BaseSimilarity):
             requires=("more_rows_than_neighbors", "distinct_rows"),
             view_keywords=("role", "seed"),
             paired=False,
-            intervals=("subsample",),
+            intervals=(),
             deterministic=False,
             array_api=False,
             complexity="n^3 to n = 2000, then n k p for p probes",

@@ -131,6 +131,18 @@ def test_undefined(measure, first, second, truth):
         assert abs(measure.score(first, second, y_true=truth)) == 0.5
 
 
+def test_permuted_labels_are_judged_by_one_truth():
+    measure = MinMaxNormalizedDisagreement(replace_undefined_by=0)
+    first, second, truth = random_labels(0)
+    X, y, xp = measure._validate_pair(first, second, reset=True)
+    views = measure._views(X, y, xp, y_true=truth)
+    for seed in range(20):
+        order = np.random.default_rng(seed).permutation(len(truth))
+        value = measure._compare_permuted(*views, order, xp)
+        assert 0 <= value <= 1
+        assert value == measure.fit(first, second[order], y_true=truth).distance_
+
+
 def test_undefined_permutations_do_not_warn():
     measure = CohenKappa(replace_undefined_by=0.25)
     X, y, xp = measure._validate_pair([1, 1], [1, 1], reset=True)
