@@ -147,6 +147,12 @@ def mark(flag):
     return YES if flag else NO
 
 
+def compared(tags):
+    """What a measure takes of each model, and whether of two models or of many."""
+    many = getattr(tags, "arity", "pair") == "group"
+    return f"{tags.inputs} of many models" if many else tags.inputs
+
+
 def interval(bounds):
     """Interval in mathematical notation, open at infinity.
 
@@ -185,16 +191,19 @@ def invariance(tags, code):
 
 
 def reference_label(text):
-    """Label of a citation in the bibliography: first name and year.
+    """Label of a citation in the bibliography: the names as cited, and the year.
 
     >>> reference_label("Pérez-Fernández et al. 2021")
     'perezfernandez2021'
+    >>> reference_label("Wang and Isola 2020"), reference_label("Wang & Isola 2020")
+    ('wangisola2020', 'wangisola2020')
     """
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    found = re.search(r"([A-Za-z][\w'-]*).*?((?:18|19|20)\d\d[a-z]?)\b", plain)
+    found = re.fullmatch(r"(.*?)\W*((?:18|19|20)\d\d[a-z]?)\W*", plain)
     if found is None:
         return None
-    return re.sub(r"[^a-z]", "", found[1].lower()) + found[2]
+    names = re.sub(r"\bet al\b|\band\b", "", found[1])
+    return re.sub(r"[^a-z]", "", names.lower()) + found[2]
 
 
 def references(tags):
@@ -253,6 +262,7 @@ def measures_page(labels=frozenset()):
         [
             "Measure",
             "Family",
+            "Input",
             "Direction",
             "Range",
             "Metric",
@@ -273,6 +283,7 @@ def measures_page(labels=frozenset()):
             [
                 f":class:`~{path}`",
                 tags.family,
+                compared(tags),
                 tags.orientation,
                 interval(tags.bounds),
                 mark(tags.metric),
@@ -291,10 +302,12 @@ def measures_page(labels=frozenset()):
 
 {heading("Table of measures")}
 {len(table) - 1} measures, as :func:`sksim.all_measures` lists them. The table is made
-from the measures' tags with default parameters; the tests check every claim in it, and
-refute by data every invariance that is not claimed.
+from the measures' tags with default parameters. The tests hold each measure to its
+range, symmetry and invariances, and refute by data every invariance that is not
+claimed for a measure of representations.
 
 {list_table(table, css_class="measures", header_rows=1, stub_columns=1)}
+**Input** is what is compared, of two models unless the table says of many.
 **Direction** and **range** are those of ``statistic_``, the number of the literature;
 ``score_`` is always greater for more similar models (:ref:`direction`). **Metric**: a
 distance that satisfies the triangle inequality. **Paired**: row i of one
@@ -328,7 +341,7 @@ def properties(cls, labels):
         ["Metric", mark(tags.metric)],
         ["Symmetric", mark(tags.symmetric)],
         ["Invariances", ", ".join(allowed)],
-        ["Input", tags.inputs],
+        ["Input", compared(tags)],
         ["Requires", ", ".join(tags.requires)],
         ["Rows paired", mark(tags.paired)],
         ["``score`` applies fitted maps", mark(tags.score_uses_fit)],

@@ -20,14 +20,16 @@ from sksim.utils._sklearn_compat import fit_context
 from sksim.utils._tags import MeasureTags
 from sksim.utils._validation import (
     check_labels,
+    check_output_group,
     check_output_pair,
     check_representation_pair,
 )
-from sksim.utils._views import take_rows, without_rows
+from sksim.utils._views import exchange_rows, mirrored, take_rows, without_rows
 
 __all__ = [
     "AlignmentMixin",
     "BaseFunctionalSimilarity",
+    "BaseGroupSimilarity",
     "BaseModelSimilarity",
     "BaseSimilarity",
     "LabelsMixin",
@@ -79,8 +81,25 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
         return self._statistic(view_x, self._permute(view_y, order, xp), xp)
 
     def _compare_many(self, views_x, views_y, xp):
-        """Statistics of many pairs, as a list of lists: views_x by views_y."""
+        """Statistics of many pairs, as rows: views_x by views_y.
+
+        The same list passed twice asks for all pairs of one set; of a symmetric
+        measure the lower half then need not be computed.
+        """
+        if views_x is views_y and self._similarity_tags().symmetric:
+            return mirrored(
+                [self._statistic(x, y, xp) for y in views_y[i:]]
+                for i, x in enumerate(views_x)
+            )
         return [[self._statistic(x, y, xp) for y in views_y] for x in views_x]
+
+    def _exchange(self, view_x, view_y, mask, xp):
+        """Both views with the rows in which ``mask`` holds swapped between them."""
+        return exchange_rows(view_x, view_y, mask, xp=xp)
+
+    def _exact_pvalue(self, view_x, view_y, xp):
+        """P-value of an exact test of the tag's null, or None if there is none."""
+        return
 
     def _check_views(self, view_x, view_y):
         """Warn or raise about a pair as a whole; called once, before comparing."""
@@ -91,32 +110,32 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
         Relabelling rows permutes L, which gives the null distribution's moments in
         closed form. None for a measure that is no such product.
         """
-        return None
+        return
 
     def _null_mean(self, view_x, view_y, xp):
         """Exact mean of the statistic over all orders of rows, or None."""
-        return None
+        return
 
     def _subset(self, view, rows, xp):
         """View of some of the rows, or None where it has to be made of the data."""
-        return None
+        return
 
     def _leave_one_out(self, view_x, view_y, xp):
         """Statistics without each row in turn, in closed form, or None."""
-        return None
+        return
 
     def _compare_weighted(self, view_x, view_y, weights, xp):
         """Statistic of rows that count several times, or not at all.
 
         Pairs of copies of one row are left out. None where that is undefined.
         """
-        return None
+        return
 
     def _evaluate(self, X, y, xp, y_true=None):
-        """Statistic on new rows; measures with fitted maps apply them instead."""
+        """Outcome on new rows; measures with fitted maps apply them instead."""
         view_x, view_y = self._views(X, y, xp, y_true=y_true)
         self._check_views(view_x, view_y)
-        return self._statistic(view_x, view_y, xp)
+        return self._compare(view_x, view_y, xp)
 
     def _min_samples(self):
         """Fewest rows for which the statistic is defined."""
@@ -152,7 +171,10 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
 
     def _statistic(self, view_x, view_y, xp):
         """Statistic of two views, without details."""
-        outcome = self._compare(view_x, view_y, xp)
+        return self._value_of(self._compare(view_x, view_y, xp))
+
+    def _value_of(self, outcome):
+        """Statistic of an outcome, without its details."""
         return outcome[0] if isinstance(outcome, tuple) else outcome
 
     def _orient(self, statistic):
@@ -190,7 +212,10 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
 
     def _fit_views(self, view_x, view_y, xp):
         """Compare two views and store the outcome."""
-        outcome = self._compare(view_x, view_y, xp)
+        self._store(self._compare(view_x, view_y, xp))
+
+    def _store(self, outcome):
+        """Keep an outcome as the fitted attributes."""
         statistic, details = outcome if isinstance(outcome, tuple) else (outcome, {})
         for name, value in details.items():
             setattr(self, name, value)
@@ -234,11 +259,15 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
             return self.score_
         X, y, xp = self._validate_pair(X, y, reset=False)
         y_true = check_labels(self, y_true, n_samples=X.shape[0], xp=xp, like=X)
-        statistic = float(self._evaluate(X, y, xp, y_true=y_true))
+        return self._score_of(self._evaluate(X, y, xp, y_true=y_true))
+
+    def _score_of(self, outcome):
+        """Score of an outcome on new rows."""
         tags = self._similarity_tags()
-        if not tags.score_uses_fit:
-            statistic = self._as_number(statistic, tags)
-        return tags.orient(statistic)
+        statistic = outcome[0] if isinstance(outcome, tuple) else outcome
+        if tags.score_uses_fit:
+            return tags.orient(float(statistic))
+        return tags.orient(self._as_number(statistic, tags))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -301,11 +330,25 @@ class LabelsMixin:
         return self._score(X, y, y_true)
 
 
-class BaseFunctionalSimilarity(LabelsMixin, BaseSimilarity):
-    """A measure on the outputs of two models: labels, probabilities or scores."""
+class _OutputsMixin(LabelsMixin):
+    """What measures on the outputs of models share, two or many."""
 
     def _validate_pair(self, X, y, *, reset):
         return check_output_pair(self, X, y, reset=reset)
+
+    def _subset(self, view, rows, xp):
+        return take_rows(view, rows, xp=xp)
+
+    def _outputs_of(self, estimators, X, response_method):
+        """Outputs of fitted estimators in the form that the measure takes."""
+        inputs = self._similarity_tags().inputs
+        return model_outputs(
+            estimators, X, inputs=inputs, response_method=response_method
+        )
+
+
+class BaseFunctionalSimilarity(_OutputsMixin, BaseSimilarity):
+    """A measure on the outputs of two models: labels, probabilities or scores."""
 
     @classmethod
     def from_estimators(cls, a, b, X, y_true=None, *, response_method=None, **params):
@@ -334,13 +377,151 @@ class BaseFunctionalSimilarity(LabelsMixin, BaseSimilarity):
             The fitted measure.
         """
         measure = cls(**params)
-        outputs = model_outputs(
-            (a, b),
-            X,
-            inputs=measure._similarity_tags().inputs,
-            response_method=response_method,
+        outputs = measure._outputs_of((a, b), X, response_method)
+        return measure.fit(*outputs.arrays, y_true=y_true)
+
+
+class BaseGroupSimilarity(_OutputsMixin, BaseSimilarity):
+    """A measure of how alike a group of models behaves on the same rows.
+
+    A measure writes ``_view`` (one model's output), ``_aggregate`` (the views of all
+    models in, one number out) and ``_similarity_tags``. Two models are a group too, so
+    the protocol of pairs works as well.
+    """
+
+    # ----- what a measure writes or may replace -----------------------------------
+
+    @abstractmethod
+    def _aggregate(self, views, xp):
+        """Statistic of all models' views, or (statistic, details)."""
+
+    def _aggregate_permuted(self, views, orders, xp):
+        """Statistic with each model's rows in an order of its own.
+
+        ``orders`` holds one order for each model; None leaves its rows in place.
+        """
+        return self._group_statistic(
+            [
+                view if order is None else self._permute(view, order, xp)
+                for view, order in zip(views, orders, strict=True)
+            ],
+            xp,
         )
-        return measure.fit(*outputs, y_true=y_true)
+
+    def _min_samples(self):
+        return 1
+
+    # ----- the protocol -------------------------------------------------------------
+
+    def _compare(self, view_x, view_y, xp):
+        return self._aggregate([view_x, view_y], xp)
+
+    def _validate_group(self, X, y=None, *, reset):
+        """One validated array for each model, and the namespace of all."""
+        return check_output_group(self, X, y, reset=reset)
+
+    def _group_views(self, models, xp, *, y_true=None):
+        """View of each model's validated output."""
+        return [self._make_view(output, xp, y_true=y_true) for output in models]
+
+    def _group_statistic(self, views, xp):
+        """Statistic of the views, without details."""
+        return self._value_of(self._aggregate(views, xp))
+
+    def _aggregate_valid(self, X, y, y_true, *, reset):
+        models, xp = self._validate_group(X, y, reset=reset)
+        n_samples = models[0].shape[0]
+        y_true = check_labels(self, y_true, n_samples=n_samples, xp=xp, like=models[0])
+        if reset:
+            self.n_samples_fit_ = n_samples
+            self.n_models_ = len(models)
+        return self._aggregate(self._group_views(models, xp, y_true=y_true), xp)
+
+    # ----- the estimator ------------------------------------------------------------
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, y_true=None):
+        """Measure how alike the models of a group behave.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_models) or \
+                (n_samples, n_models, n_classes)
+            Predicted labels, or predicted probabilities, of all models.
+        y : array-like, default=None
+            With one model's output as X, the other's: the group is then this pair.
+        y_true : array-like of shape (n_samples,), default=None
+            True labels, for measures that use them.
+
+        Returns
+        -------
+        self : object
+            The fitted measure: the result is in ``statistic_`` and ``score_``.
+        """
+        return self._fit(X, y, y_true)
+
+    def _fit(self, X, y, y_true=None):
+        self._store(self._aggregate_valid(X, y, y_true, reset=True))
+        return self
+
+    def score(self, X=None, y=None, y_true=None):
+        """Similarity of the group, oriented so that greater means more similar.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_models) or \
+                (n_samples, n_models, n_classes), default=None
+            Outputs of all models on new rows.
+        y : array-like, default=None
+            With one model's output as X, the other's.
+        y_true : array-like of shape (n_samples,), default=None
+            True labels of the new rows, for measures that use them.
+
+        Returns
+        -------
+        score : float
+            Without data the fitted group's ``score_``, with data the measure on the
+            new rows.
+        """
+        return self._score(X, y, y_true)
+
+    def _score(self, X, y, y_true=None):
+        check_is_fitted(self)
+        if X is None and y is None:
+            return self.score_
+        return self._score_of(self._aggregate_valid(X, y, y_true, reset=False))
+
+    @classmethod
+    def from_estimators(
+        cls, estimators, X, y_true=None, *, response_method=None, **params
+    ):
+        """Measure on the outputs of several fitted estimators.
+
+        Parameters
+        ----------
+        estimators : sequence of fitted estimators
+            The models. The ``classes_`` of classifiers are aligned: a class that one
+            of them never saw is a column of zeros.
+        X : array-like of shape (n_samples, n_features)
+            The rows that all models are applied to.
+        y_true : array-like of shape (n_samples,), default=None
+            True labels, for measures that use them.
+        response_method : {"predict", "predict_proba"}, default=None
+            Where the outputs come from. By default labels come from ``predict`` and
+            probabilities from ``predict_proba``. With "predict_proba", labels are the
+            classes of largest probability, which may differ from ``predict``.
+        **params : dict
+            Parameters of the measure.
+
+        Returns
+        -------
+        measure : object
+            The fitted measure.
+        """
+        measure = cls(**params)
+        outputs = measure._outputs_of(estimators, X, response_method)
+        xp = namespace_of(outputs.arrays[0])
+        return measure.fit(xp.stack(outputs.arrays, axis=1), y_true=y_true)
 
 
 class BaseModelSimilarity(BaseSimilarity):
@@ -369,11 +550,13 @@ class BaseModelSimilarity(BaseSimilarity):
         return data, y_true
 
     def _validate_pair(self, X, y, *, reset):
-        if y is None:
+        if y is None and reset:
             raise ValueError(
                 f"{type(self).__name__} requires model_y to be passed, but it is None. "
                 "model_y is the second model."
             )
+        if y is None:  # one of many, validated alone
+            return self._check_model(X, "the model"), None, np
         return self._check_model(X, "model_x"), self._check_model(y, "model_y"), np
 
     @fit_context(prefer_skip_nested_validation=True)

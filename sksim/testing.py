@@ -9,6 +9,8 @@ by data. Use :func:`check_similarity` on a measure of your own, or
 import math
 import pickle
 import warnings
+from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 
@@ -45,10 +47,13 @@ class Requirement:
     checks : tuple of str
         Names of those checks; the checks of this module repeat what they ask on
         valid input.
+    adapt : callable, default=None
+        Function of a random generator, X and y that makes input valid or telling.
     """
 
     reason: str
     checks: tuple
+    adapt: Callable | None = None
 
 
 # scikit-learn's checks fit a matrix of real numbers and a column of labels; what a
@@ -92,7 +97,29 @@ _CHECKS_THAT_FIT_A_REAL_MATRIX = (
     "check_dataframe_column_names_consistency",
 )
 
+
+def _bring_spans_together(rng, X, y):
+    """Columns of y at graded distances from the span of X."""
+    signal = X @ rng.normal(size=(X.shape[1], y.shape[1]))
+    noise = rng.normal(size=y.shape) * np.geomspace(0.02, 1, y.shape[1])
+    return X, signal + noise * np.std(signal, axis=0)
+
+
 REQUIREMENTS = {
+    "nonzero_rows": Requirement(
+        "a row of zeros, or one at the mean, has no direction, and some checks fit one",
+        _CHECKS_THAT_FIT_A_REAL_MATRIX
+        + (
+            "check_transformer_data_not_an_array",
+            "check_transformer_general",
+            "check_transformer_preserve_dtypes",
+        ),
+    ),
+    "nonconstant_rows": Requirement(
+        "a row with equal entries, such as any row of one column, correlates with "
+        "nothing",
+        _CHECKS_THAT_FIT_A_REAL_MATRIX,
+    ),
     "labels": Requirement(
         "X and y hold one class label for each row, not a matrix",
         _CHECKS_THAT_FIT_A_REAL_MATRIX,
@@ -101,20 +128,33 @@ REQUIREMENTS = {
         "rows of X and y must be probabilities that sum to 1",
         _CHECKS_THAT_FIT_A_REAL_MATRIX,
     ),
+    "outputs": Requirement(
+        "X and y must have the same columns: one for each class",
+        _CHECKS_THAT_FIT_A_REAL_MATRIX,
+    ),
     "y_true": Requirement(
         "fit needs the true labels, which scikit-learn's checks do not pass",
         _CHECKS_THAT_FIT_A_REAL_MATRIX,
     ),
-    "nonzero_rows": Requirement(
-        "a row of zeros has no direction; scikit-learn's checks pass labels as y",
-        _CHECKS_THAT_FIT_A_REAL_MATRIX,
+    "close_spans": Requirement(
+        "all spans that are not close to each other score the same",
+        (),
+        adapt=_bring_spans_together,
     ),
     "more_rows_than_neighbors": Requirement(
         "more rows are needed than neighbours; scikit-learn's checks pass few",
         _CHECKS_THAT_FIT_A_REAL_MATRIX,
     ),
+    "distinct_rows": Requirement(
+        "equal rows have arbitrary neighbours; scikit-learn's checks pass labels as y",
+        _CHECKS_THAT_FIT_A_REAL_MATRIX,
+    ),
     "models": Requirement(
         "the inputs are models, not arrays",
+        _CHECKS_THAT_FIT_A_REAL_MATRIX,
+    ),
+    "data": Requirement(
+        "fit needs the rows that the models are applied to",
         _CHECKS_THAT_FIT_A_REAL_MATRIX,
     ),
 }
@@ -162,9 +202,10 @@ def make_inputs(measure, random_state=0, n_samples=40):
     Returns
     -------
     X, y : arrays
-        The two inputs.
+        The two inputs; for a group X holds all models and y is None.
     fit_params : dict
-        Further keywords of ``fit``: ``y_true`` for measures that can use it.
+        Further keywords of ``fit`` for measures that can use them: ``y_true``, and
+        ``data``, the rows that models are applied to.
 
     Examples
     --------
@@ -178,8 +219,15 @@ def make_inputs(measure, random_state=0, n_samples=40):
     rng = np.random.default_rng(random_state)
     truth = np.arange(n_samples) % 3
     truth = truth[rng.permutation(n_samples)]
+    # the rows that the makers of models draw first, and train them on
+    data = _make_representations(deepcopy(rng), truth)[0]
     X, y = _INPUT_MAKERS[tags.inputs, tags.arity](rng, truth)
-    fit_params = {"y_true": truth} if "y_true" in tags.view_keywords else {}
+    for word in tags.requires:
+        adapt = REQUIREMENTS[word].adapt if word in REQUIREMENTS else None
+        if adapt is not None:
+            X, y = adapt(rng, X, y)
+    offered = {"y_true": truth, "data": data}
+    fit_params = {k: v for k, v in offered.items() if k in tags.view_keywords}
     return X, y, fit_params
 
 
@@ -207,6 +255,16 @@ def _make_probabilities(rng, truth):
     return tuple(p / p.sum(axis=1, keepdims=True) for p in both)
 
 
+def _as_group(make_pair):
+    """Maker of a group of three models, of a maker of two."""
+
+    def make(rng, truth):
+        models = [*make_pair(rng, truth), make_pair(rng, truth)[0]]
+        return np.stack(models, axis=1), None
+
+    return make
+
+
 def _make_models(rng, truth):
     """Two networks of different widths, trained a little on the same rows."""
     X, _ = _make_representations(rng, truth)
@@ -214,7 +272,9 @@ def _make_models(rng, truth):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return tuple(
-            MLPClassifier((width,), max_iter=10, random_state=seed).fit(X, truth)
+            MLPClassifier(
+                (width,), max_iter=10, learning_rate_init=0.05, random_state=seed
+            ).fit(X, truth)
             for width in (5, 8)
         )
 
@@ -223,6 +283,9 @@ _INPUT_MAKERS = {
     ("representation", "pair"): _make_representations,
     ("labels", "pair"): _make_labels,
     ("probabilities", "pair"): _make_probabilities,
+    ("outputs", "pair"): _make_probabilities,
+    ("labels", "group"): _as_group(_make_labels),
+    ("probabilities", "group"): _as_group(_make_probabilities),
     ("models", "pair"): _make_models,
 }
 
@@ -264,6 +327,8 @@ def similarity_checks(measure):
     ]
     if tags.arity == "pair" and tags.inputs != "models":
         checks += [check_pairing, check_permutations]
+    if tags.arity == "group":
+        checks += [check_group_of_two, check_group_permutations, check_lone_model]
     if "y_true" in tags.requires:
         checks += [check_labels_are_required]
     if "y_true" in tags.view_keywords:
@@ -362,7 +427,29 @@ def _assert_close(actual, desired, message, rtol=1e-7, atol=1e-9):
 
 
 def _rows(array, index):
-    return array[index]
+    return None if array is None else array[index]
+
+
+def _with_itself(measure, X):
+    """Input that compares a model with itself: a pair, or a group of equal models."""
+    if _tags(measure).arity == "group":
+        return np.repeat(X[:, :1], X.shape[1], axis=1), None
+    return X, X
+
+
+def _exchanged(measure, X, y):
+    """The same input with the models in another order."""
+    if _tags(measure).arity == "group":
+        return np.ascontiguousarray(X[:, ::-1]), None
+    return y, X
+
+
+def _unrelated(measure, X, y, seed):
+    """The same input with one model replaced by a model of other data."""
+    other, second, _ = make_inputs(measure, random_state=seed)
+    if _tags(measure).arity == "group":
+        return np.concatenate([X[:, 1:], other[:, :1]], axis=1), None
+    return X, second
 
 
 def check_tags(measure):
@@ -404,8 +491,10 @@ def check_score_is_oriented(measure):
     """Score is the similarity itself, or minus the distance."""
     X, y, fit_params = make_inputs(measure)
     fitted = _fit(measure, X, y, fit_params)
-    sign = 1 if _tags(measure).orientation == "similarity" else -1
-    assert fitted.score_ == sign * fitted.statistic_
+    tags = _tags(measure)
+    sign = 1 if tags.orientation == "similarity" else -1
+    size = abs(fitted.statistic_) if tags.signed else fitted.statistic_
+    assert fitted.score_ == sign * size
     assert fitted.score() == fitted.score_
 
 
@@ -421,7 +510,7 @@ def check_identity(measure):
     """A representation compared with itself gets the best value."""
     tags = _tags(measure)
     X, _, fit_params = make_inputs(measure)
-    value = _statistic(measure, X, X, fit_params)
+    value = _statistic(measure, *_with_itself(measure, X), fit_params)
     if tags.identity and math.isfinite(tags.best):
         _assert_close(value, tags.best, "statistic of X with itself", atol=1e-7)
 
@@ -431,9 +520,9 @@ def check_bounds(measure):
     low, high = _tags(measure).bounds
     for seed in range(3):
         X, y, fit_params = make_inputs(measure, random_state=seed)
-        _, other, _ = make_inputs(measure, random_state=seed + 10)
-        for second in (y, other):
-            value = _statistic(measure, X, second, fit_params)
+        unrelated = _unrelated(measure, X, y, seed + 10)
+        for first, second in ((X, y), unrelated):
+            value = _statistic(measure, first, second, fit_params)
             assert low <= value <= high, f"{value} is not in [{low}, {high}]"
 
 
@@ -444,7 +533,7 @@ def check_symmetry(measure):
     for seed in range(3):
         X, y, fit_params = make_inputs(measure, random_state=seed)
         forward = _statistic(measure, X, y, fit_params)
-        backward = _statistic(measure, y, X, fit_params)
+        backward = _statistic(measure, *_exchanged(measure, X, y), fit_params)
         if symmetric:
             _assert_close(backward, forward, "statistic of (y, X)")
         changes.append(abs(forward - backward))
@@ -505,6 +594,44 @@ def check_permutations(measure):
             slow = _statistic(measure, X, _rows(y, order))
             if "seed" not in tags.view_keywords:
                 _assert_close(fast, slow, "permuted view", rtol=1e-9, atol=1e-11)
+
+
+def check_group_of_two(measure):
+    """A group of two is a pair, in whatever form it is passed."""
+    X, _, fit_params = make_inputs(measure)
+    group = _statistic(measure, X[:, :2], None, fit_params)
+    pair = _fit(measure, X[:, 0], X[:, 1], fit_params)
+    _assert_close(pair.statistic_, group, "statistic of a pair")
+    _assert_close(
+        pair.score(X[:, 0], X[:, 1], **fit_params), pair.score_, "score of a pair"
+    )
+
+
+def check_group_permutations(measure):
+    """Relabelling each model's rows equals computing the views again."""
+    X, _, fit_params = make_inputs(measure)
+    if fit_params:
+        # the truth travels with its rows: each view is made with its own labels
+        return
+    models, xp = measure._validate_group(X, reset=True)
+    views = measure._group_views(models, xp)
+    rng = np.random.default_rng(0)
+    orders = [None, *(rng.permutation(len(X)) for _ in models[1:])]
+    fast = float(measure._aggregate_permuted(views, orders, xp))
+    moved = [X[:, i] if o is None else X[o, i] for i, o in enumerate(orders)]
+    slow = _statistic(measure, np.stack(moved, axis=1), None)
+    _assert_close(fast, slow, "permuted views", rtol=1e-9, atol=1e-11)
+
+
+def check_lone_model(measure):
+    """A group of one is refused with its shape, and so is a y beside a group."""
+    X, _, fit_params = make_inputs(measure)
+    outcome = _outcome(measure, X[:, :1], None, fit_params)
+    assert isinstance(outcome, ValueError)
+    assert "two or more models" in str(outcome)
+    outcome = _outcome(measure, X, X[:, 0], fit_params)
+    assert isinstance(outcome, ValueError)
+    assert "y" in str(outcome)
 
 
 def check_fits_agree(measure):
@@ -590,13 +717,14 @@ def check_inputs_stay_as_they_are(measure):
     X, y, fit_params = make_inputs(measure)
     if not hasattr(X, "flags"):
         return
-    copies = X.copy(), y.copy()
-    for array in (X, y, *fit_params.values()):
+    arrays = [array for array in (X, y, *fit_params.values()) if array is not None]
+    copies = [array.copy() for array in arrays]
+    for array in arrays:
         array.flags.writeable = False
     fitted = _fit(measure, X, y, fit_params)
     fitted.score(X, y, **fit_params)
-    np.testing.assert_array_equal(X, copies[0])
-    np.testing.assert_array_equal(y, copies[1])
+    for array, copy in zip(arrays, copies, strict=True):
+        np.testing.assert_array_equal(array, copy)
 
 
 def check_memory_layouts(measure):
@@ -605,12 +733,20 @@ def check_memory_layouts(measure):
     if not hasattr(X, "flags"):
         return
     before = _statistic(measure, X, y, fit_params)
-    fortran = _statistic(
-        measure, np.asfortranarray(X), np.asfortranarray(y), fit_params
+    pair = [array for array in (X, y) if array is not None]
+    fortran = [np.asfortranarray(array) for array in pair]
+    _assert_close(
+        _statistic(measure, *_padded(fortran), fit_params),
+        before,
+        "statistic of column-major arrays",
     )
-    _assert_close(fortran, before, "statistic of column-major arrays")
-    strided = [np.repeat(array, 2, axis=0)[::2] for array in (X, y)]
+    strided = _padded([np.repeat(array, 2, axis=0)[::2] for array in pair])
     _assert_close(_statistic(measure, *strided, fit_params), before, "strided arrays")
+
+
+def _padded(arrays):
+    """X and y of what may be X alone."""
+    return (*arrays, None)[:2]
 
 
 def check_unequal_lengths(measure):
@@ -650,8 +786,8 @@ def check_unfitted(measure):
 
 def check_labels_are_required(measure):
     """A measure that needs labels says so, rather than returning a number."""
-    X, y, _ = make_inputs(measure)
-    outcome = _outcome(measure, X, y)
+    X, y, fit_params = make_inputs(measure)
+    outcome = _outcome(measure, X, y, fit_params | {"y_true": None})
     assert isinstance(outcome, ValueError)
     assert "y_true" in str(outcome)
 
@@ -659,7 +795,7 @@ def check_labels_are_required(measure):
 def check_labels_of_wrong_length(measure):
     """Labels must be as many as rows."""
     X, y, fit_params = make_inputs(measure)
-    short = {"y_true": fit_params["y_true"][:-1]}
+    short = fit_params | {"y_true": fit_params["y_true"][:-1]}
     outcome = _outcome(measure, X, y, short)
     assert isinstance(outcome, ValueError)
     assert "y_true" in str(outcome)
@@ -826,7 +962,10 @@ def check_array_api(measure, namespace, device=None):
     fitted = _fit(measure, X, y, fit_params)
     options = {} if device is None else {"device": device}
     with config_context(array_api_dispatch=True):
-        moved = [module.asarray(array, **options) for array in (X, y)]
+        moved = [
+            None if array is None else module.asarray(array, **options)
+            for array in (X, y)
+        ]
         params = {
             name: module.asarray(value, **options) for name, value in fit_params.items()
         }

@@ -1,7 +1,29 @@
 """Whether a similarity is more than chance, and how sure it is."""
 
+from sksim.inference._calibrated import CalibratedSimilarity
+from sksim.inference._interval import (
+    ComparisonResult,
+    SimilarityIntervalResult,
+    compare_similarities,
+    similarity_interval,
+)
+from sksim.inference._matrix import (
+    SimilarityMatrixTestResult,
+    similarity_matrix_test,
+)
 from sksim.inference._permutations import permutations
 from sksim.inference._result import SimilarityTestResult
 from sksim.inference._test import similarity_test
 
-__all__ = ["SimilarityTestResult", "permutations", "similarity_test"]
+__all__ = [
+    "CalibratedSimilarity",
+    "ComparisonResult",
+    "SimilarityIntervalResult",
+    "SimilarityMatrixTestResult",
+    "SimilarityTestResult",
+    "compare_similarities",
+    "permutations",
+    "similarity_interval",
+    "similarity_matrix_test",
+    "similarity_test",
+]

@@ -3,20 +3,19 @@
 import math
 from dataclasses import dataclass
 
+import numpy as np
 from sklearn.base import BaseEstimator, clone
 
 from sksim.inference._result import rounding_of
-from sksim.utils._array_api import device_of, move_to
+from sksim.utils._array_api import device_of, move_to, to_numpy
 from sksim.utils._validation import check_labels
 
 
-@dataclass(frozen=True)
-class Pair:
-    """Two views of one measure, with what is needed to relabel their rows."""
+@dataclass(frozen=True, kw_only=True)
+class _Views:
+    """Views of one measure, and where their arrays live."""
 
     measure: object
-    view_x: object
-    view_y: object
     xp: object
     device: object
     n_samples: int
@@ -28,24 +27,44 @@ class Pair:
         return self.measure._similarity_tags()
 
     def statistic(self):
-        """Statistic of the pair as it stands; refused where it is undefined."""
-        value = self.measure._as_number(
-            self.measure._statistic(self.view_x, self.view_y, self.xp), self.tags
-        )
+        """Statistic of the views as they stand; refused where it is undefined."""
+        value = self.measure._as_number(self._raw_statistic(), self.tags)
         if math.isnan(value):
             raise ValueError(
-                f"{type(self.measure).__name__} is undefined (nan) for this pair, so "
-                "that there is nothing to test."
+                f"{type(self.measure).__name__} is undefined (nan) on this input, so "
+                "that there is nothing to infer."
             )
         return value
 
-    def score(self):
-        """The statistic, oriented."""
-        return self.tags.orient(self.statistic())
-
     def index(self, order):
-        """Order as an array of the pair's namespace."""
+        """Order, or mask, of rows as an array of the views' namespace."""
         return move_to(order, xp=self.xp, device=self.device)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair(_Views):
+    """Views of two representations, or of two models' outputs."""
+
+    view_x: object
+    view_y: object
+
+    @property
+    def both(self):
+        """Both views."""
+        return self.view_x, self.view_y
+
+    def _raw_statistic(self):
+        return self.measure._statistic(self.view_x, self.view_y, self.xp)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group(_Views):
+    """Views of many models' outputs."""
+
+    views: list
+
+    def _raw_statistic(self):
+        return self.measure._group_statistic(self.views, self.xp)
 
 
 def check_measure(measure, purpose):
@@ -107,6 +126,52 @@ def make_pair(measure, X, y, y_true=None):
     measure.n_samples_fit_ = n_samples
     view_x, view_y = measure._views(X, y, xp, y_true=y_true)
     measure._check_views(view_x, view_y)
-    return Pair(
-        measure, view_x, view_y, xp, device_of(X), n_samples, rounding_of(str(X.dtype))
-    )
+    return Pair(view_x=view_x, view_y=view_y, **_setting(measure, X, xp))
+
+
+def make_group(measure, X, y=None, y_true=None):
+    """Validate many models' outputs and make their views, once.
+
+    Parameters
+    ----------
+    measure : BaseGroupSimilarity
+        Changed: pass a clone.
+    X : array-like of shape (n_samples, n_models) or (n_samples, n_models, n_classes)
+    y, y_true : array-like, default=None
+
+    Returns
+    -------
+    group : Group
+    """
+    models, xp = measure._validate_group(X, y, reset=True)
+    first = models[0]
+    y_true = check_labels(measure, y_true, n_samples=first.shape[0], xp=xp, like=first)
+    views = measure._group_views(models, xp, y_true=y_true)
+    return Group(views=views, **_setting(measure, first, xp))
+
+
+def trace_form(pair):
+    """Matrices K and L of which the statistic is the inner product, or None.
+
+    Parameters
+    ----------
+    pair : Pair
+
+    Returns
+    -------
+    K, L : float64 ndarrays of shape (n_samples, n_samples)
+    """
+    form = pair.measure._trace_form(pair.view_x, pair.view_y, pair.xp)
+    if form is None:
+        return None
+    return tuple(to_numpy(matrix, xp=pair.xp).astype(np.float64) for matrix in form)
+
+
+def _setting(measure, array, xp):
+    return {
+        "measure": measure,
+        "xp": xp,
+        "device": device_of(array),
+        "n_samples": array.shape[0],
+        "rounding": rounding_of(str(array.dtype)),
+    }

@@ -1,14 +1,19 @@
 """Permutation test: whether a similarity is more than chance."""
 
 import math
-from dataclasses import replace
 from numbers import Integral
 
 import numpy as np
-from sklearn.utils.parallel import Parallel, delayed
 
-from sksim.inference._pair import check_measure, make_pair, refuse_unpaired
-from sksim.inference._permutations import RowOrders
+from sksim.inference._moments import null_moments, refuse_unreliable
+from sksim.inference._nulls import ExchangeNull, GroupNull, RowNull, null_statistics
+from sksim.inference._pair import (
+    check_measure,
+    make_group,
+    make_pair,
+    refuse_unpaired,
+    trace_form,
+)
 from sksim.inference._result import (
     SimilarityTestResult,
     adjusted,
@@ -24,10 +29,10 @@ _LARGEST_ENUMERATION = 100_000
 @validate_params(
     {
         "n_permutations": [Interval(Integral, 1, None, closed="left")],
-        "method": [StrOptions({"auto", "permutation", "exact"})],
+        "method": [StrOptions({"auto", "permutation", "exact", "pearson3"})],
         "groups": ["array-like", None],
         "permute": [StrOptions({"rows", "within", "blocks"}), None],
-        "alternative": [StrOptions({"greater", "less", "two-sided"})],
+        "alternative": [StrOptions({"greater", "less", "two-sided"}), None],
         "random_state": ["random_state"],
         "n_jobs": [Integral, None],
         "verbose": ["verbose"],
@@ -38,14 +43,14 @@ _LARGEST_ENUMERATION = 100_000
 def similarity_test(
     measure,
     X,
-    y,
+    y=None,
     *,
     y_true=None,
     n_permutations=999,
     method="auto",
     groups=None,
     permute=None,
-    alternative="greater",
+    alternative=None,
     random_state=None,
     n_jobs=None,
     verbose=0,
@@ -61,21 +66,30 @@ def similarity_test(
 
     Both views are made once; each order only relabels the rows of one.
 
+    Measures whose tag ``null`` is "exchange" ask another question: whether the two
+    models are interchangeable. Their outputs are then swapped row by row, and a small
+    p-value says that they differ by more than chance.
+
     Parameters
     ----------
     measure : estimator
         The measure, not necessarily fitted; it is cloned.
     X : array-like of shape (n_samples, n_features)
         First representation.
-    y : array-like of shape (n_samples, n_features_y)
-        Second representation of the same inputs.
+    y : array-like of shape (n_samples, n_features_y), default=None
+        Second representation of the same inputs. Measures of a group of models take
+        all models' outputs as X, and none here.
     y_true : array-like of shape (n_samples,), default=None
         True labels, for measures that use them. They stay with the rows of each side.
     n_permutations : int, default=999
         Number of random orders; the smallest p-value is 1 / (n_permutations + 1).
-    method : {"auto", "permutation", "exact"}, default="auto"
+    method : {"auto", "permutation", "exact", "pearson3"}, default="auto"
         "exact" goes through all orders, "permutation" draws some at random. "auto" is
-        exact where that takes no more than ``n_permutations`` orders.
+        exact where that takes no more than ``n_permutations`` orders, or where the
+        measure has an exact test, such as McNemar's. "pearson3" draws none: for
+        statistics of the form tr(K P L P'), such as CKA and mean squared CCA, the
+        null mean, variance and skewness are exact and the p-value is that of a Pearson
+        type III distribution, so that it can be as small as it needs to be.
     groups : array-like of shape (n_samples,), default=None
         Group of each row, where rows belong together: patches of one image, frames of
         one film. Free permutation of such rows finds similarity in anything.
@@ -83,9 +97,10 @@ def similarity_test(
         What changes places: all rows freely; rows within their group; or whole groups
         of equal size. None is "blocks" where there are groups and "rows" where there
         are none.
-    alternative : {"greater", "less", "two-sided"}, default="greater"
+    alternative : {"greater", "less", "two-sided"}, default=None
         What counts as extreme: a score as great as the observed one (more similar), as
-        small, or either.
+        small (less similar), or either. None is "greater", and "less" for a measure
+        whose null hypothesis is that both models are interchangeable.
     random_state : int, RandomState instance or None, default=None
         Seed of the orders. The result depends on neither ``n_jobs`` nor
         ``batch_size``.
@@ -106,10 +121,13 @@ def similarity_test(
     Raises
     ------
     ValueError
-        If the measure is not paired: the order of rows means nothing to it.
+        If the measure is not paired: the order of rows means nothing to it. If
+        "pearson3" is asked for and the measure is of another form, or heavy tails or
+        few directions make it unreliable.
 
     See Also
     --------
+    similarity_interval : How sure the number itself is.
     sklearn.model_selection.permutation_test_score : Permutes the target of a
         predictor.
     permutations : The orders themselves.
@@ -118,6 +136,10 @@ def similarity_test(
     ----------
     B. Phipson, G. Smyth. Permutation p-values should never be zero. Statistical
     Applications in Genetics and Molecular Biology, 2010.
+
+    F. Kazi-Aoual, S. Hitier, R. Sabatier, J.-D. Lebreton. Refined approximations to
+    permutation tests for multivariate inference. Computational Statistics & Data
+    Analysis, 1995 (moments and Pearson III).
 
     A. Winkler et al. Permutation inference for the general linear model. NeuroImage,
     2014 (groups of rows).
@@ -137,40 +159,97 @@ def similarity_test(
     0.001
     """
     measure = check_measure(measure, "test similarity")
-    refuse_unpaired(measure)
-    pair = make_pair(measure, X, y, y_true)
-    orders = RowOrders(
-        pair.n_samples, groups=groups, permute=permute, random_state=random_state
-    )
-    statistic = pair.statistic()
-    exact = _is_exact(method, orders.n_distinct, n_permutations)
-    null = pair.tags.orient(
-        _null_statistics(
-            pair,
-            orders,
+    tags = measure._similarity_tags()
+    if tags.inputs == "models" or tags.null == "rows":
+        refuse_unpaired(measure)
+    make = make_group if tags.arity == "group" else make_pair
+    views = make(measure, X, y, y_true)
+    statistic = views.statistic()
+    design = {"groups": groups, "permute": permute, "random_state": random_state}
+    alternative = alternative or ("less" if tags.null == "exchange" else "greater")
+    if method == "pearson3":
+        return _pearson3_result(views, statistic, alternative, design)
+    null = _null_of(tags)(views, **design)
+    exact = _is_exact(method, null.n_distinct, n_permutations)
+    scores = tags.orient(
+        null_statistics(
+            null,
             None if exact else n_permutations,
             n_jobs=n_jobs,
             verbose=verbose,
             batch_size=batch_size,
         )
     )
-    score = pair.tags.orient(statistic)
+    score = tags.orient(statistic)
+    pvalue = permutation_pvalue(
+        score, scores, alternative, rounding=views.rounding, exact=exact
+    )
+    ddof = 0 if exact or len(scores) == 1 else 1
+    if method == "auto" and groups is None and alternative == "less":
+        by_name = _exact_pvalue(views, tags)
+        if by_name is not None:
+            exact, pvalue = True, by_name
     with np.errstate(invalid="ignore"):  # infinite scores have no mean
-        null_mean = float(np.mean(null))
-        null_std = float(np.std(null, ddof=0 if exact or len(null) == 1 else 1))
+        null_mean, null_std = float(np.mean(scores)), float(np.std(scores, ddof=ddof))
     return SimilarityTestResult(
         statistic=statistic,
         score=score,
-        pvalue=permutation_pvalue(
-            score, null, alternative, rounding=pair.rounding, exact=exact
-        ),
-        null_distribution=null,
+        pvalue=pvalue,
+        null_distribution=scores,
         null_mean=null_mean,
         null_std=null_std,
-        z_score=standardized(score, null_mean, null_std, rounding=pair.rounding),
-        adjusted_score=adjusted(score, null_mean, pair.tags),
+        z_score=standardized(score, null_mean, null_std, rounding=views.rounding),
+        adjusted_score=adjusted(score, null_mean, tags),
         method="exact" if exact else "permutation",
-        n_permutations=len(null),
+        n_permutations=len(scores),
+        alternative=alternative,
+    )
+
+
+def _null_of(tags):
+    if tags.arity == "group":
+        return GroupNull
+    return ExchangeNull if tags.null == "exchange" else RowNull
+
+
+def _exact_pvalue(views, tags):
+    """P-value of the measure's own exact test, or None."""
+    if tags.null != "exchange" or tags.arity == "group":
+        return None
+    return views.measure._exact_pvalue(views.view_x, views.view_y, views.xp)
+
+
+def _pearson3_result(views, statistic, alternative, design):
+    """Result from the exact moments of the null distribution."""
+    name = type(views.measure).__name__
+    if design["groups"] is not None or design["permute"] not in (None, "rows"):
+        raise ValueError(
+            "method='pearson3' knows the moments of free permutations of all rows. Use "
+            "method='permutation' for groups."
+        )
+    form = None
+    if views.tags.arity == "pair" and views.tags.null == "rows":
+        form = trace_form(views)
+    if form is None:
+        raise ValueError(
+            f"{name} is not of the form tr(K P L P'), for which the moments of the "
+            "null distribution are known. Use method='permutation'."
+        )
+    K, L = form
+    moments = null_moments(K, L)
+    refuse_unreliable(moments, K, L)
+    score, null_mean = views.tags.orient(statistic), views.tags.orient(moments.mean)
+    return SimilarityTestResult(
+        statistic=statistic,
+        score=score,
+        pvalue=moments.pvalue(float(np.vdot(K, L)), alternative),
+        null_distribution=None,
+        null_mean=null_mean,
+        null_std=moments.std,
+        z_score=standardized(score, null_mean, moments.std, rounding=views.rounding),
+        adjusted_score=adjusted(score, null_mean, views.tags),
+        method="pearson3",
+        n_permutations=0,
         alternative=alternative,
     )
 
@@ -184,35 +263,3 @@ def _is_exact(method, n_distinct, n_permutations):
             f"{_LARGEST_ENUMERATION}. Use method='permutation'."
         )
     return method == "exact" or (method == "auto" and n_distinct <= n_permutations)
-
-
-def _null_statistics(pair, orders, n_permutations, *, n_jobs, verbose, batch_size):
-    """Statistics of random orders, or of all orders where their number is None."""
-    views = pair.measure._prepare_permutations(pair.view_x, pair.view_y, pair.xp)
-    pair = replace(pair, view_x=views[0], view_y=views[1])
-    if n_permutations is None:
-        return np.array([_permuted(pair, order) for order in orders.enumerate()])
-    # one pair object for all jobs: joblib maps its arrays into memory once
-    jobs = (
-        delayed(_null_batch)(pair, orders, range(start, stop))
-        for start, stop in _batches(n_permutations, batch_size)
-    )
-    batches = Parallel(n_jobs=n_jobs, verbose=verbose)(jobs)
-    return np.concatenate(batches)
-
-
-def _batches(total, size):
-    return [(start, min(start + size, total)) for start in range(0, total, size)]
-
-
-def _null_batch(pair, orders, numbers):
-    return np.array([_permuted(pair, orders.draw(number)) for number in numbers])
-
-
-def _permuted(pair, order):
-    """Statistic after the rows of y have been put into another order."""
-    return float(
-        pair.measure._compare_permuted(
-            pair.view_x, pair.view_y, pair.index(order), pair.xp
-        )
-    )

@@ -5,10 +5,13 @@ What the standard lacks is written here once, by the fastest means that each
 namespace offers.
 """
 
+import math
+
 import array_api_compat
 import numpy as np
 import scipy.linalg
 import scipy.special
+import scipy.stats
 from sklearn.utils._array_api import _convert_to_numpy as to_numpy
 from sklearn.utils._array_api import (
     _is_numpy_namespace as is_numpy,
@@ -40,21 +43,29 @@ except ImportError:  # scikit-learn < 1.9
 
 __all__ = [
     "as_float64",
+    "average_ranks",
     "cholesky_upper",
+    "column_inner",
     "column_sum_of_squares",
     "count_unequal",
     "device_of",
+    "encode",
     "get_namespace_and_device",
     "inner",
     "is_numpy",
+    "joint_counts",
     "move_to",
     "namespace_of",
     "right_solve_triangular",
     "row_blocks_of",
+    "row_norms",
+    "row_slices",
     "row_sum_of_squares",
+    "row_sums",
     "take",
     "to_numpy",
     "triangular_factor",
+    "vote_counts",
     "xlogx_row_sums",
     "zeros",
 ]
@@ -91,6 +102,13 @@ def inner(a, b, *, xp):
     return xp.sum(a * b)
 
 
+def column_inner(a, b, *, xp):
+    """Inner product of each column of ``a`` with that of ``b``."""
+    if is_numpy(xp):
+        return np.einsum("ij,ij->j", a, b)
+    return xp.sum(a * b, axis=0)
+
+
 def column_sum_of_squares(X, *, xp):
     """Sum of squares of each column, without a temporary of X's size on numpy."""
     if is_numpy(xp):
@@ -103,18 +121,77 @@ def count_unequal(a, b, *, xp):
     return int(xp.count_nonzero(a != b))
 
 
+def encode(labels, *, xp):
+    """(codes, classes): labels as places in the sorted array of distinct labels."""
+    if is_numpy(xp):
+        classes, codes = np.unique(labels, return_inverse=True)
+        return codes, classes
+    classes, codes = xp.unique_inverse(labels)
+    return codes, classes
+
+
+def joint_counts(a, b, n_classes, *, xp):
+    """Numpy matrix whose entry (i, j) counts the rows with code i in a and j in b."""
+    if is_numpy(xp):
+        counts = np.bincount(a * n_classes + b, minlength=n_classes**2)
+        return counts.reshape(n_classes, n_classes)
+    indicators = [vote_counts([codes], n_classes, xp=xp) for codes in (a, b)]
+    return to_numpy(indicators[0].T @ indicators[1], xp=xp)
+
+
+def vote_counts(codes, n_classes, *, xp):
+    """How many of several code vectors name each class, for each row."""
+    if is_numpy(xp):
+        rows = np.arange(len(codes[0]))
+        counts = np.zeros((len(rows), n_classes))
+        for votes in codes:
+            counts[rows, votes] += 1
+        return counts
+    classes = xp.arange(n_classes, dtype=codes[0].dtype, device=device_of(codes[0]))
+    return sum(
+        xp.astype(votes[:, None] == classes[None, :], xp.float64) for votes in codes
+    )
+
+
 def row_blocks_of(X):
     """Slices of rows that hold few enough entries to stay in the cache."""
-    size = max(1, 2**15 // max(1, X.shape[1]))
-    return [slice(i, min(i + size, X.shape[0])) for i in range(0, X.shape[0], size)]
+    # only numpy's loops are cheaper than the memory they save
+    return row_slices(*X.shape, n_entries=2**15 if isinstance(X, np.ndarray) else 2**24)
+
+
+def row_slices(n_rows, width, n_entries=2**15):
+    """Slices of rows of a given width that stay in the cache together."""
+    size = max(1, n_entries // max(1, width))
+    return [slice(i, min(i + size, n_rows)) for i in range(0, n_rows, size)]
 
 
 def xlogx_row_sums(P, *, xp):
     """Sum of p log p over each row of non-negative entries, with 0 log 0 = 0."""
     if is_numpy(xp):
-        return -scipy.special.entr(P).sum(axis=1)
+        return -row_sums(scipy.special.entr(P), xp=xp)
     logarithms = xp.log(xp.where(P > 0, P, xp.ones_like(P)))
-    return xp.sum(P * logarithms, axis=1)
+    return row_sums(P * logarithms, xp=xp)
+
+
+def row_norms(X, p, *, xp):
+    """p-norm of each row, or of whatever lies along the last axis."""
+    if X.shape[-1] == 1:
+        return xp.abs(X[..., 0])
+    if p == 1:
+        return row_sums(xp.abs(X), xp=xp)
+    if p == 2:
+        return xp.sqrt(row_sums(X * X, xp=xp))
+    if p == math.inf:
+        return xp.max(xp.abs(X), axis=-1)
+    return row_sums(xp.abs(X) ** p, xp=xp) ** (1 / p)
+
+
+def row_sums(X, *, xp):
+    """Sum of each row, or of whatever lies along the last axis."""
+    if is_numpy(xp) and X.dtype == np.float64:
+        # numpy's own sum is slow along short rows, but the safer one in float32
+        return X @ np.ones(X.shape[-1])
+    return xp.sum(X, axis=-1)
 
 
 def row_sum_of_squares(X, *, xp):
@@ -127,6 +204,20 @@ def row_sum_of_squares(X, *, xp):
 def take(array, order, *, xp, axis=0):
     """``array`` with its rows (or columns) picked in the given order."""
     return xp.take(array, order, axis=axis)
+
+
+def average_ranks(X, *, xp):
+    """Ranks from 1 in each column; ties get the mean of their ranks."""
+    if is_numpy(xp):
+        return scipy.stats.rankdata(X, axis=0)
+    columns = []
+    for i in range(X.shape[1]):
+        column = X[:, i]
+        ordered = xp.sort(column)
+        below = xp.searchsorted(ordered, column, side="left")
+        up_to = xp.searchsorted(ordered, column, side="right")
+        columns.append(xp.astype(below + up_to + 1, xp.float64) / 2)
+    return xp.stack(columns, axis=1)
 
 
 def cholesky_upper(gram, *, xp):

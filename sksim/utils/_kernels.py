@@ -15,6 +15,7 @@ from sksim.utils._array_api import (
     to_numpy,
 )
 from sksim.utils._linalg import centered
+from sksim.utils._pairs import condensed
 
 # Rows that a block of an n x n matrix holds: a block of 8 MB stays in the cache.
 _BLOCK_ELEMENTS = 2**20
@@ -53,35 +54,35 @@ def _identity_like(matrix, *, xp):
     return xp.eye(matrix.shape[0], dtype=matrix.dtype, device=device_of(matrix))
 
 
-def off_diagonal_median(matrix, *, xp):
-    """Median of the entries off the diagonal of a symmetric matrix."""
-    n = matrix.shape[0]
-    if is_numpy(xp):
-        return float(np.median(matrix[np.triu_indices(n, k=1)]))
-    index = xp.arange(n, device=device_of(matrix))
-    upper = index[:, None] < index[None, :]
-    values = xp.sort(matrix[upper])
-    middle = values.shape[0] // 2
-    if values.shape[0] % 2:
-        return float(values[middle])
-    return (float(values[middle - 1]) + float(values[middle])) / 2
+def median_distance(squares, *, xp):
+    """Median distance of the pairs of rows, from the matrix of squared distances."""
+    values = condensed(squares, xp=xp)
+    count = values.shape[0]
+    middle = (count - 1) // 2, count // 2
+    values = np.partition(values, middle) if is_numpy(xp) else xp.sort(values)
+    return sum(math.sqrt(float(values[place])) for place in middle) / 2
 
 
 def rbf_kernel(X, bandwidth, *, xp, name="X"):
     """exp(-d^2 / (2 s^2)) with s = ``bandwidth`` times the median distance."""
     squares, _ = squared_distances(X, xp=xp)
-    median = math.sqrt(off_diagonal_median(squares, xp=xp))
+    median = median_distance(squares, xp=xp)
+    refuse_zero_bandwidth(median, name)
+    factor = -0.5 / (bandwidth * median) ** 2
+    if is_numpy(xp):
+        squares *= factor
+        return np.exp(squares, out=squares)
+    return xp.exp(squares * factor)
+
+
+def refuse_zero_bandwidth(median, name):
+    """Raise where the median distance gives the kernel no width."""
     if median == 0:
         raise ValueError(
             f"More than half of the pairs of rows of {name} coincide, so that the "
             "median distance, which sets the kernel's bandwidth, is 0. Remove "
             "duplicate rows, or use kernel='linear'."
         )
-    factor = -0.5 / (bandwidth * median) ** 2
-    if is_numpy(xp):
-        squares *= factor
-        return np.exp(squares, out=squares)
-    return xp.exp(squares * factor)
 
 
 def kernel_matrix(X, kernel, kernel_params, *, xp):
@@ -94,23 +95,41 @@ def kernel_matrix(X, kernel, kernel_params, *, xp):
     return xp.astype(move_to(matrix, xp=xp, device=device_of(X)), X.dtype)
 
 
-def double_center(K, *, xp):
-    """H K H with H = I - 1/n: means of rows and columns removed."""
+def double_center(K, *, xp, overwrite=False):
+    """H K H with H = I - 1/n: means of rows and columns removed.
+
+    With ``overwrite``, K itself may be changed, which saves a copy on numpy.
+    """
     means = xp.mean(K, axis=0)
-    return K - means[None, :] - means[:, None] + xp.mean(means)
+    offsets = means - xp.mean(means) / 2
+    if overwrite and is_numpy(xp):
+        K -= offsets[None, :]
+        K -= offsets[:, None]
+        return K
+    return K - offsets[None, :] - offsets[:, None]
 
 
-def u_center(K, *, xp):
+def u_center(K, *, xp, overwrite=False):
     """Bias-corrected centring of a kernel matrix with its diagonal set aside.
 
     The inner product of two such matrices, divided by n (n - 3), is the unbiased
-    estimator of the Hilbert-Schmidt independence criterion.
+    estimator of the Hilbert-Schmidt independence criterion. With ``overwrite``, K
+    itself may be changed.
     """
     n = K.shape[0]
-    hollow = K * (1 - _identity_like(K, xp=xp))
-    sums = xp.sum(hollow, axis=0) / (n - 2)
-    total = xp.sum(sums) / (n - 1)
-    centred = hollow - sums[None, :] - sums[:, None] + total
+    in_place = overwrite and is_numpy(xp)
+    if in_place:
+        np.fill_diagonal(K, 0)
+    else:
+        K = K * (1 - _identity_like(K, xp=xp))
+    sums = xp.sum(K, axis=0) / (n - 2)
+    offsets = sums - xp.sum(sums) / (2 * (n - 1))
+    if in_place:
+        K -= offsets[None, :]
+        K -= offsets[:, None]
+        np.fill_diagonal(K, 0)
+        return K
+    centred = K - offsets[None, :] - offsets[:, None]
     return centred * (1 - _identity_like(K, xp=xp))
 
 
@@ -135,3 +154,137 @@ def permuted_inner(K, L, order, *, xp):
             right = picked.take(order[stop:], axis=1)
             total += 2 * np.einsum("ij,ij->", K[start:stop, stop:], right)
     return total
+
+
+def u_row_products(rows_x, rows_y, *, xp):
+    """Row sums of the product of two bias-corrected linear kernels of centred rows.
+
+    The same as the row sums of ``u_center(x @ x.T) * u_center(y @ y.T)``, without an
+    n x n matrix.
+    """
+    n = rows_x.shape[0]
+    norms, effects = [], []
+    for rows in (rows_x, rows_y):
+        squares = row_sum_of_squares(rows, xp=xp)
+        norms.append(squares)
+        # off the diagonal, bias correction subtracts effects[i] + effects[j]
+        effects.append(-squares / (n - 2) + xp.sum(squares) / (2 * (n - 1) * (n - 2)))
+    a, b = effects
+    products = xp.sum((rows_x @ (rows_x.T @ rows_y)) * rows_y, axis=1)
+    products = products - rows_x @ (rows_x.T @ b) - rows_y @ (rows_y.T @ a)
+    products = products + n * a * b + a * xp.sum(b) + b * xp.sum(a) + inner(a, b, xp=xp)
+    return products - (norms[0] - 2 * a) * (norms[1] - 2 * b)
+
+
+def u_leave_one_out(row_products, *, xp):
+    """Inner products of two bias-corrected kernels without each row in turn.
+
+    Bias correction is a projection, so that the kernels without a row can be corrected
+    again from their corrected forms, whose rows sum to zero.
+
+    Parameters
+    ----------
+    row_products : array of shape (n_samples,)
+        Row sums of the product of both bias-corrected kernels.
+    """
+    n = row_products.shape[0]
+    return xp.sum(row_products) - row_products * (2 * (n - 2) / (n - 3))
+
+
+def weighted_u_inner(K, L, weights, *, xp):
+    """Inner product of two kernels whose row i counts ``weights[i]`` times.
+
+    Copies of one row make no pair. What is additive in the rows is projected out of
+    the remaining pairs, which is bias correction where all weights are 1.
+    """
+    off_diagonal = 1 - _identity_like(K, xp=xp)
+    pairs = weights[:, None] * weights[None, :] * off_diagonal
+    K, L = (_weighted_u_center(M, weights, off_diagonal, xp=xp) for M in (K, L))
+    return xp.sum(pairs * K * L)
+
+
+def _weighted_u_center(K, weights, off_diagonal, *, xp):
+    others = xp.sum(weights) - 2 * weights
+    sums = (K * off_diagonal) @ weights
+    # normal equations: others * effects + total = sums, total = weights . effects
+    total = xp.sum(weights * sums / others) / (1 + xp.sum(weights / others))
+    effects = (sums - total) / others
+    return K - effects[:, None] - effects[None, :]
+
+
+def product_of_tiles(tiles_x, tiles_y, n, *, xp):
+    """Inner products of all pairs of symmetric n x n matrices.
+
+    Many pairs become one matrix product: tiles of all matrices are laid out as rows,
+    and a matrix needs to be formed once, a tile at a time, however many pairs it is
+    part of. Only the upper triangle is visited.
+
+    Parameters
+    ----------
+    tiles_x, tiles_y : list of callable
+        For each matrix a function of two slices (rows and columns) that gives a tile.
+        The same list twice asks for all pairs of one set.
+    n : int
+        Order of the matrices.
+    xp : module
+        Array namespace.
+
+    Returns
+    -------
+    products : array of shape (len(tiles_x), len(tiles_y)), in double precision
+    """
+    layers = len(tiles_x) + (0 if tiles_x is tiles_y else len(tiles_y))
+    # 32 MB of tiles: enough rows for fast products, little beside the views
+    size = max(16, min(n, 4 * _BLOCK_ELEMENTS // (layers * n)))
+    total = 0.0
+    for start in range(0, n, size):
+        rows = slice(start, min(start + size, n))
+        for columns, weight in ((rows, 1), (slice(rows.stop, n), 2)):
+            if columns.start == columns.stop:
+                continue
+            flat_x = _flat_tiles(tiles_x, rows, columns, xp=xp)
+            flat_y = (
+                flat_x
+                if tiles_y is tiles_x
+                else _flat_tiles(tiles_y, rows, columns, xp=xp)
+            )
+            total = total + weight * xp.astype(flat_x @ flat_y.T, xp.float64)
+    return total
+
+
+def _flat_tiles(tiles, rows, columns, *, xp):
+    return xp.stack([xp.reshape(tile(rows, columns), (-1,)) for tile in tiles])
+
+
+def factored_tile(factor, mean, rows, columns):
+    """Tile of the linear kernel of centred rows; ``mean`` is None if they are."""
+    left, right = factor[rows, :], factor[columns, :]
+    if mean is None:
+        return left @ right.T
+    # one centred factor centres one side; what is left of the other is a column
+    left = left - mean
+    return left @ right.T - (left @ mean)[:, None]
+
+
+def tiles_are_cheaper(widths_x, widths_y, n):
+    """Whether all pairs of factored kernels cost less as n x n matrices, by tiles.
+
+    Parameters
+    ----------
+    widths_x, widths_y : list of int
+        Columns of the factors. The same list twice asks for all pairs of one set.
+    n : int
+        Rows of the factors.
+    """
+    if widths_x is widths_y:
+        pairs = (sum(widths_x) ** 2 + sum(d * d for d in widths_x)) / 2
+        formed, compared = sum(widths_x), len(widths_x) ** 2
+    else:
+        pairs = sum(widths_x) * sum(widths_y)
+        formed = sum(widths_x) + sum(widths_y)
+        compared = 2 * len(widths_x) * len(widths_y)
+    # multiplications; an entry of a tile is also written and read some times
+    by_tiles = (
+        n * n / 2 * (formed + compared / 2 + 40 * (len(widths_x) + len(widths_y)))
+    )
+    return by_tiles < n * pairs

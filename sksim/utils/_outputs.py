@@ -1,9 +1,24 @@
 """Outputs of fitted estimators, with their classes aligned."""
 
+from typing import NamedTuple
+
 import numpy as np
-from sklearn.base import is_classifier
+
+from sksim.utils._validation import refuse_mixed_kinds
 
 _DEFAULT_METHOD = {"labels": "predict", "probabilities": "predict_proba"}
+_ALLOWED_METHODS = {
+    "labels": ("predict", "predict_proba"),
+    "probabilities": ("predict_proba",),
+    "outputs": ("predict", "predict_proba", "decision_function"),
+}
+
+
+class Outputs(NamedTuple):
+    """One array for each model, and the classes of their columns (or None)."""
+
+    arrays: list
+    classes: object
 
 
 def model_outputs(estimators, X, *, inputs, response_method=None):
@@ -16,20 +31,19 @@ def model_outputs(estimators, X, *, inputs, response_method=None):
     inputs : {"labels", "probabilities", "outputs"}
         What the measure takes.
     response_method : str, default=None
-        The method that is called; None: "predict_proba" for probabilities, else
-        "predict".
+        The method that is called; None: "predict_proba" for probabilities, "predict"
+        for labels. Outputs come from "predict_proba" of classifiers and "predict" of
+        regressors.
 
     Returns
     -------
-    outputs : list of arrays
-        Labels of shape (n_samples,), probabilities of shape (n_samples, n_classes)
-        over the union of all estimators' classes.
+    outputs : Outputs
+        Labels or predictions of shape (n_samples,), probabilities or scores of shape
+        (n_samples, n_classes) over the union of all estimators' classes.
     """
-    method = response_method or _DEFAULT_METHOD.get(inputs, "predict")
-    allowed = {
-        "labels": ("predict", "predict_proba"),
-        "probabilities": ("predict_proba",),
-    }.get(inputs, ("predict", "predict_proba", "decision_function"))
+    estimators = _as_list(estimators)
+    method = response_method or _DEFAULT_METHOD.get(inputs) or _natural(estimators)
+    allowed = _ALLOWED_METHODS[inputs]
     if method not in allowed:
         raise ValueError(
             f"response_method must be one of {allowed} for a measure of {inputs}, got "
@@ -37,14 +51,38 @@ def model_outputs(estimators, X, *, inputs, response_method=None):
         )
     raw = [_call(estimator, method, X) for estimator in estimators]
     if method == "predict":
-        return raw
+        names = [f"the predictions of {type(e).__name__}" for e in estimators]
+        refuse_mixed_kinds(raw, names)
+        return Outputs(raw, None)
     classes = [_classes(estimator) for estimator in estimators]
-    if inputs == "labels":
-        return [c[np.argmax(p, axis=1)] for c, p in zip(classes, raw, strict=True)]
-    if method == "decision_function":
-        return raw
     union = _union(classes)
-    return [_spread(p, c, union) for c, p in zip(classes, raw, strict=True)]
+    if inputs == "labels":
+        labels = [c[np.argmax(p, axis=1)] for c, p in zip(classes, raw, strict=True)]
+        return Outputs(labels, union)
+    if method == "decision_function":
+        _refuse_different(estimators, classes)
+        return Outputs(raw, union)
+    aligned = [_spread(p, c, union) for c, p in zip(classes, raw, strict=True)]
+    return Outputs(aligned, union)
+
+
+def _as_list(estimators):
+    if hasattr(estimators, "predict") or not hasattr(estimators, "__iter__"):
+        raise ValueError(
+            "estimators must be a list of fitted estimators, got a single "
+            f"{type(estimators).__name__}. Pass [a, b, ...]."
+        )
+    return list(estimators)
+
+
+def _natural(estimators):
+    are_classifiers = {hasattr(estimator, "classes_") for estimator in estimators}
+    if len(are_classifiers) > 1:
+        raise ValueError(
+            "The estimators are classifiers and regressors, whose outputs can't be "
+            "compared. Choose models of one kind."
+        )
+    return "predict_proba" if are_classifiers == {True} else "predict"
 
 
 def _call(estimator, method, X):
@@ -53,7 +91,7 @@ def _call(estimator, method, X):
         advice = (
             "wrap it in sklearn.calibration.CalibratedClassifierCV, or choose a "
             "measure of labels such as Disagreement"
-            if method == "predict_proba" and is_classifier(estimator)
+            if method == "predict_proba" and hasattr(estimator, "classes_")
             else "choose another response_method or another measure"
         )
         raise ValueError(f"{name} has no method {method}: {advice}.")
@@ -83,7 +121,7 @@ def _union(classes):
             "that they can't be aligned. Encode the labels alike before training."
         )
     union = np.unique(np.concatenate(classes))
-    if len(union) == sum(len(c) for c in classes):
+    if len(classes) > 1 and len(union) == sum(len(c) for c in classes):
         raise ValueError(
             "The estimators have no class in common, so that their probabilities "
             "can't be compared."
@@ -91,10 +129,57 @@ def _union(classes):
     return union
 
 
+def _refuse_different(estimators, classes):
+    for estimator, own in zip(estimators, classes, strict=True):
+        if not np.array_equal(own, classes[0]):
+            raise ValueError(
+                f"{type(estimators[0]).__name__} and {type(estimator).__name__} were "
+                "trained on different classes: a class that a model never saw has "
+                "probability zero, but no decision score. Use "
+                "response_method='predict_proba'."
+            )
+
+
 def _spread(probabilities, classes, union):
-    probabilities = np.asarray(probabilities)
     if len(classes) == len(union):
         return probabilities
+    probabilities = np.asarray(probabilities)
     aligned = np.zeros((len(probabilities), len(union)), dtype=probabilities.dtype)
     aligned[:, np.searchsorted(union, classes)] = probabilities
     return aligned
+
+
+def columns_of(y_true, n_columns, labels, *, name="labels"):
+    """Column that belongs to each true label.
+
+    Parameters
+    ----------
+    y_true : ndarray of shape (n_samples,)
+    n_columns : int
+        Number of classes that the outputs have columns for.
+    labels : array-like of shape (n_columns,) or None
+        Class of each column. None: the sorted classes in ``y_true`` where they are as
+        many as the columns, else the numbers 0, 1, ... where ``y_true`` holds these.
+    name : str, default="labels"
+        What error messages call ``labels``.
+
+    Returns
+    -------
+    columns : ndarray of int of shape (n_samples,)
+    classes : ndarray of shape (n_columns,)
+    """
+    seen = np.unique(y_true)
+    if labels is not None:
+        classes = np.asarray(labels)
+    elif len(seen) == n_columns:
+        classes = seen
+    else:
+        classes = np.arange(n_columns)
+    if len(classes) != n_columns or not np.isin(seen, classes).all():
+        raise ValueError(
+            f"y_true has the classes {seen.tolist()[:10]}, and the outputs have "
+            f"{n_columns} columns: pass {name}=[...] with the class of each column, "
+            "or use from_estimators."
+        )
+    order = np.argsort(classes)
+    return order[np.searchsorted(classes, y_true, sorter=order)], classes

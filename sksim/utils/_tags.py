@@ -53,6 +53,9 @@ class SimilarityTags:
         Whether ``distance_`` satisfies the triangle inequality.
     symmetric : bool, default=True
         Whether exchanging X and y leaves ``statistic_`` as it is.
+    signed : bool, default=False
+        Whether a distance has a sign that says which side is larger: its score is
+        then minus its absolute value.
     identity : bool, default=True
         Whether a representation compared with itself gets the best value in bounds.
     invariances : frozenset of {"PT", "OT", "IS", "ILT", "TR", "AT"}
@@ -76,7 +79,8 @@ class SimilarityTags:
         What is exchangeable under the null hypothesis: the rows of y, or the two
         models' outputs on each row.
     intervals : tuple of str, default=("jackknife", "subsample")
-        Resampling methods that give valid intervals.
+        Resampling methods that give valid intervals: "jackknife", "subsample",
+        "masked_bootstrap" and "bootstrap".
     streaming : bool, default=False
         Whether ``partial_fit`` exists.
     score_uses_fit : bool, default=False
@@ -100,6 +104,7 @@ class SimilarityTags:
     score_bounds: tuple | None = None
     metric: bool = False
     symmetric: bool = True
+    signed: bool = False
     identity: bool = True
     invariances: frozenset = frozenset()
     invariances_y: frozenset | None = None
@@ -143,6 +148,8 @@ class SimilarityTags:
         if self.score_bounds is None:
             low, high = self.bounds
             oriented = (low, high) if self.is_similarity else (-high, -low)
+            if self.signed:
+                oriented = (-max(abs(low), abs(high)), 0)
             object.__setattr__(self, "score_bounds", oriented)
 
     @property
@@ -153,10 +160,14 @@ class SimilarityTags:
     @property
     def best(self):
         """The statistic of two equal representations; inf if there is no limit."""
+        if self.signed:
+            return 0
         return self.bounds[1] if self.is_similarity else self.bounds[0]
 
     def orient(self, statistic):
         """Statistic as a score: greater means more similar."""
+        if self.signed:
+            return -abs(statistic)
         return statistic if self.is_similarity else -statistic
 
     def round_into_bounds(self, statistic, *, tolerance=1e-12):

@@ -3,7 +3,12 @@
 import numpy as np
 from sklearn.utils.validation import check_array, validate_data
 
-from sksim.utils._array_api import get_namespace_and_device, is_numpy, move_to
+from sksim.utils._array_api import (
+    get_namespace_and_device,
+    is_numpy,
+    move_to,
+    row_sums,
+)
 from sksim.utils._sklearn_compat import get_feature_names
 
 # Rows of probabilities from single-precision networks sum to one only this closely.
@@ -168,8 +173,10 @@ def check_output_pair(measure, X, y, *, reset):
         X = check_label_vector(X, "X", measure)
         y = move_to(check_label_vector(y, "y", measure), xp=xp, device=device)
         check_same_length(X, y)
-        _check_same_kind(X, y, ("X", "y"))
+        refuse_mixed_kinds((X, y), ["X", "y"])
         return X, y, xp
+    if inputs == "outputs":
+        X = _as_column(X)
     X, y, xp = check_representation_pair(measure, X, y, reset=reset)
     if X.shape[1] != y.shape[1]:
         raise ValueError(
@@ -183,8 +190,10 @@ def check_output_pair(measure, X, y, *, reset):
     return X, y, xp
 
 
-def check_label_vector(labels, name, measure):
+def check_label_vector(labels, name, measure, *, allow_fractions=False):
     """One label for each row, as a 1-D array of numbers, booleans or strings."""
+    if isinstance(labels, list | tuple):
+        labels = _as_array(labels)
     labels = check_array(
         labels,
         ensure_2d=False,
@@ -202,6 +211,21 @@ def check_label_vector(labels, name, measure):
             f"{tuple(labels.shape)}. Take the class of the largest probability first, "
             "or use from_estimators."
         )
+    _check_label_values(labels, name, xp, allow_fractions=allow_fractions)
+    return labels
+
+
+def _check_label_values(labels, name, xp, *, allow_fractions=False):
+    """Raise on values that are no class labels."""
+    if getattr(labels.dtype, "kind", None) == "O":
+        are_text = {isinstance(value, str | bytes) for value in labels.ravel()}
+        if len(are_text) > 1:
+            raise ValueError(
+                f"{name} mixes text and other values, which can never agree. Encode "
+                "all labels alike."
+            )
+    if allow_fractions:
+        return
     is_float = (
         labels.dtype.kind == "f"
         if is_numpy(xp)
@@ -212,30 +236,111 @@ def check_label_vector(labels, name, measure):
             f"{name} holds fractions, which are no class labels. For continuous "
             "outputs choose a measure for regression outputs or representations."
         )
-    return labels
+
+
+def _as_column(array):
+    """A vector of one output per row as a matrix of one column."""
+    if isinstance(array, list | tuple) or hasattr(array, "iloc"):
+        array = np.asarray(array)
+    if getattr(array, "ndim", 2) != 1:
+        return array
+    return get_namespace_and_device(array)[0].reshape(array, (-1, 1))
+
+
+def check_output_group(measure, X, y=None, *, reset):
+    """Validate the outputs of a group of models on the same rows.
+
+    Parameters
+    ----------
+    measure : BaseGroupSimilarity
+        The estimator that is fitted or applied.
+    X : array-like of shape (n_samples, n_models[, n_classes])
+        Labels or probabilities of all models; of one model if ``y`` is given.
+    y : array-like, default=None
+        The second model's output, if the group is a pair.
+    reset : bool
+        Whether to learn the number of models, or to check it.
+
+    Returns
+    -------
+    models : list of arrays
+        Output of each model, of shape (n_samples,) or (n_samples, n_classes).
+    xp : module
+        Array namespace.
+    """
+    inputs = measure._similarity_tags().inputs
+    axes = 2 if inputs == "labels" else 3
+    if y is not None:
+        if np.ndim(X) >= axes and np.shape(X)[1] != 1:
+            raise ValueError(
+                f"X already holds the outputs of {np.shape(X)[1]} models, so that "
+                f"{type(measure).__name__} has no use for y. True labels are passed as "
+                "y_true=..."
+            )
+        X, y, xp = check_output_pair(measure, X, y, reset=reset)
+        return [X, y], xp
+    shape = "(n_samples, n_models)" + ("" if axes == 2 else " with n_classes last")
+    if isinstance(X, list | tuple):
+        X = _as_array(X)
+    if np.ndim(X) != axes or np.shape(X)[1] < 2:
+        raise ValueError(
+            f"{type(measure).__name__} compares a group: X must hold the outputs of "
+            f"two or more models and have {axes} axes, {shape}. Got an array of shape "
+            f"{tuple(np.shape(X))}."
+        )
+    xp = get_namespace_and_device(X)[0]
+    labels = inputs == "labels"
+    X = validate_data(
+        measure,
+        X,
+        reset=reset,
+        dtype=None if labels else [xp.float64, xp.float32],
+        allow_nd=not labels,
+    )
+    models = [X[:, i, ...] for i in range(X.shape[1])]
+    if labels:
+        refuse_mixed_kinds(models, [f"X[:, {i}]" for i in range(len(models))])
+        _check_label_values(X, "X", xp)
+    else:
+        check_probabilities(X, "X", xp=xp)
+    return models, xp
+
+
+def _as_array(values):
+    """Nested lists as an array in which numbers beside text stay numbers."""
+    array = np.asarray(values)
+    if array.dtype.kind in "US":
+        objects = np.asarray(values, dtype=object)
+        if not all(isinstance(value, str | bytes) for value in objects.ravel()):
+            return objects
+    return array
 
 
 def _is_text(labels):
-    kind = getattr(labels.dtype, "kind", "")
-    return kind in "UST" or (kind == "O" and any(isinstance(v, str) for v in labels))
+    kind = getattr(getattr(labels, "dtype", None), "kind", None)
+    if kind == "O":
+        return any(isinstance(value, str) for value in labels)
+    return kind in ("U", "S", "T")
 
 
-def _check_same_kind(a, b, names):
-    if _is_text(a) != _is_text(b):
-        raise ValueError(
-            f"{names[0]} and {names[1]} hold labels of different kinds (text and "
-            "numbers), which can never agree. Encode both alike."
-        )
+def refuse_mixed_kinds(vectors, names):
+    """Raise if some of several label vectors hold text and others numbers."""
+    for vector, name in zip(vectors, names, strict=True):
+        if _is_text(vector) != _is_text(vectors[0]):
+            raise ValueError(
+                f"{names[0]} and {name} hold labels of different kinds (text and "
+                "numbers), which can never agree. Encode both alike."
+            )
 
 
 def check_probabilities(array, name, *, xp):
     """Raise unless each row is a probability distribution."""
-    if bool(xp.any(array < 0)):
+    if float(xp.min(array)) < 0:
         raise ValueError(
             f"{name} has negative entries: rows must be probabilities. Apply a softmax "
             "or calibrate the scores first; sksim never does so unasked."
         )
-    worst = float(xp.max(xp.abs(xp.sum(array, axis=1) - 1)))
+    worst = float(xp.max(xp.abs(row_sums(array, xp=xp) - 1)))
     if worst > SIMPLEX_TOLERANCE:
         raise ValueError(
             f"The rows of {name} must be probabilities that sum to 1; one is off by "
@@ -258,14 +363,16 @@ def check_labels(measure, y_true, *, n_samples, xp, like):
                 "True)) and params={'y_true': ...}."
             )
         return None
-    y_true = check_label_vector(y_true, "y_true", measure)
+    y_true = check_label_vector(
+        y_true, "y_true", measure, allow_fractions=tags.inputs == "outputs"
+    )
     if y_true.shape[0] != n_samples:
         raise ValueError(
             f"y_true has {y_true.shape[0]} labels for {n_samples} rows: it must hold "
             "one label for each row."
         )
     if tags.inputs == "labels":
-        _check_same_kind(like, y_true, ("The predictions", "y_true"))
+        refuse_mixed_kinds((like, y_true), ["The predictions", "y_true"])
     if _is_text(y_true):
         return y_true
     return move_to(y_true, xp=xp, device=get_namespace_and_device(like)[2])

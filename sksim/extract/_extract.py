@@ -1,0 +1,184 @@
+"""Representations and outputs of fitted models, whatever their library."""
+
+import sys
+from fnmatch import fnmatchcase
+
+import numpy as np
+
+from sksim.extract._sklearn import sklearn_layers, sklearn_outputs
+from sksim.utils._progress import ProgressBar
+from sksim.utils._sklearn_compat import num_samples
+
+
+def extract_representations(model, X, layers=None, batch_size=None, verbose=0):
+    """Representations that a fitted model makes of some rows, layer by layer.
+
+    Parameters
+    ----------
+    model : fitted estimator or torch.nn.Module
+        The model; it is not changed.
+    X : array-like of shape (n_samples, n_features)
+        Rows to be represented. For a torch module also a tensor of any shape whose
+        first axis is the rows, or a DataLoader.
+    layers : str or list of str, default=None
+        Names of the layers, or patterns such as "hidden_*". None takes all but the
+        very wide ones (see Notes).
+    batch_size : int, default=None
+        Rows that pass through the model at once; None passes all, and 256 for a torch
+        module. The result does not depend on it.
+    verbose : int, default=0
+        Whether to show progress on standard error.
+
+    Returns
+    -------
+    representations : dict of str to array
+        Layers from input to output, each with one row for each row of X. Arrays of a
+        torch module keep their shape (convolutional maps, tokens), as tensors on the
+        CPU's or the model's device.
+
+    Raises
+    ------
+    ValueError
+        If a layer does not exist; the message lists those that do.
+
+    See Also
+    --------
+    extract_outputs : Predictions only.
+
+    Notes
+    -----
+    ==========================================  ======================================
+    Model                                       Layers
+    ==========================================  ======================================
+    ``MLPClassifier``, ``MLPRegressor``         ``hidden_1``, ..., ``output``: exactly
+                                                the network's activations
+    ``Pipeline``                                a layer for each step, by its name;
+                                                those of the last as ``step.layer``
+    forests, single trees                       ``trees``: the prediction of each tree;
+                                                ``leaves``: one column for each leaf,
+                                                1 where the row falls into it (only if
+                                                asked for: it is very wide)
+    gradient boosting                           ``stages``: what each stage adds;
+                                                ``leaves`` as above
+    SVM, kernel ridge, Gaussian processes       ``kernel``: similarity to each support
+                                                or training vector
+    nearest neighbours                          ``neighbors``: 1 for each training row
+                                                that is among the nearest (only if
+                                                asked for)
+    decompositions, all with ``transform``      ``transform``
+    all with ``decision_function``              ``decision_function``
+    all with ``predict_proba``                  ``output``: probabilities
+    regressors                                  ``output``: predictions
+    ==========================================  ======================================
+
+    Searches (``GridSearchCV``) and other wrappers stand for the model inside.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.neural_network import MLPClassifier
+    >>> from sksim.extract import extract_representations
+    >>> X, y = load_iris(return_X_y=True)
+    >>> mlp = MLPClassifier((8, 4), max_iter=2000, random_state=0).fit(X, y)
+    >>> {name: R.shape for name, R in extract_representations(mlp, X).items()}
+    {'hidden_1': (150, 8), 'hidden_2': (150, 4), 'output': (150, 3)}
+    """
+    chosen = choose_layers(sklearn_layers(model, X), layers, model)
+
+    def compute(rows):
+        found = sklearn_layers(model, rows)
+        return {name: found[name].compute() for name in chosen}
+
+    return in_batches(compute, X, batch_size, verbose=verbose)
+
+
+def extract_outputs(model, X, batch_size=None):
+    """Predictions of a fitted model, under the names that measures use.
+
+    Parameters
+    ----------
+    model : fitted estimator or torch.nn.Module
+        The model; it is not changed.
+    X : array-like of shape (n_samples, n_features)
+        Rows to predict; for a torch module also a DataLoader.
+    batch_size : int, default=None
+        Rows that pass through the model at once.
+
+    Returns
+    -------
+    outputs : dict of str to array
+        For a classifier "labels" and, where the model has them, "probabilities" (in
+        the order of ``classes_``) and "scores" (the decision function); for a
+        regressor "predictions"; for a transformer "transform"; for a torch module
+        "outputs", as they are: nothing is passed through a softmax.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sksim.extract import extract_outputs
+    >>> X, y = load_iris(return_X_y=True)
+    >>> outputs = extract_outputs(LogisticRegression(max_iter=1000).fit(X, y), X)
+    >>> {name: output.shape for name, output in outputs.items()}
+    {'labels': (150,), 'probabilities': (150, 3), 'scores': (150, 3)}
+    """
+    return in_batches(lambda rows: sklearn_outputs(model, rows), X, batch_size)
+
+
+def is_torch_module(model):
+    """Whether a model is a torch.nn.Module; torch is not imported to find out."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(model, torch.nn.Module)
+
+
+def choose_layers(available, layers, model):
+    """Names of the layers that are asked for, in the model's order.
+
+    Parameters
+    ----------
+    available : dict of str to Layer
+    layers : None, str or list of str
+    model : object
+        For messages.
+    """
+    if layers is None:
+        return [name for name, layer in available.items() if not layer.on_request]
+    patterns = [layers] if isinstance(layers, str) else list(layers)
+    chosen = set()
+    for pattern in patterns:
+        matches = {name for name in available if fnmatchcase(name, pattern)}
+        if not matches:
+            raise ValueError(
+                f"{type(model).__name__} has no layer {pattern!r}. Its layers are "
+                f"{', '.join(available)}."
+            )
+        chosen |= matches
+    return [name for name in available if name in chosen]
+
+
+def in_batches(compute, X, batch_size, *, verbose=0):
+    """Arrays that ``compute`` makes of all rows, a batch of rows at a time.
+
+    Parameters
+    ----------
+    compute : callable
+        From rows to a dict of arrays.
+    X : array-like
+    batch_size : int or None
+    verbose : int, default=0
+    """
+    n_rows = num_samples(X)
+    if batch_size is None or batch_size >= n_rows:
+        return compute(X)
+    starts = range(0, n_rows, batch_size)
+    parts = []
+    with ProgressBar(len(starts), "batches", enabled=verbose > 0) as bar:
+        for start in starts:
+            parts.append(compute(take_batch(X, start, start + batch_size)))
+            bar.step()
+    return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
+
+
+def take_batch(X, start, stop):
+    """Rows from start to stop, of whatever kind of table."""
+    return X.iloc[start:stop] if hasattr(X, "iloc") else X[start:stop]

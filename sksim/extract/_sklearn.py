@@ -1,0 +1,331 @@
+"""Layers of fitted scikit-learn models.
+
+Each kind of model has one function that returns its layers, from input to output. A
+layer is computed when it is asked for; what several layers need is computed once.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, partial
+
+import numpy as np
+from scipy import sparse
+from scipy.special import expit
+from sklearn.base import is_classifier, is_regressor
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.metrics.pairwise import pairwise_kernels
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.pipeline import Pipeline
+from sklearn.svm import SVC, SVR, NuSVC, NuSVR, OneClassSVM
+from sklearn.tree import BaseDecisionTree
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer of a model: how to compute it, and whether only if asked for."""
+
+    compute: Callable
+    on_request: bool = False
+
+
+def sklearn_layers(model, X):
+    """Layers of a fitted scikit-learn model, from input to output.
+
+    Parameters
+    ----------
+    model : fitted estimator
+    X : array-like of shape (n_samples, n_features)
+
+    Returns
+    -------
+    layers : dict of str to Layer
+    """
+    return _layers(model, lambda: X)
+
+
+def sklearn_outputs(model, X):
+    """Predictions of a fitted scikit-learn model, by kind."""
+    model = _unwrap(model)
+    _check_model(model)
+    outputs = {}
+    if is_classifier(model):
+        outputs["labels"] = model.predict(X)
+        if hasattr(model, "predict_proba"):
+            outputs["probabilities"] = model.predict_proba(X)
+        if hasattr(model, "decision_function"):
+            outputs["scores"] = model.decision_function(X)
+    elif hasattr(model, "predict"):
+        outputs["predictions"] = model.predict(X)
+    elif hasattr(model, "transform"):
+        outputs["transform"] = _dense(model.transform(X))
+    else:
+        raise ValueError(
+            f"{type(model).__name__} has neither predict nor transform, so that it has "
+            "no outputs to compare."
+        )
+    return outputs
+
+
+def _layers(model, rows):
+    """Layers of a model on ``rows()``, which is called when a layer is computed."""
+    model = _unwrap(model)
+    if isinstance(model, Pipeline):
+        return _pipeline_layers(model, rows)
+    _check_model(model)
+    for kinds, layers in _KINDS:
+        if isinstance(model, kinds):
+            return {**layers(model, rows), **_output_layer(model, rows)}
+    return _generic_layers(model, rows)
+
+
+def _check_model(model):
+    if not any(hasattr(model, m) for m in ("predict", "transform", "fit")):
+        raise ValueError(
+            "model must be a fitted scikit-learn estimator or a torch.nn.Module, got "
+            f"{type(model).__name__}."
+        )
+    check_is_fitted(model)
+
+
+def _unwrap(model):
+    """The model that a search or a target transformer stands for."""
+    for attribute in ("best_estimator_", "regressor_"):
+        if hasattr(model, attribute):
+            return _unwrap(getattr(model, attribute))
+    if hasattr(model, "param_grid") or hasattr(model, "param_distributions"):
+        check_is_fitted(model, "best_estimator_")
+    return model
+
+
+def _dense(output):
+    if sparse.issparse(output):
+        return output.toarray()
+    return np.asarray(output)
+
+
+def _columns(output):
+    """Outputs as a matrix: one output is one column."""
+    output = _dense(output)
+    return output[:, None] if output.ndim == 1 else output
+
+
+# ----- kinds of models --------------------------------------------------------------
+
+
+def _pipeline_layers(pipeline, rows):
+    check_is_fitted(pipeline)
+    layers = {}
+    for number, (name, step) in enumerate(pipeline.steps):
+        if step is None or step == "passthrough":
+            continue
+        if number == len(pipeline.steps) - 1:
+            inner = _layers(step, rows)
+            if set(inner) == {"transform"}:
+                return layers | {name: inner["transform"]}
+            return layers | {f"{name}.{key}": layer for key, layer in inner.items()}
+        rows = cache(partial(_apply, step, rows))
+        layers[name] = Layer(lambda rows=rows: _columns(rows()))
+    return layers
+
+
+def _apply(step, rows):
+    return step.transform(rows())
+
+
+_ACTIVATIONS = {
+    "identity": lambda Z: Z,
+    "relu": lambda Z: np.maximum(Z, 0, out=Z),
+    "tanh": lambda Z: np.tanh(Z, out=Z),
+    "logistic": lambda Z: expit(Z, out=Z),
+}
+
+
+def _mlp_layers(mlp, rows):
+    """Hidden layers after their activation function."""
+
+    @cache
+    def hidden():
+        A = validate_data(mlp, rows(), accept_sparse=["csr", "csc"], reset=False)
+        activations = []
+        for W, b in zip(mlp.coefs_[:-1], mlp.intercepts_[:-1], strict=True):
+            A = _ACTIVATIONS[mlp.activation](A @ W + b)
+            activations.append(A)
+        return activations
+
+    n_hidden = len(mlp.coefs_) - 1
+    return {f"hidden_{i + 1}": Layer(lambda i=i: hidden()[i]) for i in range(n_hidden)}
+
+
+def _forest_layers(forest, rows):
+    """Prediction of each tree, and the leaves that a row falls into."""
+    trees = forest.estimators_
+
+    def predictions():
+        X = np.asarray(rows())
+        return np.hstack([_tree_values(tree, X) for tree in trees])
+
+    return {
+        "trees": Layer(predictions),
+        "leaves": Layer(lambda: _one_hot_leaves(trees, rows()), on_request=True),
+    }
+
+
+def _is_forest(model):
+    members = np.ravel(np.asarray(getattr(model, "estimators_", []), dtype=object))
+    return (
+        len(members) > 0
+        and all(isinstance(tree, BaseDecisionTree) for tree in members)
+        and hasattr(model, "apply")
+    )
+
+
+def _tree_values(tree, X):
+    """What a tree predicts: shares of classes, or means of the target."""
+    values = tree.tree_.value[tree.apply(X)]
+    return values.reshape(len(X), -1)
+
+
+def _one_hot_leaves(trees, X):
+    """One column for each leaf of each tree, in single precision."""
+    X = np.asarray(X)
+    blocks = []
+    for tree in trees:
+        is_leaf = tree.tree_.children_left == -1
+        column = np.cumsum(is_leaf) - 1
+        block = np.zeros((len(X), int(is_leaf.sum())), dtype=np.float32)
+        block[np.arange(len(X)), column[tree.apply(X)]] = 1
+        blocks.append(block)
+    return np.hstack(blocks)
+
+
+def _boosting_layers(model, rows):
+    """What each stage adds to the decision function."""
+
+    def stages():
+        staged = getattr(model, "staged_decision_function", model.staged_predict)
+        running = [_columns(total).copy() for total in staged(rows())]
+        return np.hstack([running[0], *np.diff(np.stack(running), axis=0)])
+
+    layers = {"stages": Layer(stages)}
+    if hasattr(model, "apply"):
+        trees = np.ravel(model.estimators_)
+        layers["leaves"] = Layer(
+            lambda: _one_hot_leaves(trees, rows()), on_request=True
+        )
+    return layers
+
+
+def _tree_layers(tree, rows):
+    return {"leaves": Layer(lambda: _one_hot_leaves([tree], rows()))}
+
+
+def _svm_layers(svm, rows):
+    """Kernel values between rows and support vectors."""
+    return {"kernel": Layer(lambda: _svm_kernel(svm, rows()))}
+
+
+def _svm_kernel(svm, X):
+    if svm.kernel == "precomputed":
+        return np.asarray(X)[:, svm.support_]
+    if callable(svm.kernel):
+        raise ValueError(
+            f"The kernel layer of {type(svm).__name__} with a callable kernel is not "
+            "available, since the support vectors are not kept. Ask for "
+            "layers=['decision_function', 'output']."
+        )
+    # the width that gamma="scale" or "auto" stood for in fit
+    gamma = getattr(svm, "_gamma", svm.gamma)
+    return pairwise_kernels(
+        _as_dense(X),
+        _as_dense(svm.support_vectors_),
+        metric=svm.kernel,
+        filter_params=True,
+        gamma=gamma,
+        degree=svm.degree,
+        coef0=svm.coef0,
+    )
+
+
+def _as_dense(X):
+    return X.toarray() if sparse.issparse(X) else np.asarray(X)
+
+
+def _kernel_ridge_layers(model, rows):
+    """Kernel values between rows and training rows."""
+
+    def kernel():
+        if callable(model.kernel):
+            params = model.kernel_params or {}
+        else:
+            params = {
+                "gamma": model.gamma,
+                "degree": model.degree,
+                "coef0": model.coef0,
+            }
+        return pairwise_kernels(
+            rows(), model.X_fit_, metric=model.kernel, filter_params=True, **params
+        )
+
+    return {"kernel": Layer(kernel)}
+
+
+def _gaussian_process_layers(model, rows):
+    return {"kernel": Layer(lambda: model.kernel_(_as_dense(rows()), model.X_train_))}
+
+
+def _neighbor_layers(model, rows):
+    def graph():
+        return model.kneighbors_graph(rows(), mode="connectivity").toarray()
+
+    return {"neighbors": Layer(graph, on_request=True)}
+
+
+def _is_boosting(model):
+    return hasattr(model, "staged_predict") and (
+        hasattr(model, "n_iter_") or hasattr(model, "n_estimators_")
+    )
+
+
+def _generic_layers(model, rows):
+    if _is_boosting(model):
+        layers = _boosting_layers(model, rows)
+    elif _is_forest(model):
+        layers = _forest_layers(model, rows)
+    elif hasattr(model, "kneighbors_graph"):
+        layers = _neighbor_layers(model, rows)
+    else:
+        layers = {}
+    if hasattr(model, "transform"):
+        layers["transform"] = Layer(lambda: _columns(model.transform(rows())))
+    layers.update(_output_layer(model, rows))
+    if not layers:
+        raise ValueError(
+            f"{type(model).__name__} has no transform, decision_function or predict, "
+            "so that it has no representation to extract."
+        )
+    return layers
+
+
+def _output_layer(model, rows):
+    """The decision function, and what the model finally answers."""
+    layers = {}
+    if hasattr(model, "decision_function"):
+        layers["decision_function"] = Layer(
+            lambda: _columns(model.decision_function(rows()))
+        )
+    if hasattr(model, "predict_proba"):
+        layers["output"] = Layer(lambda: _columns(model.predict_proba(rows())))
+    elif is_regressor(model):
+        layers["output"] = Layer(lambda: _columns(model.predict(rows())))
+    return layers
+
+
+_KINDS = [
+    ((MLPClassifier, MLPRegressor), _mlp_layers),
+    ((SVC, SVR, NuSVC, NuSVR, OneClassSVM), _svm_layers),
+    (KernelRidge, _kernel_ridge_layers),
+    (GaussianProcessRegressor, _gaussian_process_layers),
+    (BaseDecisionTree, _tree_layers),
+]

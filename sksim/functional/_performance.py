@@ -1,0 +1,308 @@
+"""Difference of two models' performance."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.stats import binomtest
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.metrics import check_scoring
+
+from sksim.base import BaseFunctionalSimilarity
+from sksim.functional._tags import INTERVALS
+from sksim.utils._array_api import (
+    device_of,
+    get_namespace_and_device,
+    move_to,
+    to_numpy,
+)
+from sksim.utils._outputs import columns_of, model_outputs
+from sksim.utils._sklearn_compat import response_methods
+from sksim.utils._tags import SimilarityTags
+from sksim.utils._validation import (
+    check_label_vector,
+    check_output_pair,
+    check_same_length,
+    refuse_mixed_kinds,
+)
+from sksim.utils._views import View
+
+
+class _ScoredOutputs:
+    """A fitted model that is known by its outputs only: scorers get these as X."""
+
+    def fit(self, X, y=None):
+        return self
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+    def predict(self, X):
+        return X
+
+
+class _Regressor(_ScoredOutputs, RegressorMixin, BaseEstimator):
+    """Outputs are predictions of a regressor."""
+
+
+class _Labels(_ScoredOutputs, ClassifierMixin, BaseEstimator):
+    """Outputs are labels, or what a scorer wants of a decision function."""
+
+    def __init__(self, classes=None):
+        self.classes_ = classes
+
+    def decision_function(self, X):
+        return X
+
+
+class _Probabilities(_ScoredOutputs, ClassifierMixin, BaseEstimator):
+    """Outputs are probabilities; labels are the most probable classes."""
+
+    def __init__(self, classes=None):
+        self.classes_ = classes
+
+    def predict(self, X):
+        return self.classes_[np.argmax(X, axis=1)]
+
+    def predict_proba(self, X):
+        return X
+
+
+@dataclass(frozen=True)
+class JudgedOutputs(View):
+    """Outputs with their truth, and a model that hands them to a scorer."""
+
+    outputs: np.ndarray
+    y_true: np.ndarray
+    model: object
+    scorer: object
+
+    _row_fields = ("outputs", "y_true")
+
+    @cached_property
+    def performance(self):
+        """Score of the outputs."""
+        try:
+            return float(self.scorer(self.model, self.outputs, self.y_true))
+        except AttributeError as error:
+            raise ValueError(
+                f"The outputs have shape {self.outputs.shape}, and {self.scorer} calls "
+                f"{' or '.join(response_methods(self.scorer))}. Pass probabilities, "
+                "with one column for each class, where a scorer needs these, and "
+                "labels or predictions where it does not."
+            ) from error
+
+
+class PerformanceDifference(BaseFunctionalSimilarity):
+    r"""Difference of two models' performance.
+
+    With any score q of predictions against the truth,
+
+    .. math:: m(f, f') = |q(f) - q(f')| .
+
+    A distance that satisfies the triangle inequality, in [0, 1] for accuracy. It is
+    blind to everything but the two scores: two models can be equally good and never
+    agree where either is wrong.
+
+    Parameters
+    ----------
+    scoring : str or callable, default="accuracy"
+        Name of a scikit-learn scorer, or a scorer ``scorer(estimator, X, y_true)`` as
+        :func:`sklearn.metrics.make_scorer` makes it. It is given the outputs as X.
+    signed : bool, default=False
+        Whether to keep the sign: positive if the first model scores higher. The
+        similarity score is minus the absolute value either way.
+    labels : array-like of shape (n_classes,), default=None
+        For outputs of several columns: class of each column. None takes the sorted
+        classes in ``y_true`` if they are as many as the columns, else 0, 1, ...
+
+    Attributes
+    ----------
+    statistic_, distance_ : float
+        Difference of scores.
+    score_ : float
+        Minus the absolute difference.
+    performance_x_, performance_y_ : float
+        Score of each model.
+    mcnemar_pvalue_ : float
+        With ``scoring="accuracy"``, p-value of McNemar's exact test that both models
+        are equally accurate: among the rows that one model alone gets right, each
+        model has half. 1 if there are none. None with other scores.
+    n_features_in_, n_features_y_in_ : int
+        Only for outputs of several columns: their number.
+    n_samples_fit_ : int
+        Number of rows.
+
+    Raises
+    ------
+    ValueError
+        Without ``y_true``, or if the outputs are not what the scorer needs.
+
+    See Also
+    --------
+    ErrorConsistency : Whether two models err on the same rows.
+
+    Notes
+    -----
+    X and y hold labels or predictions of shape (n_samples,), decision scores of the
+    same shape, or probabilities of shape (n_samples, n_classes), from which labels
+    are the most probable classes.
+
+    The null hypothesis is that the two models are interchangeable, so that their
+    outputs can be swapped row by row. For accuracy this is McNemar's test. Permuting
+    rows would ask whether the models are better than chance instead.
+
+    References
+    ----------
+    Q. McNemar. Note on the sampling error of the difference between correlated
+    proportions or percentages. Psychometrika, 1947.
+
+    M. Klabunde, T. Schumacher, M. Strohmaier, F. Lemmerich. Similarity of neural
+    network models: a survey of functional and representational measures. ACM
+    Computing Surveys, 2025.
+
+    Examples
+    --------
+    >>> from sksim.functional import PerformanceDifference
+    >>> first, second, truth = [1, 1, 0, 0], [0, 1, 0, 1], [1, 1, 0, 1]
+    >>> PerformanceDifference().fit(first, second, y_true=truth).distance_
+    0.0
+
+    Of two regressors, and of two fitted models:
+
+    >>> measure = PerformanceDifference(scoring="neg_mean_absolute_error", signed=True)
+    >>> measure.fit([1.0, 2.0], [1.5, 2.5], y_true=[1.0, 2.0]).statistic_
+    0.5
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> X, y = load_iris(return_X_y=True)
+    >>> models = LogisticRegression(max_iter=1000).fit(X, y), GaussianNB().fit(X, y)
+    >>> round(PerformanceDifference.from_estimators(*models, X, y).distance_, 4)
+    0.0133
+    """
+
+    _parameter_constraints: dict = {
+        "scoring": [str, callable],
+        "signed": ["boolean"],
+        "labels": ["array-like", None],
+    }
+
+    def __init__(self, scoring="accuracy", signed=False, labels=None):
+        self.scoring = scoring
+        self.signed = signed
+        self.labels = labels
+
+    def _outputs_of(self, estimators, X, response_method):
+        if response_method is None and self.scoring != "accuracy":
+            response_method = next(
+                (
+                    method
+                    for method in response_methods(check_scoring(scoring=self.scoring))
+                    if all(hasattr(estimator, method) for estimator in estimators)
+                ),
+                "predict_proba",
+            )
+        outputs = model_outputs(
+            estimators,
+            X,
+            inputs="outputs",
+            response_method=response_method or "predict",
+        )
+        if self.labels is None:
+            self.labels = outputs.classes
+        return outputs
+
+    def _validate_pair(self, X, y, *, reset):
+        if np.ndim(X) > 1 and np.shape(X)[1] > 1:
+            return check_output_pair(self, X, y, reset=reset)
+        xp, _, device = get_namespace_and_device(X)
+        X = check_label_vector(X, "X", self, allow_fractions=True)
+        if y is None:
+            raise ValueError(
+                "PerformanceDifference requires y to be passed, but the target y is "
+                "None. y is the second model's output."
+            )
+        y = check_label_vector(y, "y", self, allow_fractions=True)
+        y = move_to(y, xp=xp, device=device)
+        check_same_length(X, y)
+        refuse_mixed_kinds((X, y), ["X", "y"])
+        return X, y, xp
+
+    def _view(self, X, xp, y_true, role):
+        if self.scoring == "accuracy":
+            return self._correctness(X, xp, y_true, "X" if role == "x" else "y")
+        outputs, truth = to_numpy(X, xp=xp), to_numpy(y_true, xp=xp)
+        if outputs.ndim == 2:
+            classes = columns_of(truth, outputs.shape[1], self.labels)[1]
+            model = _Probabilities(classes)
+        elif _has_fractions(truth):
+            model = _Regressor()
+        else:
+            model = _Labels(np.unique(truth))
+        scorer = check_scoring(model, scoring=self.scoring)
+        return JudgedOutputs(outputs, truth, model, scorer)
+
+    def _correctness(self, X, xp, y_true, name):
+        """Correct predictions: all that accuracy, and its exchange test, need."""
+        if X.ndim == 1:
+            return check_label_vector(X, name, self) == y_true
+        truth = y_true if isinstance(y_true, np.ndarray) else to_numpy(y_true, xp=xp)
+        columns = columns_of(truth, X.shape[1], self.labels)[0]
+        return xp.argmax(X, axis=1) == xp.asarray(columns, device=device_of(X))
+
+    def _compare(self, view_x, view_y, xp):
+        both = [self._performance(view, xp) for view in (view_x, view_y)]
+        difference = both[0] - both[1]
+        details = {"performance_x_": both[0], "performance_y_": both[1]}
+        if self.scoring == "accuracy":
+            n_x, n_y = (int(xp.count_nonzero(view)) for view in (view_x, view_y))
+            # one division: equal counts give exactly zero
+            difference = (n_x - n_y) / view_x.shape[0]
+        return difference if self.signed else abs(difference), details
+
+    def _fit_views(self, view_x, view_y, xp):
+        super()._fit_views(view_x, view_y, xp)
+        self.mcnemar_pvalue_ = self._exact_pvalue(view_x, view_y, xp)
+
+    def _performance(self, view, xp):
+        if self.scoring == "accuracy":
+            return int(xp.count_nonzero(view)) / view.shape[0]
+        return view.performance
+
+    def _exact_pvalue(self, view_x, view_y, xp):
+        """McNemar's exact p-value that both models are equally accurate."""
+        if self.scoring != "accuracy":
+            return None
+        only_x = int(xp.count_nonzero(view_x & ~view_y))
+        only_y = int(xp.count_nonzero(view_y & ~view_x))
+        if only_x + only_y == 0:
+            return 1.0
+        return float(binomtest(only_x, only_x + only_y).pvalue)
+
+    def _min_samples(self):
+        return 1
+
+    def _similarity_tags(self):
+        is_accuracy = self.scoring == "accuracy"
+        largest = 1 if is_accuracy else float("inf")
+        return SimilarityTags(
+            family="functional",
+            orientation="distance",
+            bounds=(-largest if self.signed else 0, largest),
+            metric=not self.signed,
+            symmetric=not self.signed,
+            signed=self.signed,
+            inputs="outputs",
+            requires=("y_true",),
+            view_keywords=("y_true", "role"),
+            null="exchange",
+            intervals=INTERVALS,
+            array_api=is_accuracy,
+            complexity="n",
+            reference="Klabunde et al. 2025",
+        )
+
+
+def _has_fractions(values):
+    return values.dtype.kind == "f" and bool(np.any(values != np.round(values)))

@@ -1,0 +1,141 @@
+"""Measures on the predicted probabilities of a group of models."""
+
+from dataclasses import dataclass
+from numbers import Real
+
+import numpy as np
+
+from sksim.base import BaseGroupSimilarity
+from sksim.functional._tags import probability_tags
+from sksim.utils._array_api import device_of, row_norms, to_numpy
+from sksim.utils._outputs import columns_of
+from sksim.utils._sklearn_compat import Interval
+from sksim.utils._views import View
+
+
+@dataclass(frozen=True)
+class TrueClassProbabilities(View):
+    """Probability that a model gives to each row's true class, as one column."""
+
+    rows: object
+
+    _row_fields = ("rows",)
+
+
+class PredictionDifference(BaseGroupSimilarity):
+    r"""Mean distance of a group's predictions from their mean.
+
+    With L models' rows :math:`O_i^f` of probabilities and their mean
+    :math:`\bar O_i`,
+
+    .. math:: m(G) = \frac{1}{N L} \sum_i \sum_f \Vert O_i^f - \bar O_i \Vert_p .
+
+    A distance, 0 for a group of equal models. Its ``relative`` form looks at the true
+    classes' probabilities only, and in units of their mean,
+
+    .. math:: m(G) = \frac{1}{N L} \sum_i
+        \sum_f \frac{|O_{i t_i}^f - \bar O_{i t_i}|}{\bar O_{i t_i}} .
+
+    Parameters
+    ----------
+    p : float, default=1
+        Order of the norm, at least 1.
+    relative : bool, default=False
+        Whether to compare the probabilities of the true classes, relative to their
+        mean. It needs ``y_true``.
+    labels : array-like of shape (n_classes,), default=None
+        For ``relative``: class of each column. None takes the sorted classes in
+        ``y_true`` if they are as many as the columns, else 0, 1, ...
+
+    Attributes
+    ----------
+    statistic_, distance_ : float
+        Mean distance.
+    score_ : float
+        Minus the mean.
+    row_values_ : array of shape (n_samples,)
+        Value of each row.
+    n_models_ : int
+        Number of models.
+    n_features_in_ : int
+        The same, where X held all models.
+    n_samples_fit_ : int
+        Number of rows.
+
+    Raises
+    ------
+    ValueError
+        If X holds fewer than two models or rows that are not probabilities, or if
+        ``relative`` without ``y_true`` or where no model holds a true class possible.
+
+    See Also
+    --------
+    SoftPredictionDifference : For two models.
+    RashomonCapacity : In units of information.
+
+    References
+    ----------
+    G. Shamir, L. Coviello. Anti-distillation: improving reproducibility of deep
+    networks. arXiv:2010.09923, 2020.
+
+    Examples
+    --------
+    >>> from sksim.functional import PredictionDifference
+    >>> X = [[[1.0, 0.0], [0.5, 0.5]], [[0.2, 0.8], [0.2, 0.8]]]
+    >>> PredictionDifference().fit(X).distance_
+    0.25
+    """
+
+    _parameter_constraints: dict = {
+        "p": [Interval(Real, 1, None, closed="both")],
+        "relative": ["boolean"],
+        "labels": ["array-like", None],
+    }
+
+    def __init__(self, p=1, relative=False, labels=None):
+        self.p = p
+        self.relative = relative
+        self.labels = labels
+
+    def _outputs_of(self, estimators, X, response_method):
+        outputs = super()._outputs_of(estimators, X, response_method)
+        if self.labels is None:
+            self.labels = outputs.classes
+        return outputs
+
+    def _view(self, X, xp, y_true=None):
+        if not self.relative:
+            return X
+        truth = (
+            to_numpy(y_true, xp=xp) if not isinstance(y_true, np.ndarray) else y_true
+        )
+        columns = columns_of(truth, X.shape[1], self.labels)[0]
+        columns = xp.asarray(columns, device=device_of(X))
+        probabilities = xp.take_along_axis(X, columns[:, None], axis=1)
+        return TrueClassProbabilities(probabilities)
+
+    def _aggregate(self, views, xp):
+        rows = [view.rows if self.relative else view for view in views]
+        mean = sum(rows) / len(rows)
+        values = sum(row_norms(row - mean, self.p, xp=xp) for row in rows) / len(rows)
+        if self.relative:
+            if bool(xp.any(mean == 0)):
+                raise ValueError(
+                    "X gives probability 0 to the true class in all models on "
+                    f"{int(xp.count_nonzero(mean == 0))} rows, where a relative "
+                    "difference has no unit. Drop these rows, or use relative=False."
+                )
+            values = values / mean[:, 0]
+        return xp.mean(values), {"row_values_": values}
+
+    def _similarity_tags(self):
+        needed = ("y_true",) if self.relative else ()
+        return probability_tags(
+            arity="group",
+            orientation="distance",
+            bounds=(0, float("inf")),
+            requires=("probabilities", *needed),
+            view_keywords=needed,
+            complexity="n l c",
+            reference="Shamir & Coviello 2020",
+        )

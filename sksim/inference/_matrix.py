@@ -1,0 +1,451 @@
+"""Tests of whole matrices of similarities: layers by layers, models by models."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from numbers import Integral, Real
+
+import numpy as np
+import pandas as pd
+from sklearn.utils.parallel import Parallel, delayed
+
+from sksim.inference._pair import check_measure, refuse_unpaired
+from sksim.inference._permutations import RowOrders
+from sksim.inference._result import (
+    SimilarityTestResult,
+    adjusted,
+    permutation_pvalue,
+    rounding_of,
+    standardized,
+)
+from sksim.utils._array_api import device_of, move_to
+from sksim.utils._sklearn_compat import Interval, StrOptions, validate_params
+from sksim.utils._validation import check_labels
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimilarityMatrixTestResult:
+    """Result of :func:`similarity_matrix_test`.
+
+    Attributes
+    ----------
+    scores : ndarray of shape (n_layers_x, n_layers_y)
+        Scores: greater means more similar.
+    pvalues : ndarray of shape (n_layers_x, n_layers_y)
+        P-value of each cell for itself, by its permutations.
+    pvalues_corrected : ndarray of shape (n_layers_x, n_layers_y)
+        P-values corrected for the number of cells by ``correction``; nan for cells that
+        were not tested.
+    significant : ndarray of bool of shape (n_layers_x, n_layers_y)
+        Where the corrected p-value is at most ``alpha``.
+    z_scores : ndarray of shape (n_layers_x, n_layers_y)
+        Scores in standard deviations from their null means.
+    null_mean, null_std : ndarray of shape (n_layers_x, n_layers_y)
+        Mean and standard deviation of each cell under the null hypothesis.
+    adjusted_scores : ndarray of shape (n_layers_x, n_layers_y)
+        (score - null_mean) / (best score - null_mean).
+    aggregate : SimilarityTestResult or None
+        Test of one statistic of the whole matrix, if one was asked for.
+    names_x, names_y : list of str
+        Names of rows and columns.
+    correction : str
+        How p-values were corrected.
+    n_permutations : int
+        Number of permutations, the same for all cells.
+    """
+
+    scores: np.ndarray
+    pvalues: np.ndarray
+    pvalues_corrected: np.ndarray
+    significant: np.ndarray
+    z_scores: np.ndarray
+    null_mean: np.ndarray
+    null_std: np.ndarray
+    adjusted_scores: np.ndarray
+    aggregate: SimilarityTestResult | None = field(repr=False)
+    names_x: list
+    names_y: list
+    correction: str
+    n_permutations: int
+
+    def to_frame(self):
+        """One row for each tested cell, the most significant first.
+
+        Returns
+        -------
+        frame : pandas.DataFrame
+        """
+        i, j = np.nonzero(~np.isnan(self.pvalues))
+        columns = {
+            "x": [self.names_x[k] for k in i],
+            "y": [self.names_y[k] for k in j],
+        }
+        for name in ("scores", "adjusted_scores", "null_mean", "null_std", "z_scores"):
+            columns[name.removesuffix("s")] = getattr(self, name)[i, j]
+        columns["pvalue"] = self.pvalues[i, j]
+        columns["pvalue_corrected"] = self.pvalues_corrected[i, j]
+        columns["significant"] = self.significant[i, j]
+        frame = pd.DataFrame(columns)
+        return frame.sort_values(
+            ["pvalue_corrected", "z_score"], ascending=[True, False], ignore_index=True
+        )
+
+
+_AGGREGATES = {
+    "max": np.max,
+    "mean": np.mean,
+    "best_per_row": lambda scores: np.mean(np.max(scores, axis=1)),
+}
+
+
+@validate_params(
+    {
+        "n_permutations": [Interval(Integral, 1, None, closed="left")],
+        "correction": [StrOptions({"max", "holm", "fdr_bh"})],
+        "alpha": [Interval(Real, 0, 1, closed="neither")],
+        "aggregate": [StrOptions(set(_AGGREGATES)), callable, None],
+        "groups": ["array-like", None],
+        "permute": [StrOptions({"rows", "within", "blocks"}), None],
+        "random_state": ["random_state"],
+        "n_jobs": [Integral, None],
+        "verbose": ["verbose"],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+    },
+    prefer_skip_nested_validation=True,
+)
+def similarity_matrix_test(
+    measure,
+    Xs,
+    ys=None,
+    *,
+    y_true=None,
+    n_permutations=999,
+    correction="max",
+    alpha=0.05,
+    aggregate=None,
+    groups=None,
+    permute=None,
+    random_state=None,
+    n_jobs=None,
+    verbose=0,
+    batch_size=8,
+):
+    """Test every cell of a matrix of similarities, and the matrix as a whole.
+
+    All cells see the same permutations, so that their dependence is kept: neighbouring
+    layers are much alike, and a correction that takes their tests for independent ones
+    gives power away. By default cells are studentised by their own null distribution
+    and compared with the largest among them under each permutation, cell by cell from
+    the most significant one down. With m permutations no p-value can be below
+    1 / (m + 1), so that a Bonferroni or Holm correction of many cells finds nothing at
+    all unless m is as much larger.
+
+    Parameters
+    ----------
+    measure : estimator
+        The measure, not necessarily fitted; it is cloned.
+    Xs : dict of str to array-like, or sequence of array-like
+        Representations of the same inputs: the rows of the matrix.
+    ys : dict or sequence, default=None
+        Representations that are the columns. None: the pairs among ``Xs``; each pair is
+        then tested once (twice for an asymmetric measure), and the diagonal not at all.
+    y_true : array-like of shape (n_samples,), default=None
+        True labels, for measures that use them.
+    n_permutations : int, default=999
+        Number of random orders.
+    correction : {"max", "holm", "fdr_bh"}, default="max"
+        "max" and "holm" control the probability of any false discovery, "fdr_bh" (of
+        Benjamini and Hochberg) the expected share of false ones.
+    alpha : float, default=0.05
+        Level of ``significant``.
+    aggregate : {"max", "mean", "best_per_row"} or callable, default=None
+        One statistic of the matrix of scores to be tested too: its largest value, its
+        mean, the mean over rows of each row's largest value, or a function of the
+        matrix. Searching for the best pair of layers raises similarity also between
+        unrelated models; its own null distribution knows of the search.
+    groups : array-like of shape (n_samples,), default=None
+        Group of each row, where rows belong together.
+    permute : {"rows", "within", "blocks"}, default=None
+        What changes places: see :func:`similarity_test`.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the orders.
+    n_jobs : int, default=None
+        Number of parallel jobs.
+    verbose : int, default=0
+        Progress messages.
+    batch_size : int, default=8
+        Orders that a job evaluates in one go.
+
+    Returns
+    -------
+    result : SimilarityMatrixTestResult
+        With the matrices ``scores``, ``pvalues``, ``pvalues_corrected``,
+        ``significant``, ``z_scores``, ``adjusted_scores``, ``null_mean`` and
+        ``null_std``, the ``aggregate`` and the method ``to_frame``.
+
+    Raises
+    ------
+    ValueError
+        If the measure is not paired, or the representations differ in their rows.
+
+    See Also
+    --------
+    similarity_test : Test of one pair.
+
+    References
+    ----------
+    P. Westfall, S. Young. Resampling-based multiple testing. Wiley, 1993.
+
+    F. Gröger et al. arXiv:2602.14486, 2026 (similarity inflated by search).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksim.inference import similarity_matrix_test
+    >>> from sksim.rsm import CKA
+    >>> rng = np.random.default_rng(0)
+    >>> first, second, other = rng.normal(size=(3, 60, 5))
+    >>> a = {"in": first, "out": second}
+    >>> b = {"in": first + rng.normal(size=(60, 5)), "out": other}
+    >>> result = similarity_matrix_test(
+    ...     CKA(), a, b, aggregate="max", n_permutations=199, random_state=0
+    ... )
+    >>> result.significant
+    array([[ True, False],
+           [False, False]])
+    >>> best = result.to_frame().loc[0]
+    >>> best["x"], best["y"], float(best["pvalue_corrected"])
+    ('in', 'in', 0.005)
+    >>> result.aggregate.pvalue
+    0.005
+    """
+    measure = check_measure(measure, "test a matrix of similarities")
+    refuse_unpaired(measure)
+    _refuse_other_nulls(measure)
+    cells = _make_cells(measure, Xs, ys, y_true)
+    orders = RowOrders(
+        cells.n_samples, groups=groups, permute=permute, random_state=random_state
+    )
+    statistics = cells.statistics()
+    jobs = (
+        delayed(_null_batch)(
+            cells, orders, start, min(start + batch_size, n_permutations)
+        )
+        for start in range(0, n_permutations, batch_size)
+    )
+    null = np.concatenate(Parallel(n_jobs=n_jobs, verbose=verbose)(jobs))
+    tags = measure._similarity_tags()
+    scores, null = tags.orient(statistics), tags.orient(null)
+    tested = cells.tested
+    matrices = _corrected(
+        scores[tested], null[:, tested], correction, rounding=cells.rounding
+    )
+    null_mean, null_std = (
+        null.mean(axis=0),
+        null.std(axis=0, ddof=min(1, len(null) - 1)),
+    )
+    full = {name: _fill(values, tested) for name, values in matrices.items()}
+    corrected = full["pvalues_corrected"]
+    return SimilarityMatrixTestResult(
+        scores=scores,
+        null_mean=null_mean,
+        null_std=null_std,
+        adjusted_scores=np.array(
+            [
+                [adjusted(s, m, tags) for s, m in zip(*rows, strict=True)]
+                for rows in zip(scores, null_mean, strict=True)
+            ]
+        ),
+        significant=np.where(np.isnan(corrected), np.inf, corrected) <= alpha,
+        aggregate=_test_of_aggregate(aggregate, scores, null, cells, tags),
+        names_x=cells.names_x,
+        names_y=cells.names_y,
+        correction=correction,
+        n_permutations=n_permutations,
+        **full,
+    )
+
+
+def _refuse_other_nulls(measure):
+    tags = measure._similarity_tags()
+    if tags.null != "rows" or tags.arity != "pair":
+        raise ValueError(
+            f"{type(measure).__name__} is not tested by permuting rows, which a matrix "
+            "of tests does for all cells at once. Use similarity_test for each pair."
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Cells:
+    """Views of all representations, and which pairs of them are tested."""
+
+    measure: object
+    views_x: list
+    views_y: list
+    xp: object
+    device: object
+    n_samples: int
+    rounding: float
+    names_x: list
+    names_y: list
+    tested: np.ndarray
+
+    def statistics(self):
+        """Statistics of all pairs of views."""
+        values = self.measure._compare_many(self.views_x, self.views_y, self.xp)
+        return np.array([[float(value) for value in row] for row in values])
+
+    def permuted(self, order):
+        """Statistics with the rows of all columns' views in another order."""
+        index = move_to(order, xp=self.xp, device=self.device)
+        views = [self.measure._permute(v, index, self.xp) for v in self.views_y]
+        return replace(self, views_y=views).statistics()
+
+
+def _null_batch(cells, orders, start, stop):
+    return np.array([cells.permuted(orders.draw(i)) for i in range(start, stop)])
+
+
+def _make_cells(measure, Xs, ys, y_true):
+    """Validate each representation and make its views once."""
+    names_x, Xs = _named(Xs, "Xs")
+    among_themselves = ys is None
+    names_y, ys = (names_x, Xs) if among_themselves else _named(ys, "ys")
+    seed = measure._draw_seed()
+    views = {"x": [], "y": []}
+    for role, names, arrays in (("x", names_x, Xs), ("y", names_y, ys)):
+        for name, array in zip(names, arrays, strict=True):
+            pair = (array, Xs[0]) if role == "x" else (Xs[0], array)
+            try:
+                first, second, xp = measure._validate_pair(*pair, reset=True)
+                labels = check_labels(
+                    measure, y_true, n_samples=first.shape[0], xp=xp, like=first
+                )
+                own = first if role == "x" else second
+                view = measure._make_view(own, xp, role=role, y_true=labels, seed=seed)
+            except ValueError as error:
+                raise ValueError(f"In the representation {name!r}: {error}") from error
+            views[role].append(view)
+    shape = (len(names_x), len(names_y))
+    tested = np.ones(shape, dtype=bool)
+    if among_themselves:
+        symmetric = measure._similarity_tags().symmetric
+        tested = (
+            np.triu(tested, k=1) if symmetric else tested & ~np.eye(*shape, dtype=bool)
+        )
+        if not tested.any():
+            raise ValueError(
+                "Xs holds one representation, which makes no pair. Pass ys, or more."
+            )
+    return _Cells(
+        measure=measure,
+        views_x=views["x"],
+        views_y=views["y"],
+        xp=xp,
+        device=device_of(first),
+        n_samples=first.shape[0],
+        rounding=rounding_of(str(first.dtype)),
+        names_x=names_x,
+        names_y=names_y,
+        tested=tested,
+    )
+
+
+def _named(representations, argument):
+    if isinstance(representations, Mapping):
+        names, arrays = list(representations), list(representations.values())
+    elif isinstance(representations, list | tuple):
+        names, arrays = list(range(len(representations))), list(representations)
+    else:
+        raise ValueError(
+            f"{argument} must be a dict of names to representations, or a list of "
+            f"representations, got {type(representations).__name__}."
+        )
+    if not arrays:
+        raise ValueError(f"{argument} is empty: pass at least one representation.")
+    return [str(name) for name in names], arrays
+
+
+def _fill(values, tested):
+    """Values of the tested cells in a matrix; nan elsewhere."""
+    matrix = np.full(tested.shape, np.nan)
+    matrix[tested] = values
+    return matrix
+
+
+def _corrected(scores, null, correction, *, rounding):
+    """Z-scores, p-values and corrected p-values of the tested cells."""
+    # the observed order is one of those that the null hypothesis finds equally likely
+    both = np.concatenate([scores[None, :], null])
+    mean, std = both.mean(axis=0), both.std(axis=0)
+    scale = np.maximum(np.abs(mean), np.abs(scores))
+    varies = std > rounding * scale
+    z = np.where(varies, (both - mean) / np.where(varies, std, 1.0), 0.0)
+    observed, z_null = z[0], z[1:]
+    tolerance = 1e-9
+    pvalues = (1 + np.sum(z_null >= observed - tolerance, axis=0)) / len(both)
+    correct = {"max": _max_step_down, "holm": _holm, "fdr_bh": _benjamini_hochberg}
+    corrected = correct[correction](pvalues, observed, z_null, tolerance)
+    return {
+        "z_scores": np.where(varies, observed, np.nan),
+        "pvalues": pvalues,
+        "pvalues_corrected": corrected,
+    }
+
+
+def _max_step_down(pvalues, observed, z_null, tolerance):
+    """Westfall and Young: each cell against the largest of those not yet rejected."""
+    order = np.argsort(-observed, kind="stable")
+    # largest null z among this cell and all less significant ones
+    remaining = np.maximum.accumulate(z_null[:, order[::-1]], axis=1)[:, ::-1]
+    counts = np.sum(remaining >= observed[order] - tolerance, axis=0)
+    corrected = np.empty_like(pvalues)
+    corrected[order] = np.maximum.accumulate((1 + counts) / (len(z_null) + 1))
+    return corrected
+
+
+def _holm(pvalues, observed, z_null, tolerance):
+    order = np.argsort(pvalues, kind="stable")
+    factors = len(pvalues) - np.arange(len(pvalues))
+    corrected = np.empty_like(pvalues)
+    corrected[order] = np.minimum(1, np.maximum.accumulate(factors * pvalues[order]))
+    return corrected
+
+
+def _benjamini_hochberg(pvalues, observed, z_null, tolerance):
+    order = np.argsort(pvalues, kind="stable")
+    factors = len(pvalues) / np.arange(1, len(pvalues) + 1)
+    smallest = np.minimum.accumulate((factors * pvalues[order])[::-1])[::-1]
+    corrected = np.empty_like(pvalues)
+    corrected[order] = np.minimum(1, smallest)
+    return corrected
+
+
+def _test_of_aggregate(aggregate, scores, null, cells, tags):
+    """Test of one statistic of the whole matrix."""
+    if aggregate is None:
+        return None
+    function = aggregate if callable(aggregate) else _AGGREGATES[aggregate]
+    if not cells.tested.all() and not callable(aggregate):
+        # a representation is no neighbour of itself
+        low = -np.inf if aggregate != "mean" else np.nan
+        pick = np.nanmean if aggregate == "mean" else function
+        mask = cells.tested | cells.tested.T
+
+        def function(matrix):
+            return pick(np.where(mask, matrix, low))
+
+    score = float(function(scores))
+    values = np.array([float(function(matrix)) for matrix in null])
+    mean, std = float(values.mean()), float(values.std(ddof=min(1, len(values) - 1)))
+    return SimilarityTestResult(
+        statistic=tags.orient(score),
+        score=score,
+        pvalue=permutation_pvalue(score, values, "greater", rounding=cells.rounding),
+        null_distribution=values,
+        null_mean=mean,
+        null_std=std,
+        z_score=standardized(score, mean, std, rounding=cells.rounding),
+        adjusted_score=adjusted(score, mean, tags),
+        method="permutation",
+        n_permutations=len(values),
+    )

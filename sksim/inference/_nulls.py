@@ -1,0 +1,132 @@
+"""What is exchangeable under the null hypothesis, and the statistics that follow.
+
+Rows: row i of X has nothing to do with row i of y, so that y's rows may be relabelled.
+Exchange: the two models are interchangeable, so that their outputs may be swapped row
+by row. Groups of models: no model's rows have to do with another's, so that each
+model's rows are relabelled independently.
+"""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+from sklearn.utils import check_random_state
+from sklearn.utils.parallel import Parallel, delayed
+
+from sksim.inference._permutations import RowOrders, check_groups
+
+
+class RowNull:
+    """Rows of y in all orders."""
+
+    def __init__(self, pair, **design):
+        views = pair.measure._prepare_permutations(pair.view_x, pair.view_y, pair.xp)
+        self.pair = replace(pair, view_x=views[0], view_y=views[1])
+        self.orders = RowOrders(pair.n_samples, **design)
+        self.n_distinct = self.orders.n_distinct
+
+    def draw(self, number):
+        """Statistic of the random order of a given number."""
+        return self._permuted(self.orders.draw(number))
+
+    def enumerate(self):
+        """Statistics of all orders."""
+        return map(self._permuted, self.orders.enumerate())
+
+    def _permuted(self, order):
+        pair = self.pair
+        return float(
+            pair.measure._compare_permuted(
+                pair.view_x, pair.view_y, pair.index(order), pair.xp
+            )
+        )
+
+
+class ExchangeNull:
+    """The two models' outputs swapped row by row, or group of rows by group."""
+
+    def __init__(self, pair, *, groups=None, permute=None, random_state=None):
+        if permute == "within":
+            raise ValueError(
+                f"{type(pair.measure).__name__} is tested by swapping the two models' "
+                "outputs, which permute='within' does not say how to do. Leave "
+                "permute out: with groups whole groups are swapped."
+            )
+        self.pair = pair
+        self.codes = np.arange(pair.n_samples)
+        if groups is not None and permute != "rows":
+            self.codes = check_groups(groups, pair.n_samples)[1]
+        self.n_units = int(self.codes.max()) + 1
+        self.n_distinct = 2**self.n_units if self.n_units <= 20 else math.inf
+        self.seed = int(
+            check_random_state(random_state).randint(np.iinfo(np.int32).max)
+        )
+
+    def draw(self, number):
+        """Statistic of the random swap of a given number."""
+        rng = np.random.default_rng((self.seed, number))
+        return self._exchanged(rng.random(self.n_units) < 0.5)
+
+    def enumerate(self):
+        """Statistics of all swaps."""
+        for number in range(self.n_distinct):
+            yield self._exchanged((number >> np.arange(self.n_units)) % 2 == 1)
+
+    def _exchanged(self, units):
+        pair = self.pair
+        mask = pair.index(units[self.codes])
+        views = pair.measure._exchange(pair.view_x, pair.view_y, mask, pair.xp)
+        return float(pair.measure._statistic(*views, pair.xp))
+
+
+class GroupNull:
+    """Each model's rows in an order of its own; the first model's stay."""
+
+    def __init__(self, group, *, groups=None, permute=None, random_state=None):
+        self.group = group
+        seeds = check_random_state(random_state).randint(
+            np.iinfo(np.int32).max, size=len(group.views) - 1
+        )
+        self.orders = [
+            RowOrders(
+                group.n_samples, groups=groups, permute=permute, random_state=int(seed)
+            )
+            for seed in seeds
+        ]
+        # orders of several models are not worth enumerating
+        self.n_distinct = math.inf
+
+    def draw(self, number):
+        """Statistic of the random orders of a given number."""
+        group = self.group
+        orders = [None, *(group.index(orders.draw(number)) for orders in self.orders)]
+        return float(group.measure._aggregate_permuted(group.views, orders, group.xp))
+
+
+def null_statistics(null, n_permutations, *, n_jobs, verbose, batch_size):
+    """Statistics under the null hypothesis.
+
+    Parameters
+    ----------
+    null : RowNull, ExchangeNull or GroupNull
+    n_permutations : int or None
+        Number of random draws; None for all that there are.
+    n_jobs, verbose, batch_size : int
+        How the work is shared out; the result does not depend on them.
+
+    Returns
+    -------
+    statistics : ndarray
+    """
+    if n_permutations is None:
+        return np.array(list(null.enumerate()))
+    # one null object for all jobs: joblib maps its arrays into memory once
+    jobs = (
+        delayed(_batch)(null, range(start, min(start + batch_size, n_permutations)))
+        for start in range(0, n_permutations, batch_size)
+    )
+    return np.concatenate(Parallel(n_jobs=n_jobs, verbose=verbose)(jobs))
+
+
+def _batch(null, numbers):
+    return np.array([null.draw(number) for number in numbers])

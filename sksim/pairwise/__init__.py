@@ -1,0 +1,6 @@
+"""Many comparisons at once: many measures on one pair, one measure on many pairs."""
+
+from sksim.pairwise._compare import compare
+from sksim.pairwise._matrix import similarity_matrix
+
+__all__ = ["compare", "similarity_matrix"]

@@ -1,0 +1,293 @@
+"""Many measures on one pair."""
+
+import math
+import time
+import warnings
+from dataclasses import dataclass
+from numbers import Integral, Real
+
+import numpy as np
+import pandas as pd
+from sklearn.utils import check_random_state
+from sklearn.utils.parallel import Parallel, delayed
+
+from sksim.inference import similarity_test
+from sksim.pairwise._inputs import ArrayPair, ModelPair, NotApplicable
+from sksim.pairwise._measures import resolve_measures
+from sksim.utils._progress import ProgressBar
+from sksim.utils._sklearn_compat import Interval, validate_params
+
+COLUMNS = (
+    "measure",
+    "family",
+    "compared",
+    "value",
+    "direction",
+    "score",
+    "null_mean",
+    "calibrated",
+    "pvalue",
+    "seconds",
+    "note",
+)
+
+
+@validate_params(
+    {
+        "n_permutations": [Interval(Integral, 0, None, closed="left")],
+        "time_limit": [Interval(Real, 0, None, closed="neither"), None],
+        "random_state": ["random_state"],
+        "n_jobs": [Integral, None],
+        "verbose": ["verbose"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def compare(
+    a,
+    b,
+    X=None,
+    y_true=None,
+    *,
+    measures=None,
+    n_permutations=99,
+    groups=None,
+    permute=None,
+    time_limit=None,
+    random_state=None,
+    n_jobs=None,
+    verbose=0,
+):
+    """Compare two representations, or two fitted models, by many measures.
+
+    Parameters
+    ----------
+    a, b : array-like, or fitted models
+        Two representations of the same rows, of shape (n_samples, n_features); label
+        vectors, of shape (n_samples,), for measures of labels; rows of probabilities
+        for measures of these. Or two fitted models, together with X.
+    X : array-like of shape (n_samples, n_features), default=None
+        The rows that both models are applied to; only with models. Functional
+        measures then compare the models' outputs, and the others the last
+        representation before them (see :func:`sksim.extract.extract_representations`).
+    y_true : array-like of shape (n_samples,), default=None
+        True labels. Measures that need them are left out without.
+    measures : str, class, estimator, list or dict of those, default=None
+        Names of measures, or measures; or names of families, for all of their measures
+        that the input allows, with default parameters. None takes all families. A
+        dict gives names of its own.
+    n_permutations : int, default=99
+        Number of permutations behind each p-value and each null mean; 0 for none. The
+        smallest p-value is 1 / (n_permutations + 1).
+    groups : array-like of shape (n_samples,), default=None
+        Group of each row, see :func:`sksim.inference.similarity_test`.
+    permute : {"rows", "within", "blocks"}, default=None
+        What changes places, see :func:`sksim.inference.similarity_test`.
+    time_limit : float, default=None
+        Seconds that the permutations of one measure may take; a measure that would
+        need more gets no p-value, and its note says so. None sets no limit.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the permutations, which all measures share, and of random measures
+        without a seed of their own.
+    n_jobs : int, default=None
+        Number of measures that are computed in parallel.
+    verbose : int, default=0
+        Whether to show progress on standard error.
+
+    Returns
+    -------
+    table : DataFrame
+        One row for each measure, with the columns
+
+        - ``measure``, ``family``: name and sub-package,
+        - ``compared``: what was compared: representations, labels, ...,
+        - ``value``, ``direction``: the native number, and whether it is a similarity
+          or a distance,
+        - ``score``: the value, oriented: greater is more similar,
+        - ``null_mean``: mean score of pairs that have nothing in common,
+        - ``calibrated``: 0 if the score is its null mean, 1 if it is the best possible,
+        - ``pvalue``: of the hypothesis that rows have nothing in common (for
+          differences in performance: that the two models are alike),
+        - ``seconds``: time that the value took,
+        - ``note``: warnings, and why a number is missing.
+
+    Raises
+    ------
+    ValueError
+        If the input is not valid, or a measure that was asked for by its own name
+        can't be computed. Of one that comes with its family the note says why.
+
+    See Also
+    --------
+    similarity_matrix : One measure on many pairs.
+    sksim.report.write_report : The table as a web page.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksim.pairwise import compare
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(100, 5))
+    >>> y = np.tanh(X @ rng.normal(size=(5, 8)))
+    >>> table = compare(X, y, measures=["CKA", "OrthogonalProcrustes"], random_state=0)
+    >>> table[["measure", "value", "direction", "score", "pvalue"]].round(2)
+                    measure  value   direction  score  pvalue
+    0                   CKA   0.74  similarity   0.74    0.01
+    1  OrthogonalProcrustes   0.54    distance  -0.54    0.01
+    """
+    pair = ArrayPair(a, b, y_true) if X is None else ModelPair(a, b, X, y_true)
+    chosen = _applicable(resolve_measures(measures), pair)
+    seed = int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
+    job = _Job(
+        n_permutations=n_permutations,
+        time_limit=time_limit,
+        groups=groups,
+        permute=permute,
+        seed=seed,
+    )
+    tasks = (
+        delayed(_one_row)(label, *chosen_one, job)
+        for label, chosen_one in chosen.items()
+    )
+    workers = Parallel(n_jobs=n_jobs, return_as="generator")
+    rows = []
+    with ProgressBar(len(chosen), "measures", enabled=verbose > 0) as bar:
+        for label, row in zip(chosen, workers(tasks), strict=True):
+            rows.append(row)
+            bar.step(label)
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    table.attrs = {
+        "n_permutations": n_permutations,
+        "random_state": seed,
+        "call": _call(a, b, X, y_true, measures, n_permutations, random_state),
+    }
+    return table
+
+
+def _call(a, b, X, y_true, measures, n_permutations, random_state):
+    """The call as text, with arrays by their shapes."""
+    parts = [_brief(a), _brief(b)]
+    if X is not None:
+        parts.append(f"X={_brief(X)}")
+    if y_true is not None:
+        parts.append(f"y_true={_brief(y_true)}")
+    parts.append(f"measures={measures!r}")
+    parts.append(f"n_permutations={n_permutations}, random_state={random_state!r}")
+    return f"sksim.pairwise.compare({', '.join(parts)})"
+
+
+def _brief(value):
+    shape = getattr(value, "shape", None)
+    if shape is not None:
+        return f"<{type(value).__name__} of shape {tuple(shape)}>"
+    if isinstance(value, list | tuple):
+        return f"<{type(value).__name__} of {len(value)} rows>"
+    return " ".join(repr(value).split())
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What all measures of one call share."""
+
+    n_permutations: int
+    time_limit: float | None
+    groups: object
+    permute: str | None
+    seed: int
+
+
+def _applicable(resolved, pair):
+    """Measures that the input allows, each with what it is fitted to."""
+    chosen = {}
+    for label, (measure, by_itself) in resolved.items():
+        try:
+            chosen[label] = measure, by_itself, pair.inputs_of(measure)
+        except NotApplicable as error:
+            if by_itself:
+                raise ValueError(f"{label} can't be computed: {error}") from error
+    if not chosen:
+        raise ValueError(
+            "No measure applies to this input. Representations are matrices of "
+            "numbers with one row for each input; labels are vectors."
+        )
+    return chosen
+
+
+def _one_row(label, measure, by_itself, inputs, job):
+    """One row of the table."""
+    tags = measure._similarity_tags()
+    if "random_state" in measure.get_params() and measure.random_state is None:
+        measure.set_params(random_state=job.seed)
+    row = dict.fromkeys(COLUMNS, np.nan)
+    row |= {"measure": label, "family": tags.family, "compared": inputs.description}
+    row |= {"direction": tags.orientation, "note": ""}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            row |= _numbers(measure, tags, inputs, job)
+        except (ValueError, ImportError) as error:
+            if by_itself:
+                raise ValueError(f"{label}: {error}") from error
+            row["note"] = f"not computed: {error}"
+    messages = [row["note"], *(str(warning.message) for warning in caught)]
+    row["note"] = "; ".join(dict.fromkeys(m for m in messages if m))
+    return row
+
+
+def _numbers(measure, tags, inputs, job):
+    start = time.perf_counter()
+    measure.fit(inputs.x, inputs.y, **inputs.fit_params)
+    numbers = {
+        "value": measure.statistic_,
+        "score": measure.score_ + 0.0,
+        "seconds": time.perf_counter() - start,
+    }
+    if job.n_permutations == 0 or not math.isfinite(numbers["value"]):
+        return numbers
+    if not tags.paired:
+        note = "no p-value: the order of rows does not matter to this measure"
+        return numbers | {"note": note}
+    if tags.inputs == "models":
+        return numbers | {"note": "no p-value: this measure compares no rows"}
+    if job.time_limit is not None:
+        needed = _time_of_test(measure, inputs, job, numbers["seconds"])
+        if needed > job.time_limit:
+            note = (
+                f"no p-value: {job.n_permutations} permutations would take about "
+                f"{needed:.0f} s, more than the limit of {job.time_limit:g} s"
+            )
+            return numbers | {"note": note}
+    result = _test(measure, inputs, job, job.n_permutations)
+    numbers |= {
+        "null_mean": result.null_mean,
+        "calibrated": result.adjusted_score,
+        "pvalue": result.pvalue,
+    }
+    if tags.null == "exchange":
+        numbers["note"] = "p-value: of the hypothesis that the models are alike"
+    return numbers
+
+
+def _test(measure, inputs, job, n_permutations):
+    return similarity_test(
+        measure,
+        inputs.x,
+        inputs.y,
+        n_permutations=n_permutations,
+        groups=job.groups,
+        permute=job.permute,
+        random_state=job.seed,
+        **inputs.fit_params,
+    )
+
+
+def _time_of_test(measure, inputs, job, seconds):
+    """Seconds that the test will take, judged by two permutations if by nothing less.
+
+    A permutation costs at most as much as the first comparison, and mostly far less.
+    """
+    if seconds * job.n_permutations <= job.time_limit:
+        return 0.0
+    start = time.perf_counter()
+    _test(measure, inputs, job, 2)
+    for_two = time.perf_counter() - start - seconds
+    return max(for_two, 0.0) / 2 * job.n_permutations

@@ -1,0 +1,274 @@
+"""One self-contained HTML file of tables and pictures."""
+
+import base64
+import io
+import math
+import platform
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from html import escape
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pandas as pd
+import scipy
+import sklearn
+
+from sksim.report._svg import bars, heat_map
+from sksim.report._template import PAGE, SCRIPT, STYLE
+
+_HEADINGS = {
+    "null_mean": "chance (null mean)",
+    "calibrated": "calibrated score",
+    "pvalue": "p-value",
+}
+_EXPLANATION = (
+    "Score: greater is more similar for every measure; of a distance it is minus the "
+    "value. Chance: the mean score when rows are paired at random. Calibrated score: "
+    "0 at chance, 1 at best. p-value: the share of random pairings that score at "
+    "least as high."
+)
+
+
+def write_report(
+    tables, path=None, *, title="Similarity of models", figures=None, text="", call=None
+):
+    """Write results as one HTML file that opens anywhere, without a network.
+
+    Parameters
+    ----------
+    tables : DataFrame, or dict of str to DataFrame
+        Tables, such as those of :func:`sksim.pairwise.compare`; keys are headings. A
+        table with calibrated scores also becomes a picture of them.
+    path : str or path-like, default=None
+        File to write; None only returns the text.
+    title : str, default="Similarity of models"
+        Heading of the page.
+    figures : dict of str to DataFrame or matplotlib Figure, default=None
+        Pictures with their captions: a DataFrame, such as that of
+        :func:`sksim.pairwise.similarity_matrix`, is drawn as a heat map.
+    text : str, default=""
+        A paragraph below the heading.
+    call : str, default=None
+        The call or command that made the results. None takes it from the tables.
+
+    Returns
+    -------
+    html : str
+        The page.
+
+    Notes
+    -----
+    Names are escaped, so that nothing in them is taken for HTML. Tables are sorted by a
+    click on a heading.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksim.pairwise import compare
+    >>> from sksim.report import write_report
+    >>> X = np.random.default_rng(0).normal(size=(50, 3))
+    >>> html = write_report(compare(X, X**3, measures="CKA", random_state=0))
+    >>> html.startswith("<!DOCTYPE html>"), "CKA" in html
+    (True, True)
+    """
+    if isinstance(tables, pd.DataFrame):
+        tables = {"Measures": tables}
+    _check_contents(tables, figures)
+    body = [f"<p>{escape(text)}</p>"] if text else []
+    for heading, table in tables.items():
+        body.append(_table_section(str(heading), table))
+    if figures:
+        pictures = "".join(_figure(str(k), f) for k, f in figures.items())
+        body.append(f'<h2>Pictures</h2><div class="figures">{pictures}</div>')
+    calls = [call] if call else [t.attrs.get("call") for t in tables.values()]
+    html = PAGE.format(
+        title=escape(title),
+        style=STYLE,
+        script=SCRIPT,
+        body="\n".join(body),
+        footer=_footer([c for c in calls if c]),
+    )
+    if path is not None:
+        Path(path).write_text(html, encoding="utf-8")
+    return html
+
+
+def _check_contents(tables, figures):
+    if not isinstance(tables, Mapping) or not all(
+        isinstance(table, pd.DataFrame) for table in tables.values()
+    ):
+        raise ValueError(
+            "tables must be a DataFrame or a dict of DataFrames, got "
+            f"{type(tables).__name__}."
+        )
+    for caption, figure in (figures or {}).items():
+        if not isinstance(figure, pd.DataFrame) and not hasattr(figure, "savefig"):
+            raise ValueError(
+                f"The figure {caption!r} must be a DataFrame or a matplotlib Figure, "
+                f"got {type(figure).__name__}."
+            )
+
+
+# ----- tables -----------------------------------------------------------------------
+
+
+def _table_section(heading, table):
+    parts = [f"<h2>{escape(heading)}</h2>"]
+    is_comparison = {"measure", "calibrated", "pvalue"} <= set(table.columns)
+    if is_comparison:
+        parts.append(f"<p>{escape(_EXPLANATION)}</p>")
+        parts.append(_calibrated_bars(table))
+    else:
+        table = table.reset_index() if _has_names(table.index) else table
+    parts.append(f'<div class="scroll">{_table(table)}</div>')
+    return "\n".join(parts)
+
+
+def _has_names(index):
+    return not isinstance(index, pd.RangeIndex)
+
+
+def _calibrated_bars(table):
+    if not np.isfinite(table["calibrated"]).any():
+        return ""
+    notes = [
+        f"{row.calibrated:.2f}, p = {format_pvalue(row.pvalue)}"
+        if math.isfinite(row.calibrated)
+        else "no calibrated score"
+        for row in table.itertuples()
+    ]
+    picture = bars(
+        list(table["measure"]),
+        list(table["calibrated"]),
+        notes=notes,
+        caption="Calibrated scores of all measures",
+    )
+    return (
+        "<figure><figcaption>Calibrated scores: how far from chance to the best "
+        f'possible</figcaption><div class="scroll">{picture}</div></figure>'
+    )
+
+
+def _table(table):
+    kinds = [
+        "number" if pd.api.types.is_numeric_dtype(table[name]) else "text"
+        for name in table.columns
+    ]
+    heads = "".join(
+        f'<th scope="col" aria-sort="none" data-kind="{kind}"><button type="button">'
+        f"{escape(_HEADINGS.get(name, str(name)))}</button></th>"
+        for name, kind in zip(table.columns, kinds, strict=True)
+    )
+    rows = "".join(
+        "<tr>"
+        + "".join(
+            _table_cell(value, name, kind)
+            for value, name, kind in zip(row, table.columns, kinds, strict=True)
+        )
+        + "</tr>"
+        for row in table.itertuples(index=False)
+    )
+    return f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _table_cell(value, name, kind):
+    if kind == "number":
+        missing = pd.isna(value)
+        exact = "" if missing else repr(float(value))
+        return (
+            f'<td class="number" data-value="{exact}">'
+            f"{escape(format_number(value, name))}</td>"
+        )
+    shown = "" if value is None or value is pd.NA else str(value)
+    css = "note" if name == "note" else "name"
+    return f'<td class="{css}" data-value="{escape(shown)}">{escape(shown)}</td>'
+
+
+def format_number(value, name=""):
+    """A number as people read it: a column's name says what it is.
+
+    Parameters
+    ----------
+    value : float
+    name : str, default=""
+        "pvalue" and "seconds" have formats of their own.
+    """
+    if pd.isna(value):
+        return "–"
+    if name == "pvalue":
+        return format_pvalue(value)
+    if isinstance(value, bool | np.bool_ | int | np.integer):
+        return str(value)
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    if name == "seconds":
+        return f"{value:.3f}"
+    if value != 0 and not 1e-3 <= abs(value) < 1e5:
+        return f"{value:.2e}"
+    return f"{value:.3f}" if abs(value) < 1000 else f"{value:.0f}"
+
+
+def format_pvalue(value):
+    """A p-value with the digits that permutations can give."""
+    if pd.isna(value):
+        return "–"
+    return f"{value:.3f}" if value >= 0.001 else f"{value:.1e}"
+
+
+# ----- pictures ---------------------------------------------------------------------
+
+
+def _figure(caption, figure):
+    if isinstance(figure, pd.DataFrame):
+        direction = _direction(figure)
+        shown = f"{caption} ({direction})" if direction else caption
+        picture = heat_map(figure, caption=shown)
+    else:
+        shown = caption
+        picture = (
+            f'<img alt="{escape(caption)}" src="data:image/png;base64,{_png(figure)}">'
+        )
+    return (
+        f"<figure><figcaption>{escape(shown)}</figcaption>"
+        f'<div class="scroll">{picture}</div></figure>'
+    )
+
+
+def _direction(matrix):
+    return {
+        "similarity": "greater is more similar",
+        "distance": "smaller is more similar",
+    }.get(matrix.attrs.get("orientation"), "")
+
+
+def _png(figure):
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=144, bbox_inches="tight")
+    return base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+# ----- how it was made ----------------------------------------------------------------
+
+
+def _footer(calls):
+    from sksim import __version__
+
+    versions = {
+        "sksim": __version__,
+        "Python": platform.python_version(),
+        "numpy": np.__version__,
+        "scipy": scipy.__version__,
+        "scikit-learn": sklearn.__version__,
+        "pandas": pd.__version__,
+        "joblib": joblib.__version__,
+    }
+    parts = []
+    if calls:
+        shown = "\n".join(dict.fromkeys(calls))
+        parts.append(f"<p>Made by</p><pre>{escape(shown)}</pre>")
+    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    listed = ", ".join(f"{name} {version}" for name, version in versions.items())
+    parts.append(f'<p class="faint">{now}. {escape(listed)}.</p>')
+    return "\n".join(parts)

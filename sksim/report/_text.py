@@ -1,0 +1,103 @@
+"""Tables for the terminal."""
+
+import textwrap
+
+import numpy as np
+import pandas as pd
+
+from sksim.report._report import format_number
+
+_SHORT = {
+    "direction": "kind",
+    "null_mean": "chance",
+    "pvalue": "p",
+    "seconds": "s",
+    "similarity": "sim.",
+    "distance": "dist.",
+}
+
+
+def format_table(table, *, width=100):
+    """A table as lines of text, no wider than asked for.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of :func:`sksim.pairwise.compare`, whose notes become footnotes, or any
+        other. Families and scores are left out, and chance is given in the units of
+        the value.
+    width : int, default=100
+        Longest line.
+
+    Returns
+    -------
+    text : str
+    """
+    notes = list(table["note"]) if "note" in table else []
+    if {"score", "null_mean", "direction"} <= set(table.columns):
+        # one scale in a narrow table: chance as the measure's native number
+        sign = np.where(table["direction"] == "distance", -1.0, 1.0)
+        table = table.assign(null_mean=sign * table["null_mean"])
+    table = table.drop(columns=["note", "family", "score"], errors="ignore")
+    if "measure" not in table:
+        table = table.reset_index(names=table.index.name or "")
+    cells = [[_SHORT.get(name, str(name)) for name in table.columns]]
+    numeric = [pd.api.types.is_numeric_dtype(table[name]) for name in table.columns]
+    for row in table.itertuples(index=False):
+        cells.append(
+            [
+                format_number(value, name)
+                if is_number
+                else _SHORT.get(value, _plain(value))
+                for value, name, is_number in zip(
+                    row, table.columns, numeric, strict=True
+                )
+            ]
+        )
+    footnotes = list(dict.fromkeys(note for note in notes if note))
+    if footnotes:
+        marks = [f"[{footnotes.index(n) + 1}]" if n else "" for n in notes]
+        for line, mark in zip(cells, ["", *marks], strict=True):
+            line.append(mark)
+        numeric.append(False)
+    lines = _aligned(cells, numeric, width)
+    lines += _wrapped_footnotes(footnotes, width)
+    return "\n".join(lines)
+
+
+def _plain(value):
+    return "".join(c if c.isprintable() else "?" for c in str(value))
+
+
+def _aligned(cells, numeric, width):
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    gap = 2
+    excess = sum(widths) + gap * (len(widths) - 1) - width
+    # text gives way, the last column first; numbers never do
+    for i in reversed([i for i, is_number in enumerate(numeric) if not is_number]):
+        shorter = max(min(widths[i], 8), widths[i] - max(excess, 0))
+        excess -= widths[i] - shorter
+        widths[i] = shorter
+    lines = []
+    for row in cells:
+        parts = [
+            _cut(cell, w).rjust(w) if is_number else _cut(cell, w).ljust(w)
+            for cell, w, is_number in zip(row, widths, numeric, strict=True)
+        ]
+        lines.append((" " * gap).join(parts).rstrip())
+    lines.insert(1, "-" * max(map(len, lines)))
+    return lines
+
+
+def _cut(text, width):
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def _wrapped_footnotes(footnotes, width):
+    lines = []
+    for number, note in enumerate(footnotes, start=1):
+        mark = f"[{number}] "
+        lines += textwrap.wrap(
+            mark + _plain(note), width, subsequent_indent=" " * len(mark)
+        )
+    return lines

@@ -1,0 +1,307 @@
+"""Intervals: definitions, closed forms, coverage, refusals."""
+
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn import config_context
+
+from sksim.alignment import OrthogonalProcrustes
+from sksim.cca import MeanSquaredCCA
+from sksim.functional import Disagreement, JensenShannonDivergence
+from sksim.inference import compare_similarities, similarity_interval
+from sksim.rsm import CKA
+from sksim.utils._kernels import u_center, u_row_products, weighted_u_inner
+
+DEBIASED = CKA(estimator="debiased")
+
+
+def _dependent(rng, n, d=8):
+    X = rng.normal(size=(n, d))
+    return X, X + rng.normal(size=X.shape)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return _dependent(np.random.default_rng(0), 40)
+
+
+def _refits(measure, X, y, parts):
+    return np.array([measure.fit(X[rows], y[rows]).score_ for rows in parts])
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [
+        DEBIASED,
+        CKA(estimator="debiased", kernel="cosine"),
+        CKA(estimator="debiased", kernel="rbf"),
+        CKA(),
+        MeanSquaredCCA(),
+        OrthogonalProcrustes(),
+    ],
+    ids=repr,
+)
+def test_jackknife_leaves_out_each_row(measure, data):
+    X, y = data
+    result = similarity_interval(measure, X, y)
+    parts = [np.delete(np.arange(40), i) for i in range(40)]
+    refits = _refits(measure, X, y, parts)
+    np.testing.assert_allclose(result.replicates, refits, rtol=1e-10)
+    error = np.sqrt(39 / 40 * np.sum((refits - refits.mean()) ** 2))
+    assert result.standard_error == pytest.approx(error)
+    score = measure.fit(X, y).score_
+    assert result.score == pytest.approx(score, rel=1e-13)
+    assert result.statistic == pytest.approx(measure.statistic_, rel=1e-13)
+    low, high = result.confidence_interval
+    half = stats.t.ppf(0.975, 39) * error
+    assert (low, high) == (pytest.approx(score - half), pytest.approx(score + half))
+    assert result.bias == pytest.approx(39 * (refits.mean() - score))
+
+
+@pytest.mark.parametrize("shape", [(30, 5, 4), (30, 50, 4), (30, 50, 60), (7, 2, 3)])
+@pytest.mark.parametrize("kernel", ["linear", "cosine", "laplacian"])
+def test_closed_form_of_the_jackknife(shape, kernel):
+    n, width_x, width_y = shape
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(n, width_x)) + 3, rng.normal(size=(n, width_y))
+    y[:, 0] += X[:, 0]
+    measure = CKA(estimator="debiased", kernel=kernel)
+    X, y, xp = measure._validate_pair(X, y, reset=True)
+    views = measure._views(X, y, xp)
+    closed = measure._leave_one_out(*views, xp)
+    parts = [np.delete(np.arange(n), i) for i in range(n)]
+    refits = _refits(measure, X, y, parts)
+    np.testing.assert_allclose(closed, refits, rtol=1e-9, atol=1e-12)
+    # a row of weight 0 is a row left out; weights of 1 change nothing
+    weights = np.ones(n)
+    statistic = measure._statistic(*views, xp)
+    assert measure._compare_weighted(*views, weights, xp) == pytest.approx(statistic)
+    weights[3] = 0
+    assert measure._compare_weighted(*views, weights, xp) == pytest.approx(refits[3])
+
+
+def test_row_products_equal_those_of_the_matrices():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(20, 4)), rng.normal(size=(20, 3))
+    X, y = X - X.mean(0), y - y.mean(0)
+    K, L = u_center(X @ X.T, xp=np), u_center(y @ y.T, xp=np)
+    np.testing.assert_allclose(u_row_products(X, y, xp=np), (K * L).sum(axis=1))
+
+
+def test_weighted_product_projects_additive_effects_out():
+    """Against the least-squares definition, pair by pair."""
+    rng = np.random.default_rng(0)
+    K, L = (M + M.T for M in rng.normal(size=(2, 6, 6)))
+    weights = np.array([2.0, 1, 0, 3, 1, 1])
+    i, j = np.nonzero(weights[:, None] * weights * (1 - np.eye(6)))
+    root = np.sqrt(weights[i] * weights[j])
+    design = (np.eye(6)[i] + np.eye(6)[j]) * root[:, None]
+    residuals = [
+        target - design @ np.linalg.lstsq(design, target, rcond=None)[0]
+        for target in (K[i, j] * root, L[i, j] * root)
+    ]
+    expected = residuals[0] @ residuals[1]
+    assert weighted_u_inner(K, L, weights, xp=np) == pytest.approx(expected)
+
+
+def test_groups_are_left_out_whole(data):
+    X, y = data
+    groups = np.arange(40) % 7
+    result = similarity_interval(DEBIASED, X, y, groups=groups)
+    refits = _refits(DEBIASED, X, y, [np.flatnonzero(groups != g) for g in range(7)])
+    np.testing.assert_allclose(result.replicates, refits)
+    error = np.sqrt(6 / 7 * np.sum((refits - refits.mean()) ** 2))
+    assert result.standard_error == pytest.approx(error)
+    half = result.confidence_interval.high - result.score
+    assert half == pytest.approx(stats.t.ppf(0.975, 6) * error)
+
+
+def test_groups_widen_the_interval_of_clustered_rows():
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(30), 10)
+    X, y = _dependent(rng, 30)
+    X, y = (v[groups] + 0.1 * rng.normal(size=(300, 8)) for v in (X, y))
+    by_row = similarity_interval(DEBIASED, X, y)
+    by_group = similarity_interval(DEBIASED, X, y, groups=groups)
+    assert by_group.standard_error > 2 * by_row.standard_error
+
+
+@pytest.mark.parametrize("method", ["subsample", "masked_bootstrap"])
+def test_other_methods_agree_with_the_jackknife(method, data):
+    rng = np.random.default_rng(1)
+    X, y = _dependent(rng, 150)
+    usual = similarity_interval(DEBIASED, X, y)
+    other = similarity_interval(
+        DEBIASED, X, y, method=method, random_state=0, n_resamples=300
+    )
+    assert other.standard_error == pytest.approx(usual.standard_error, rel=0.25)
+    low, high = other.confidence_interval
+    assert low < other.score < high
+    again = similarity_interval(
+        DEBIASED,
+        X,
+        y,
+        method=method,
+        random_state=0,
+        n_resamples=300,
+        batch_size=77,
+    )
+    np.testing.assert_array_equal(again.replicates, other.replicates)
+
+
+def test_bootstrap_of_an_average_over_rows():
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(0, 3, size=(2, 400))
+    result = similarity_interval(
+        Disagreement(), a, b, method="bootstrap", random_state=0, n_resamples=2000
+    )
+    p = np.mean(a != b)
+    assert result.score == -p
+    assert result.standard_error == pytest.approx(np.sqrt(p * (1 - p) / 400), rel=0.05)
+    jackknife = similarity_interval(Disagreement(), a, b)
+    assert jackknife.standard_error == pytest.approx(np.sqrt(p * (1 - p) / 399))
+    low, high = result.confidence_interval
+    assert jackknife.confidence_interval == (
+        pytest.approx(low, abs=0.01),
+        pytest.approx(high, abs=0.01),
+    )
+    text = similarity_interval(Disagreement(), a.astype(str), b.astype(str))
+    assert text.standard_error == pytest.approx(jackknife.standard_error)
+
+
+def test_labels_stay_with_their_rows():
+    from sksim.testing import make_inputs
+
+    measure = JensenShannonDivergence()
+    X, y, _ = make_inputs(measure)
+    result = similarity_interval(measure, X, y)
+    values = measure.fit(X, y).row_values_
+    expected = np.std(values, ddof=1) / np.sqrt(len(values))
+    assert result.standard_error == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("measure", "options", "message"),
+    [
+        (CKA(), {"method": "bootstrap"}, "drawn twice are neighbours.*'jackknife'"),
+        (MeanSquaredCCA(), {"method": "bootstrap"}, "shared structure"),
+        (CKA(), {"method": "masked_bootstrap"}, "pairs of copies"),
+        (CKA, {}, "add brackets"),
+        (CKA(), {"method": "magic"}, "method"),
+        (CKA(), {"confidence_level": 1.0}, "confidence_level"),
+        (CKA(), {"method": "subsample", "subsample_size": 40}, "below the number"),
+        (CKA(), {"groups": np.arange(40) % 2}, "There are 2 rows, or groups"),
+    ],
+)
+def test_refusals(measure, options, message, data):
+    with pytest.raises(ValueError, match=message):
+        similarity_interval(measure, *data, **options)
+
+
+def test_comparison_is_the_jackknife_of_the_difference(data):
+    X, y = data
+    far = X + 3 * np.random.default_rng(5).normal(size=X.shape)
+    result = compare_similarities(DEBIASED, X, y, far)
+    first, second = (similarity_interval(DEBIASED, X, other) for other in (y, far))
+    assert result.scores == (pytest.approx(first.score), pytest.approx(second.score))
+    assert result.difference == pytest.approx(first.score - second.score)
+    differences = first.replicates - second.replicates
+    error = np.sqrt(39 / 40 * np.sum((differences - differences.mean()) ** 2))
+    assert result.standard_error == pytest.approx(error)
+    t = result.difference / error
+    assert result.pvalue == pytest.approx(2 * stats.t.sf(abs(t), 39))
+    assert result.pvalue < 0.01
+    assert 0 < result.confidence_interval.low < result.difference
+    reverse = compare_similarities(DEBIASED, X, far, y, alternative="less")
+    assert reverse.difference == pytest.approx(-result.difference)
+    assert reverse.pvalue == pytest.approx(result.pvalue / 2)
+    opposite = compare_similarities(DEBIASED, X, far, y, alternative="greater")
+    assert opposite.pvalue == pytest.approx(1 - result.pvalue / 2)
+
+
+def test_a_shared_part_cancels_in_the_comparison():
+    rng = np.random.default_rng(0)
+    X, y = _dependent(rng, 100)
+    nearly = y + 0.05 * rng.normal(size=y.shape)
+    result = compare_similarities(DEBIASED, X, y, nearly)
+    alone = similarity_interval(DEBIASED, X, y)
+    assert result.standard_error < alone.standard_error / 5
+
+
+def test_comparison_with_a_copy_is_refused(data):
+    X, y = data
+    with pytest.raises(ValueError, match="copies of each other"):
+        compare_similarities(DEBIASED, X, y, y.copy())
+
+
+def test_groups_in_comparisons(data):
+    X, y = data
+    groups = np.arange(40) // 4
+    far = X + 3 * np.random.default_rng(5).normal(size=X.shape)
+    result = compare_similarities(DEBIASED, X, y, far, groups=groups, n_jobs=2)
+    assert result.replicates.shape == (10, 2)
+    first = similarity_interval(DEBIASED, X, y, groups=groups)
+    np.testing.assert_allclose(result.replicates[:, 0], first.replicates)
+
+
+@pytest.mark.parametrize("namespace", ["torch", "array_api_strict"])
+@pytest.mark.parametrize("method", ["jackknife", "subsample", "masked_bootstrap"])
+def test_other_array_libraries(namespace, method, data):
+    xp = pytest.importorskip(namespace)
+    options = {"method": method, "random_state": 0, "n_resamples": 20}
+    usual = similarity_interval(DEBIASED, *data, **options)
+    with config_context(array_api_dispatch=True):
+        there = similarity_interval(DEBIASED, *(xp.asarray(a) for a in data), **options)
+    np.testing.assert_allclose(there.replicates, usual.replicates)
+
+
+def _coverage(make, truth, n, repetitions, method="jackknife", **options):
+    hits = 0
+    for seed in range(repetitions):
+        X, y = make(np.random.default_rng(seed), n)
+        low, high = similarity_interval(
+            DEBIASED, X, y, method=method, random_state=seed, **options
+        ).confidence_interval
+        hits += low <= truth <= high
+    return hits / repetitions
+
+
+def _student(rng, n, d=8):
+    X = rng.standard_t(5, size=(n, d))
+    return X, X + rng.standard_t(5, size=(n, d))
+
+
+def _independent(rng, n, d=8):
+    return rng.normal(size=(2, n, d))
+
+
+@pytest.mark.parametrize("n", [100, 300])
+def test_jackknife_intervals_cover(n):
+    # four standard errors of 400 repetitions are .044
+    assert 0.92 <= _coverage(_dependent, 0.5, n, 400) <= 0.99
+    assert 0.92 <= _coverage(_student, 0.5, n, 400) <= 0.99
+    assert _coverage(_independent, 0, n, 200) >= 0.97
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["subsample", "masked_bootstrap"])
+def test_resampled_intervals_cover(method):
+    coverage = _coverage(_dependent, 0.5, 100, 60, method, n_resamples=99)
+    assert 0.85 <= coverage <= 1
+
+
+@pytest.mark.slow
+def test_heavy_tails_make_intervals_too_short():
+    """Without fourth moments there is no standard error: the guide says so."""
+    weights = np.array([2.0, 1, 0.5, 0.25, 0.1, 0.1, 0.1, 0.1])
+
+    def heavy(rng, n):
+        X = rng.standard_t(2.5, size=(n, 8))
+        return X, X * weights + rng.normal(size=X.shape)
+
+    variance = 2.5 / 0.5
+    covariance = variance * weights**2 + 1
+    truth = np.sum((variance * weights) ** 2) / np.sqrt(
+        8 * variance**2 * np.sum(covariance**2)
+    )
+    assert 0.6 < _coverage(heavy, truth, 100, 200) < 0.9

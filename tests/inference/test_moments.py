@@ -1,0 +1,157 @@
+"""Closed forms against full enumeration and simulation."""
+
+import itertools
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from sksim.cca import MeanCCA, MeanSquaredCCA
+from sksim.inference import similarity_test
+from sksim.inference._moments import null_moments
+from sksim.rsm import CKA
+
+TRACE_TYPE = [
+    CKA(),
+    CKA(estimator="debiased"),
+    CKA(kernel="rbf"),
+    MeanSquaredCCA(),
+    MeanSquaredCCA(denominator="geometric"),
+    MeanSquaredCCA(denominator="width"),
+]
+
+
+def _form(measure, X, y):
+    X, y, xp = measure._validate_pair(X, y, reset=True)
+    views = measure._views(X, y, xp)
+    return views, measure._trace_form(*views, xp), xp
+
+
+@pytest.mark.parametrize("n", [4, 5, 6])
+@pytest.mark.parametrize("seed", range(3))
+def test_moments_equal_full_enumeration(n, seed):
+    rng = np.random.default_rng(seed)
+    centre = np.eye(n) - 1 / n
+    K = rng.normal(size=(n, n))
+    K = centre @ (K + K.T) @ centre
+    L = rng.exponential(size=(n, 2))
+    L = centre @ L @ L.T @ centre
+    values = [
+        np.vdot(K, L[np.ix_(order, order)])
+        for order in itertools.permutations(range(n))
+    ]
+    moments = null_moments(K, L)
+    assert moments.mean == pytest.approx(np.mean(values), rel=1e-12)
+    assert moments.std == pytest.approx(np.std(values), rel=1e-12)
+    assert moments.skewness == pytest.approx(stats.skew(values), rel=1e-10)
+
+
+@pytest.mark.parametrize("measure", TRACE_TYPE, ids=repr)
+def test_moments_of_measures_equal_full_enumeration(measure):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(6, 3)), rng.normal(size=(6, 2))
+    (view_x, view_y), form, xp = _form(measure, X, y)
+    statistic = measure._statistic(view_x, view_y, xp)
+    assert np.vdot(*form) == pytest.approx(statistic, rel=1e-12)
+    result = similarity_test(measure, X, y, method="exact")
+    moments = null_moments(*form)
+    assert moments.mean == pytest.approx(result.null_mean, abs=1e-14)
+    assert moments.std == pytest.approx(result.null_std, rel=1e-11)
+    assert moments.skewness == pytest.approx(
+        stats.skew(result.null_distribution), rel=1e-9
+    )
+    closed = measure._null_mean(view_x, view_y, xp)
+    if closed is not None:
+        assert closed == pytest.approx(result.null_mean, rel=1e-12)
+
+
+def test_moments_of_many_rows_lose_no_digits():
+    """The mean is 180 standard deviations: raw third moments would be noise."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(2, 100, 256))
+    _, form, _ = _form(CKA(), X, y)
+    moments = null_moments(*form)
+    result = similarity_test(CKA(), X, y, n_permutations=4000, random_state=0)
+    assert moments.mean == pytest.approx(result.null_mean, abs=4e-4)
+    assert moments.std == pytest.approx(result.null_std, rel=0.05)
+    assert abs(moments.skewness - stats.skew(result.null_distribution)) < 0.15
+    shifted = null_moments(form[0] + 3 * (np.eye(100) - 0.01), form[1])
+    assert shifted.std == pytest.approx(moments.std, rel=1e-12)
+    assert shifted.skewness == pytest.approx(moments.skewness, rel=1e-9)
+
+
+def test_a_constant_statistic_has_no_spread():
+    centre = np.eye(6) - 1 / 6
+    moments = null_moments(centre, 2 * centre)
+    assert (moments.mean, moments.std, moments.skewness) == (
+        pytest.approx(10),
+        0.0,
+        0.0,
+    )
+
+
+@pytest.mark.parametrize("alternative", ["greater", "less", "two-sided"])
+def test_pearson3_agrees_with_permutations(alternative):
+    rng = np.random.default_rng(1)
+    X, y = rng.normal(size=(60, 12)), rng.normal(size=(60, 8))
+    y[:, 0] += 0.4 * X[:, 0]
+    for measure in (CKA(), CKA(estimator="debiased"), MeanSquaredCCA()):
+        closed = similarity_test(
+            measure, X, y, method="pearson3", alternative=alternative
+        )
+        drawn = similarity_test(
+            measure,
+            X,
+            y,
+            n_permutations=4000,
+            alternative=alternative,
+            random_state=0,
+        )
+        # four binomial standard errors
+        assert abs(closed.pvalue - drawn.pvalue) < 0.035
+        assert closed.null_mean == pytest.approx(drawn.null_mean, abs=0.002)
+        assert closed.null_std == pytest.approx(drawn.null_std, rel=0.06)
+        assert closed.score == drawn.score
+        assert closed.adjusted_score == pytest.approx(drawn.adjusted_score, abs=0.003)
+        assert (closed.method, closed.n_permutations) == ("pearson3", 0)
+        assert closed.null_distribution is None
+
+
+def test_pearson3_reaches_small_pvalues():
+    rng = np.random.default_rng(2)
+    X = rng.normal(size=(200, 10))
+    y = X + rng.normal(size=X.shape)
+    assert 0 < similarity_test(CKA(), X, y, method="pearson3").pvalue < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("cauchy", "outweigh the rest|skewness"),
+        ("rare", "outweigh the rest|skewness"),
+        ("one column", "few directions|skewness"),
+    ],
+)
+def test_the_gate_refuses_what_three_moments_do_not_describe(kind, message):
+    rng = np.random.default_rng(0)
+    X, y = {
+        "cauchy": lambda: rng.standard_cauchy(size=(2, 100, 20)),
+        "rare": lambda: (rng.random((2, 100, 3)) < 0.03).astype(float),
+        "one column": lambda: rng.normal(size=(2, 100, 1)),
+    }[kind]()
+    with pytest.raises(ValueError, match=message):
+        similarity_test(CKA(), X, y, method="pearson3")
+
+
+@pytest.mark.parametrize(
+    ("measure", "options", "message"),
+    [
+        (MeanCCA(), {}, "not of the form"),
+        (CKA(), {"groups": np.arange(40) // 2}, "free permutations"),
+        (CKA(), {"groups": np.arange(40) // 2, "permute": "within"}, "free perm"),
+    ],
+)
+def test_pearson3_refusals(measure, options, message):
+    X, y = np.random.default_rng(0).normal(size=(2, 40, 8))
+    with pytest.raises(ValueError, match=message):
+        similarity_test(measure, X, y, method="pearson3", **options)

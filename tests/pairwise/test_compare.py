@@ -1,0 +1,228 @@
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.svm import LinearSVC
+
+from sksim import all_measures
+from sksim.alignment import OrthogonalProcrustes
+from sksim.functional import Disagreement, JensenShannonDivergence
+from sksim.inference import similarity_test
+from sksim.pairwise import compare
+from sksim.rsm import CKA
+
+
+@pytest.fixture(scope="module")
+def pair():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(50, 4))
+    return X, np.tanh(X @ rng.normal(size=(4, 6))) + 0.1 * rng.normal(size=(50, 6))
+
+
+@pytest.fixture(scope="module")
+def models():
+    X, y = load_iris(return_X_y=True)
+    mlp = MLPClassifier((6, 4), max_iter=3000, random_state=0).fit(X, y)
+    return LogisticRegression(max_iter=1000).fit(X, y), mlp, X, y
+
+
+def test_numbers_are_those_of_the_measure_and_its_test(pair):
+    table = compare(*pair, measures=[CKA(), OrthogonalProcrustes()], random_state=3)
+    assert list(table.measure) == ["CKA", "OrthogonalProcrustes"]
+    seed = table.attrs["random_state"]
+    for row, measure in zip(
+        table.itertuples(), (CKA(), OrthogonalProcrustes()), strict=True
+    ):
+        result = similarity_test(measure, *pair, n_permutations=99, random_state=seed)
+        assert row.value == measure.fit(*pair).statistic_
+        assert row.score == measure.score_
+        assert row.null_mean == result.null_mean
+        assert row.pvalue == result.pvalue
+        assert row.calibrated == result.adjusted_score
+        assert row.seconds > 0
+        assert row.note == ""
+    assert list(table.direction) == ["similarity", "distance"]
+    assert list(table.family) == ["rsm", "alignment"]
+
+
+def test_default_is_all_measures_that_apply(pair):
+    table = compare(*pair, n_permutations=0)
+    applicable = {
+        name
+        for name, cls in all_measures(inputs="representation")
+        if "y_true" not in cls()._similarity_tags().requires
+    }
+    assert set(table.measure) == applicable
+    assert table.pvalue.isna().all()
+    computed = table[~table.note.str.startswith("not computed")]
+    assert np.isfinite(computed.value).all()
+    assert len(computed) >= 0.9 * len(table)
+
+
+def test_same_seed_same_table(pair):
+    columns = ["value", "null_mean", "pvalue"]
+    first, second = (
+        compare(*pair, measures=["CKA", "MeanCCA"], random_state=1, n_jobs=n_jobs)
+        for n_jobs in (None, 2)
+    )
+    pd.testing.assert_frame_equal(first[columns], second[columns])
+
+
+def test_names_families_and_labels_of_ones_own(pair):
+    by_name = compare(*pair, measures=["cka", "cca"], n_permutations=0)
+    assert list(by_name.measure)[:2] == ["CKA", "MeanCCA"]
+    assert set(by_name.family) == {"rsm", "cca"}
+    variants = {"plain": CKA(), "debiased": CKA(estimator="debiased")}
+    assert list(compare(*pair, measures=variants).measure) == ["plain", "debiased"]
+    changed = compare(*pair, measures=[CKA(kernel="rbf"), CKA], n_permutations=0)
+    assert list(changed.measure) == ["CKA(kernel='rbf')", "CKA"]
+
+
+def test_labels_and_probabilities_choose_their_measures():
+    rng = np.random.default_rng(0)
+    P, Q = rng.dirichlet(np.ones(3), size=(2, 30))
+    families = ["rsm", "functional"]
+    table = compare(P, Q, measures=families, n_permutations=19, random_state=0)
+    assert {"CKA", "JensenShannonDivergence"} <= set(table.measure)
+    assert "Disagreement" not in set(table.measure)
+    labels = compare(P.argmax(axis=1), Q.argmax(axis=1), n_permutations=19)
+    assert "Disagreement" in set(labels.measure)
+    assert "CKA" not in set(labels.measure)
+    text = np.array(["cat", "dog"])[rng.integers(0, 2, size=(2, 30))]
+    assert "Disagreement" in set(compare(*text, n_permutations=0).measure)
+
+
+def test_models(models):
+    linear, mlp, X, y = models
+    families = ["rsm", "functional"]
+    table = compare(linear, mlp, X, y, measures=families, n_permutations=0)
+    table = table.set_index("measure")
+    assert table.loc["CKA", "compared"] == "decision_function / hidden_2"
+    hidden = np.maximum(X @ mlp.coefs_[0] + mlp.intercepts_[0], 0)
+    hidden = np.maximum(hidden @ mlp.coefs_[1] + mlp.intercepts_[1], 0)
+    expected = CKA().fit(linear.decision_function(X), hidden).score_
+    assert table.loc["CKA", "value"] == pytest.approx(expected)
+    by_estimators = Disagreement.from_estimators(linear, mlp, X).statistic_
+    assert table.loc["Disagreement", "value"] == by_estimators
+    by_estimators = JensenShannonDivergence.from_estimators(linear, mlp, X).statistic_
+    assert table.loc["JensenShannonDivergence", "value"] == by_estimators
+
+
+def test_model_that_never_saw_a_class(models):
+    linear, _, X, y = models
+    partial = KNeighborsClassifier().fit(X[y < 2], y[y < 2])
+    table = compare(
+        linear, partial, X, measures="JensenShannonDivergence", n_permutations=0
+    )
+    expected = JensenShannonDivergence.from_estimators(linear, partial, X).statistic_
+    assert table.value[0] == expected
+
+
+def test_models_without_probabilities_leave_these_measures_out(models):
+    linear, _, X, y = models
+    svm = LinearSVC().fit(X, y)
+    table = compare(linear, svm, X, n_permutations=0)
+    assert "Disagreement" in set(table.measure)
+    assert "JensenShannonDivergence" not in set(table.measure)
+    with pytest.raises(ValueError, match="LinearSVC has no method predict_proba"):
+        compare(linear, svm, X, measures="JensenShannonDivergence")
+
+
+def test_families_leave_out_what_does_not_apply(pair):
+    table = compare(*pair, measures=["cca", "functional"], n_permutations=0)
+    assert set(table.family) == {"cca"}
+    constant = np.ones_like(pair[0])
+    table = compare(pair[0], constant, measures="cca", n_permutations=0)
+    assert table.note.str.startswith("not computed: y is constant").all()
+
+
+def test_time_limit(pair):
+    class Slow(CKA):
+        def _compare(self, view_x, view_y, xp):
+            time.sleep(0.02)
+            return super()._compare(view_x, view_y, xp)
+
+        def _compare_permuted(self, view_x, view_y, order, xp):
+            return self._compare(view_x, self._permute(view_y, order, xp), xp)
+
+    measures = {"slow": Slow(), "fast": CKA()}
+    table = compare(*pair, measures=measures, time_limit=0.5).set_index("measure")
+    assert "99 permutations would take about" in table.loc["slow", "note"]
+    assert np.isnan(table.loc["slow", "pvalue"])
+    assert np.isfinite(table.loc[["slow", "fast"], "value"]).all()
+    assert table.loc["fast", "pvalue"] == 0.01
+
+
+def test_difference_in_performance_exchanges_the_models(models):
+    linear, mlp, X, y = models
+    table = compare(linear, mlp, X, y, measures="PerformanceDifference")
+    assert table.value[0] == pytest.approx(abs(linear.score(X, y) - mlp.score(X, y)))
+    assert "models are alike" in table.note[0]
+
+
+def test_measures_of_groups_take_the_pair(models):
+    linear, mlp, X, y = models
+    table = compare(linear, mlp, X, y, measures=["Ambiguity", "PredictionDifference"])
+    assert table.value[0] == np.mean(linear.predict(X) != mlp.predict(X))
+    assert np.isfinite(table.value).all()
+
+
+def test_measures_of_models(models):
+    _, mlp, X, y = models
+    other = MLPClassifier((6, 4), max_iter=3000, random_state=1).fit(X, y)
+    table = compare(mlp, other, X, y, measures="structural").set_index("measure")
+    assert table.loc["NetworkPersistence", "value"] > 0
+    assert table.loc["NetworkPersistence", "compared"] == "models"
+
+
+def test_why_a_number_is_missing_is_in_the_note(pair):
+    X, _ = pair
+    table = compare(X, np.ones_like(X), measures="rsm", n_permutations=0)
+    note = table.set_index("measure").loc["CKA", "note"]
+    assert note.startswith("not computed: y is constant")
+    with pytest.raises(ValueError, match="CKA: y is constant"):
+        compare(X, np.ones_like(X), measures="CKA")
+
+
+def test_warnings_become_notes():
+    X, y = np.random.default_rng(0).normal(size=(2, 12, 8))
+    table = compare(X, y, measures="MeanCCA", n_permutations=0)
+    assert "1 by construction" in table.note[0]
+
+
+def test_groups_reach_the_test():
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(20), 5)
+    X, y = (rng.normal(size=(20, 3))[groups] for _ in range(2))
+    free = compare(X, y, measures="CKA", random_state=0)
+    blocks = compare(X, y, measures="CKA", groups=groups, random_state=0)
+    assert blocks.null_mean[0] > 2 * free.null_mean[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "keywords", "message"),
+    [
+        ((np.eye(3), np.eye(4)), {}, "a has 3 rows and b has 4"),
+        ((np.eye(9), np.eye(9)), {"measures": "CKAA"}, "Did you mean CKA"),
+        ((np.eye(9), np.eye(9)), {"measures": "zzzzzz"}, "Known families are"),
+        ((np.eye(9), np.eye(9)), {"measures": []}, "measures is empty"),
+        ((np.eye(9), np.eye(9)), {"n_permutations": -1}, "n_permutations"),
+        ((np.eye(9), np.eye(9)), {"measures": "Disagreement"}, "compares labels"),
+        ((LogisticRegression(), np.eye(3)), {}, "pass X as well"),
+    ],
+)
+def test_bad_input(arguments, keywords, message):
+    with pytest.raises(ValueError, match=message):
+        compare(*arguments, **keywords)
+
+
+def test_progress(pair, capsys):
+    compare(*pair, measures=["CKA", "MeanCCA"], n_permutations=0, verbose=1)
+    captured = capsys.readouterr()
+    assert "measures [" in captured.err
+    assert captured.out == ""

@@ -1,0 +1,206 @@
+import html
+import html.parser
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import sksim
+from sksim.pairwise import compare, similarity_matrix
+from sksim.report import write_report
+from sksim.report._svg import bars, heat_map
+from sksim.report._text import format_table
+from sksim.rsm import CKA
+
+HOSTILE = "<script>alert('x')</script> & \"quotes\""
+
+
+@pytest.fixture(scope="module")
+def table():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40, 3))
+    y = np.tanh(X @ rng.normal(size=(3, 5)))
+    return compare(X, y, measures=["CKA", "OrthogonalProcrustes"], random_state=0)
+
+
+class Page(html.parser.HTMLParser):
+    """Tags must close in order, and nothing may come from elsewhere."""
+
+    VOID = {"meta", "link", "img"}
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.cells, self.tags = [], [], []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        attrs = dict(attrs)
+        for name in ("src", "href"):
+            assert attrs.get(name, "data:").startswith("data:")
+        assert not any(name.startswith("on") for name in attrs)
+        if tag == "td":
+            self.cells.append(attrs)
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in self.VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_page_is_whole_and_self_contained(table, tmp_path):
+    path = tmp_path / "report.html"
+    text = write_report(table, path, title="A title", text="Some text")
+    assert path.read_text(encoding="utf-8") == text
+    page = Page(text)
+    assert page.tags.count("table") == 1
+    assert page.tags.count("svg") == 1
+    assert page.tags.count("tr") == 3
+    assert "url(" not in text
+    for row in table.itertuples():
+        assert row.measure in text
+        assert row.direction in text
+        # cells carry the exact number, for sorting
+        assert any(c.get("data-value") == repr(row.value) for c in page.cells)
+        assert any(c.get("data-value") == repr(row.pvalue) for c in page.cells)
+
+
+def test_versions_and_call(table):
+    text = write_report(table, call="compare(a, b)")
+    assert "compare(a, b)" in text
+    assert f"sksim {sksim.__version__}" in text
+    assert f"numpy {np.__version__}" in text
+    assert table.attrs["call"] in html.unescape(write_report(table))
+
+
+def test_everything_is_escaped(table):
+    hostile = table.assign(measure=HOSTILE, note=HOSTILE, family=HOSTILE)
+    matrix = pd.DataFrame(np.eye(2), index=["a", HOSTILE], columns=["a", HOSTILE])
+    text = write_report(
+        {HOSTILE: hostile},
+        title=HOSTILE,
+        text=HOSTILE,
+        call=HOSTILE,
+        figures={HOSTILE: matrix},
+    )
+    assert Page(text).tags.count("script") == 1
+    assert "<script>alert" not in text
+
+
+def test_pictures(table):
+    rng = np.random.default_rng(0)
+    layers = {name: rng.normal(size=(20, 3)) for name in "abc"}
+    matrix = similarity_matrix(CKA(), layers)
+    text = write_report(table, figures={"Layers": matrix})
+    assert Page(text).tags.count("svg") == 2
+    assert "Layers (greater is more similar)" in text
+    assert f"a / b: {matrix.loc['a', 'b']:.4g}" in text
+
+
+def test_matplotlib_figures_are_inline(table):
+    plt = pytest.importorskip("matplotlib.pyplot")
+    figure, ax = plt.subplots()
+    ax.plot([1, 2])
+    text = write_report(table, figures={"A plot": figure})
+    plt.close(figure)
+    Page(text)
+    assert 'src="data:image/png;base64,' in text
+
+
+def test_missing_and_unusual_numbers():
+    table = pd.DataFrame(
+        {
+            "measure": ["a", "b", "c"],
+            "value": [np.nan, np.inf, 1e-12],
+            "calibrated": [np.nan, np.nan, -7.0],
+            "pvalue": [np.nan, 1e-5, 0.5],
+            "note": ["why it is missing", "", ""],
+        }
+    )
+    text = write_report(table)
+    Page(text)
+    for shown in ("–", "∞", "1.00e-12", "1.0e-05", "why it is missing"):
+        assert shown in text
+
+
+def test_other_tables_keep_their_index():
+    table = pd.DataFrame({"accuracy": [0.5]}, index=pd.Index(["forest"], name="model"))
+    text = write_report({"Accuracy": table})
+    assert "forest" in text
+    assert "model" in text
+
+
+@pytest.mark.parametrize(
+    ("tables", "figures", "message"),
+    [
+        ([1], None, "tables must be"),
+        ({"a": 1}, None, "tables must be"),
+        (pd.DataFrame({"a": [1]}), {"b": 3}, "'b' must be"),
+    ],
+)
+def test_bad_input(tables, figures, message):
+    with pytest.raises(ValueError, match=message):
+        write_report(tables, figures=figures)
+
+
+def fills(svg):
+    return re.findall(r'fill="rgb\((\d+),(\d+),(\d+)\)"><title>', svg)
+
+
+def test_light_is_similar():
+    matrix = pd.DataFrame([[0.0, 1.0]], index=["x"], columns=["a", "b"])
+    brightness = [sum(map(int, fill)) for fill in fills(heat_map(matrix))]
+    assert brightness[1] > brightness[0]
+    matrix.attrs["orientation"] = "distance"
+    brightness = [sum(map(int, fill)) for fill in fills(heat_map(matrix))]
+    assert brightness[0] > brightness[1]
+
+
+def test_heat_map_of_missing_equal_and_many_cells():
+    blank = heat_map(pd.DataFrame([[np.nan]], index=["x"], columns=["y"]))
+    assert "not available" in blank
+    assert "nan" not in blank
+    assert len(fills(heat_map(pd.DataFrame(np.ones((2, 2)))))) == 4
+    many = heat_map(pd.DataFrame(np.random.default_rng(0).random((20, 20))))
+    assert len(fills(many)) == 400
+    close = pd.DataFrame([[0.041, 0.044]])
+    assert ">0.041<" in heat_map(close)
+
+
+def test_bars_stay_inside():
+    svg = bars(["a", "b", "c", "d"], [1.5, -3.0, np.nan, 0.5], notes=list("wxyz"))
+    width = float(re.search(r'width="(\d+)"', svg).group(1))
+    for x, length in re.findall(r'class="bar" x="([\d.-]+)".*?width="([\d.]+)"', svg):
+        assert 0 <= float(x) <= float(x) + float(length) <= width
+    assert svg.count('class="bar"') == 3
+
+
+# ----- text ---------------------------------------------------------------------------
+
+
+def test_text_table(table):
+    noted = table.assign(note=["a long reason " * 20, ""])
+    lines = format_table(noted, width=100).splitlines()
+    assert max(map(len, lines)) <= 100
+    assert lines[0].split()[:3] == ["measure", "compared", "value"]
+    assert lines[2].endswith("[1]")
+    assert lines[4].startswith("[1] a long reason")
+
+
+def test_text_table_of_a_matrix():
+    matrix = pd.DataFrame([[1.0, 0.5]], index=["row"], columns=["a", "b"])
+    lines = format_table(matrix).splitlines()
+    assert lines[-1].split() == ["row", "1.000", "0.500"]
+    assert "index" not in lines[0]
+
+
+def test_control_characters_do_not_reach_the_terminal():
+    table = pd.DataFrame({"measure": ["\x1b[31mred"], "value": [1.0]})
+    assert "\x1b" not in format_table(table)

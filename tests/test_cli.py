@@ -1,0 +1,319 @@
+import io
+import os
+import pickle
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sksim import _cli
+from sksim._cli import main
+
+
+@pytest.fixture
+def arrays():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40, 4))
+    return X, np.tanh(X @ rng.normal(size=(4, 6)))
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch, arrays):
+    """Folder with a.npy and b.npy, the current one during the test."""
+    monkeypatch.chdir(tmp_path)
+    np.save("a.npy", arrays[0])
+    np.save("b.npy", arrays[1])
+    return tmp_path
+
+
+def fails(capsys, *argv, status=1):
+    """The one line on standard error of a command that fails."""
+    assert main(list(argv)) == status
+    captured = capsys.readouterr()
+    assert captured.err.startswith("sksim: error: ")
+    assert captured.err.count("\n") == 1
+    assert "Traceback" not in captured.err
+    return captured.err
+
+
+def cells(output, measure):
+    (line,) = [line for line in output.splitlines() if line.startswith(measure + " ")]
+    return line.split()
+
+
+# ----- compare ------------------------------------------------------------------------
+
+
+def test_compare_prints_a_table(folder, capsys, arrays):
+    from sksim.rsm import CKA
+
+    assert main(["compare", "a.npy", "b.npy"]) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    assert captured.out.startswith("a.npy 40 x 4 against b.npy 40 x 6\n")
+    assert cells(captured.out, "CKA")[1] == f"{CKA().fit(*arrays).statistic_:.3f}"
+    assert cells(captured.out, "OrthogonalProcrustes")[2] == "dist."
+    assert max(map(len, captured.out.splitlines())) <= 100
+
+
+def write(kind, name, array):
+    path = f"{name}.{kind}"
+    frame = pd.DataFrame(array, columns=[f"c{i}" for i in range(array.shape[1])])
+    if kind == "npy":
+        np.save(path, array)
+    elif kind == "npz":
+        np.savez(path, array)
+    elif kind == "csv":
+        frame.to_csv(path, index=False)
+    else:
+        pytest.importorskip("pyarrow")
+        frame.to_parquet(path)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz", "csv", "parquet"])
+def test_all_kinds_of_files_give_the_same(kind, folder, capsys, arrays):
+    paths = [write(kind, f"{i}", array) for i, array in enumerate(arrays)]
+    expected = None
+    for a, b in (("a.npy", "b.npy"), paths):
+        assert main(["compare", a, b, "--measures", "CKA", "--csv", "out.csv"]) == 0
+        table = pd.read_csv("out.csv").drop(columns="seconds")
+        expected = table if expected is None else expected
+        pd.testing.assert_frame_equal(table, expected, rtol=1e-12)
+
+
+def test_csv_without_header(folder, capsys, arrays):
+    np.savetxt("plain.csv", arrays[0], delimiter=",")
+    assert main(["compare", "plain.csv", "a.npy", "--measures", "CKA"]) == 0
+    out = capsys.readouterr().out
+    assert "plain.csv 40 x 4" in out
+    assert cells(out, "CKA")[1] == "1.000"
+
+
+def test_keys_of_archives(folder, capsys, arrays):
+    np.savez("both.npz", left=arrays[0], right=arrays[1])
+    assert "both.npz: the archive holds 2 arrays (left, right)" in fails(
+        capsys, "compare", "both.npz", "both.npz"
+    )
+    keys = ["--key", "left", "--key", "right"]
+    assert main(["compare", "both.npz", "both.npz", *keys, "--measures", "CKA"]) == 0
+    assert "40 x 4 against both.npz 40 x 6" in capsys.readouterr().out
+    assert "no array 'middle'" in fails(
+        capsys, "compare", "both.npz", "a.npy", "--key", "middle"
+    )
+
+
+def test_measures_permutations_seed_and_labels(folder, capsys):
+    np.save("labels.npy", np.arange(40) % 3)
+    command = ["compare", "a.npy", "b.npy", "--permutations", "19"]
+    options = ["--measures", "CKA,MeanCCA", "alignment", "--labels", "labels.npy"]
+    assert main([*command, *options, "--csv", "out.csv"]) == 0
+    table = pd.read_csv("out.csv")
+    assert list(table.measure)[:2] == ["CKA", "MeanCCA"]
+    assert "OrthogonalProcrustes" in set(table.measure)
+    assert set(table.pvalue) == {1 / 20}
+    assert main([*command[:-1], "0", "--measures", "CKA", "--csv", "out.csv"]) == 0
+    assert pd.read_csv("out.csv").pvalue.isna().all()
+
+
+def test_labels_as_arrays(folder, capsys):
+    rng = np.random.default_rng(0)
+    pd.DataFrame({"label": rng.choice(["cat", "dog"], 30)}).to_csv("c.csv", index=False)
+    pd.DataFrame({"label": rng.choice(["cat", "dog"], 30)}).to_csv("d.csv", index=False)
+    assert main(["compare", "c.csv", "d.csv"]) == 0
+    assert cells(capsys.readouterr().out, "Disagreement")[2] == "dist."
+
+
+def test_report(folder, capsys):
+    command = ["compare", "a.npy", "b.npy", "--measures", "CKA"]
+    assert main([*command, "--output", "report.html"]) == 0
+    assert "Report: report.html" in capsys.readouterr().out
+    html = (folder / "report.html").read_text(encoding="utf-8")
+    assert "python -m sksim compare a.npy b.npy --measures CKA" in html
+
+
+def test_names_of_files_are_escaped_in_the_report(folder, capsys, arrays):
+    name = "<img src=x onerror=alert(1)>.npy"
+    np.save(name, arrays[0])
+    assert main(["compare", name, "b.npy", "--measures=CKA", "--output=r.html"]) == 0
+    html = (folder / "r.html").read_text(encoding="utf-8")
+    assert "<img" not in html
+    assert "&lt;img src=x" in html
+
+
+# ----- errors: one line, a status, no traceback ---------------------------------------
+
+
+def test_missing_file_names_its_neighbour(folder, capsys):
+    line = fails(capsys, "compare", "a.npz", "b.npy")
+    assert "a.npz: no such file; did you mean a.npy?" in line
+    assert "is a folder" in fails(capsys, "compare", ".", "b.npy")
+
+
+class Harmful:
+    def __reduce__(self):
+        return os.mkdir, ("harm",)
+
+
+def test_pickles_are_never_loaded(folder, capsys):
+    np.save("objects.npy", np.array([Harmful()], dtype=object), allow_pickle=True)
+    np.savez("objects.npz", x=np.array([Harmful()], dtype=object), allow_pickle=True)
+    (folder / "raw.npy").write_bytes(pickle.dumps(Harmful()))
+    for name in ("objects.npy", "raw.npy"):
+        assert "pickled Python objects" in fails(capsys, "compare", name, "b.npy")
+    line = fails(capsys, "compare", "objects.npz", "b.npy", "--key", "x")
+    assert "pickled Python objects" in line
+    assert not (folder / "harm").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("x.npy", b"", "not a readable numpy file"),
+        ("x.npy", b"\x93NUMPY\x01\x00", "not a readable numpy file"),
+        ("x.npz", b"PK\x03\x04broken", "not a readable numpy file"),
+        ("x.csv", b"", "not a readable table"),
+        ("x.csv", b"a,b\n1,2\n1,2,3\n", "not a readable table"),
+        ("x.csv", b"\xff\xfe\x00\x01", "not a readable table"),
+        ("x.csv", b"a,b\n", "the table has no rows"),
+        ("x.csv", b"a,b\n1,x\n2,y\n", "the columns b hold text"),
+        ("x.csv", b",a\n0,1\n1,5\n", "counts the rows"),
+        ("x.txt", b"1", "files that end in .txt can't be read"),
+        ("x", b"1", "files that end in nothing can't be read"),
+    ],
+)
+def test_unreadable_files(name, content, message, folder, capsys):
+    (folder / name).write_bytes(content)
+    assert message in fails(capsys, "compare", name, "b.npy")
+
+
+def test_unreadable_parquet(folder, capsys):
+    pytest.importorskip("pyarrow")
+    (folder / "x.parquet").write_bytes(b"PAR1 is not enough")
+    assert "not a readable parquet file" in fails(
+        capsys, "compare", "x.parquet", "b.npy"
+    )
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.zeros((39, 4)), "a has 40 rows and b has 39"),
+        (np.float64(3), "single value"),
+        (np.zeros((40, 2, 2)), "3 dimensions"),
+        (np.full((40, 2), np.nan), "NaN"),
+        (np.full((40, 2), "1"), "text"),
+        (np.zeros((40, 2), dtype=complex), "omplex"),
+    ],
+)
+def test_wrong_arrays(array, message, folder, capsys):
+    np.save("wrong.npy", array)
+    line = fails(capsys, "compare", "a.npy", "wrong.npy", "--measures", "CKA")
+    assert message in line
+
+
+@pytest.mark.parametrize(
+    ("options", "message", "status"),
+    [
+        (["--measures", "CKAA"], "Did you mean CKA", 1),
+        (["--measures", "Disagreement"], "compares labels", 1),
+        (["--permutations", "-3"], "must be a number from 0 on", 2),
+        (["--permutations", "many"], "must be a number from 0 on", 2),
+        (["--labels", "b.npy"], "one value for each row", 1),
+        (["--output", "nowhere/r.html"], "there is no folder", 1),
+        (["--output", "."], "it is a folder", 1),
+        (["--nonsense"], "unrecognized arguments", 2),
+        (["--key", "a", "--key", "b", "--key", "c"], "twice at most", 2),
+    ],
+)
+def test_wrong_options(options, message, status, folder, capsys):
+    line = fails(capsys, "compare", "a.npy", "b.npy", *options, status=status)
+    assert message in line
+
+
+def test_no_command(capsys):
+    fails(capsys, status=2)
+    assert "invalid choice" in fails(capsys, "compute", status=2)
+    fails(capsys, "compare", "a.npy", status=2)
+
+
+def test_interruption_and_unexpected_errors(folder, capsys, monkeypatch):
+    def interrupted(arguments):
+        raise KeyboardInterrupt
+
+    def broken(arguments):
+        raise RuntimeError("first line\nsecond line")
+
+    monkeypatch.setattr(_cli, "_run_compare", interrupted)
+    assert "interrupted" in fails(capsys, "compare", "a", "b", status=130)
+    monkeypatch.setattr(_cli, "_run_compare", broken)
+    line = fails(capsys, "compare", "a", "b")
+    assert "RuntimeError: first line second line" in line
+
+
+def test_progress_only_where_it_is_wanted(folder, capsys, monkeypatch):
+    command = ["compare", "a.npy", "b.npy", "--measures", "CKA"]
+    assert main([*command, "--progress"]) == 0
+    assert "measures [####" in capsys.readouterr().err
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    for options, expected in (([], True), (["--no-progress"], False)):
+        terminal = Terminal()
+        monkeypatch.setattr(sys, "stderr", terminal)
+        assert main([*command, *options]) == 0
+        assert ("measures [" in terminal.getvalue()) is expected
+
+
+def test_version_and_help(capsys):
+    from sksim import __version__
+
+    for options, text in (
+        (["--version"], __version__),
+        (["--help"], "compare two files"),
+        (["demo", "--help"], "--quick"),
+    ):
+        with pytest.raises(SystemExit) as stop:
+            main(options)
+        assert stop.value.code == 0
+        assert text in capsys.readouterr().out
+
+
+# ----- demo ---------------------------------------------------------------------------
+
+
+def test_demo(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["demo", "--quick", "--permutations", "9"]) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    lines = captured.out.splitlines()
+    assert max(map(len, lines)) <= 100
+    for name in ("CKA", "Disagreement", "OrthogonalProcrustes", "random forest"):
+        assert any(line.startswith(name + " ") for line in lines)
+    assert "sksim-report.html" in lines[-1]
+    html = (tmp_path / "sksim-report.html").read_text(encoding="utf-8")
+    assert html.count("<svg") >= 4
+    assert not re.search(r"(src|href)=.?(http|//)", html)
+
+
+def test_as_a_process(folder):
+    """Real processes: statuses, no traceback, a reader that stops reading."""
+    command = [sys.executable, "-m", "sksim", "compare", "a.npy"]
+    done = subprocess.run([*command, "missing.npy"], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("sksim: error: missing.npy: no such file")
+    assert done.stderr.count("\n") == 1
+    with subprocess.Popen(
+        [*command, "b.npy", "--measures", "CKA"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
