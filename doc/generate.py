@@ -147,6 +147,12 @@ def mark(flag):
     return YES if flag else NO
 
 
+def compared(tags):
+    """What a measure takes of each model, and whether of two models or of many."""
+    many = getattr(tags, "arity", "pair") == "group"
+    return f"{tags.inputs} of many models" if many else tags.inputs
+
+
 def interval(bounds):
     """Interval in mathematical notation, open at infinity.
 
@@ -256,6 +262,7 @@ def measures_page(labels=frozenset()):
         [
             "Measure",
             "Family",
+            "Input",
             "Direction",
             "Range",
             "Metric",
@@ -276,6 +283,7 @@ def measures_page(labels=frozenset()):
             [
                 f":class:`~{path}`",
                 tags.family,
+                compared(tags),
                 tags.orientation,
                 interval(tags.bounds),
                 mark(tags.metric),
@@ -294,10 +302,12 @@ def measures_page(labels=frozenset()):
 
 {heading("Table of measures")}
 {len(table) - 1} measures, as :func:`sksim.all_measures` lists them. The table is made
-from the measures' tags with default parameters; the tests check every claim in it, and
-refute by data every invariance that is not claimed.
+from the measures' tags with default parameters. The tests hold each measure to its
+range, symmetry and invariances, and refute by data every invariance that is not
+claimed for a measure of representations.
 
 {list_table(table, css_class="measures", header_rows=1, stub_columns=1)}
+**Input** is what is compared, of two models unless the table says of many.
 **Direction** and **range** are those of ``statistic_``, the number of the literature;
 ``score_`` is always greater for more similar models (:ref:`direction`). **Metric**: a
 distance that satisfies the triangle inequality. **Paired**: row i of one
@@ -331,7 +341,7 @@ def properties(cls, labels):
         ["Metric", mark(tags.metric)],
         ["Symmetric", mark(tags.symmetric)],
         ["Invariances", ", ".join(allowed)],
-        ["Input", tags.inputs],
+        ["Input", compared(tags)],
         ["Requires", ", ".join(tags.requires)],
         ["Rows paired", mark(tags.paired)],
         ["``score`` applies fitted maps", mark(tags.score_uses_fit)],

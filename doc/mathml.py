@@ -16,6 +16,7 @@ from sphinx.util.math import get_node_equation_number
 logger = logging.getLogger(__name__)
 
 # a prime, and the exponent that may follow it, which share one raised place
+SIZE = re.compile(r"\\[bB]igg?(?![A-Za-z])")  # MathML fits brackets to their contents
 PRIME = re.compile(r"('+)(?:\^(\\[A-Za-z]+|\{[^{}]*\}|[^\s\\{}]))?")
 
 
@@ -27,6 +28,7 @@ def convert(formula, *, as_block=False):
     >>> convert(r"R'^\top").count("<msup>")
     1
     """
+    formula = SIZE.sub("", formula)
     return tex2mathml(PRIME.sub(raised, formula), as_block=as_block)
 
 

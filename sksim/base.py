@@ -550,16 +550,14 @@ class BaseModelSimilarity(BaseSimilarity):
         return data, y_true
 
     def _validate_pair(self, X, y, *, reset):
-        model_x = self._check_model(X, "model_x")
-        if y is not None:
-            return model_x, self._check_model(y, "model_y"), np
-        if reset:
+        if y is None and reset:
             raise ValueError(
                 f"{type(self).__name__} requires model_y to be passed, but it is None. "
                 "model_y is the second model."
             )
-        # one of many models, validated alone
-        return model_x, None, np
+        if y is None:  # one of many, validated alone
+            return self._check_model(X, "the model"), None, np
+        return self._check_model(X, "model_x"), self._check_model(y, "model_y"), np
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, model_x, model_y=None, data=None, y_true=None):

@@ -10,6 +10,7 @@ import math
 import pickle
 import warnings
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 
@@ -152,6 +153,10 @@ REQUIREMENTS = {
         "the inputs are models, not arrays",
         _CHECKS_THAT_FIT_A_REAL_MATRIX,
     ),
+    "data": Requirement(
+        "fit needs the rows that the models are applied to",
+        _CHECKS_THAT_FIT_A_REAL_MATRIX,
+    ),
 }
 
 
@@ -199,7 +204,8 @@ def make_inputs(measure, random_state=0, n_samples=40):
     X, y : arrays
         The two inputs; for a group X holds all models and y is None.
     fit_params : dict
-        Further keywords of ``fit``: ``y_true`` for measures that can use it.
+        Further keywords of ``fit`` for measures that can use them: ``y_true``, and
+        ``data``, the rows that models are applied to.
 
     Examples
     --------
@@ -213,12 +219,15 @@ def make_inputs(measure, random_state=0, n_samples=40):
     rng = np.random.default_rng(random_state)
     truth = np.arange(n_samples) % 3
     truth = truth[rng.permutation(n_samples)]
+    # the rows that the makers of models draw first, and train them on
+    data = _make_representations(deepcopy(rng), truth)[0]
     X, y = _INPUT_MAKERS[tags.inputs, tags.arity](rng, truth)
     for word in tags.requires:
         adapt = REQUIREMENTS[word].adapt if word in REQUIREMENTS else None
         if adapt is not None:
             X, y = adapt(rng, X, y)
-    fit_params = {"y_true": truth} if "y_true" in tags.view_keywords else {}
+    offered = {"y_true": truth, "data": data}
+    fit_params = {k: v for k, v in offered.items() if k in tags.view_keywords}
     return X, y, fit_params
 
 
@@ -263,7 +272,9 @@ def _make_models(rng, truth):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return tuple(
-            MLPClassifier((width,), max_iter=10, random_state=seed).fit(X, truth)
+            MLPClassifier(
+                (width,), max_iter=10, learning_rate_init=0.05, random_state=seed
+            ).fit(X, truth)
             for width in (5, 8)
         )
 
@@ -775,8 +786,8 @@ def check_unfitted(measure):
 
 def check_labels_are_required(measure):
     """A measure that needs labels says so, rather than returning a number."""
-    X, y, _ = make_inputs(measure)
-    outcome = _outcome(measure, X, y)
+    X, y, fit_params = make_inputs(measure)
+    outcome = _outcome(measure, X, y, fit_params | {"y_true": None})
     assert isinstance(outcome, ValueError)
     assert "y_true" in str(outcome)
 
@@ -784,7 +795,7 @@ def check_labels_are_required(measure):
 def check_labels_of_wrong_length(measure):
     """Labels must be as many as rows."""
     X, y, fit_params = make_inputs(measure)
-    short = {"y_true": fit_params["y_true"][:-1]}
+    short = fit_params | {"y_true": fit_params["y_true"][:-1]}
     outcome = _outcome(measure, X, y, short)
     assert isinstance(outcome, ValueError)
     assert "y_true" in str(outcome)

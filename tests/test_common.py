@@ -65,10 +65,12 @@ VARIANTS = [
 ]
 
 
-@parametrize_with_checks(
-    DEFAULTS, expected_failed_checks=expected_failed_checks, xfail_strict=False
-)
+@parametrize_with_checks(DEFAULTS)
 def test_scikit_learn_checks(estimator, check):
+    name = getattr(check, "func", check).__name__
+    reason = expected_failed_checks(estimator).get(name)
+    if reason is not None:
+        pytest.skip(reason)
     with warnings.catch_warnings():
         # few rows: canonical correlations that are 1 by construction
         warnings.filterwarnings("ignore", message=".*by construction.*")

@@ -22,6 +22,11 @@ from sksim.functional._divergences import (
     KullbackLeibler,
     TotalVariation,
 )
+from sksim.functional._gradients_adversarial import (
+    AdversarialTransferability,
+    DecisionDistance,
+)
+from sksim.functional._gradients_saliency import SaliencySimilarity
 from sksim.functional._groups import (
     Ambiguity,
     Discrepancy,
@@ -41,11 +46,15 @@ from sksim.functional._soft import (
     SurrogateChurn,
 )
 from sksim.functional._soft_groups import PredictionDifference
+from sksim.functional._stitching import ModelStitching, stitching_layers
+from sksim.utils._gradients import input_gradients
 
 __all__ = [
+    "AdversarialTransferability",
     "Ambiguity",
     "CohenKappa",
     "CoincidentFailureDiversity",
+    "DecisionDistance",
     "Difficulty",
     "Disagreement",
     "Discrepancy",
@@ -63,13 +72,17 @@ __all__ = [
     "KullbackLeibler",
     "LabelEntropy",
     "MinMaxNormalizedDisagreement",
+    "ModelStitching",
     "OracleDisagreement",
     "PerformanceDifference",
     "PredictionDifference",
     "QStatistic",
     "RankCorrelation",
     "RashomonCapacity",
+    "SaliencySimilarity",
     "SoftPredictionDifference",
     "SurrogateChurn",
     "TotalVariation",
+    "input_gradients",
+    "stitching_layers",
 ]

@@ -51,7 +51,7 @@ class KohaviWolpertVariance(_GroupCorrectness):
     n_features_in_ : int
         The same, where X held all models.
     feature_names_in_ : ndarray of shape (n_models,)
-        Names of the models, where X was a DataFrame.
+        Only where X is a DataFrame: names of the models.
     n_samples_fit_ : int
         Number of rows.
 
@@ -119,7 +119,7 @@ class EntropyDiversity(_GroupCorrectness):
     n_features_in_ : int
         The same, where X held all models.
     feature_names_in_ : ndarray of shape (n_models,)
-        Names of the models, where X was a DataFrame.
+        Only where X is a DataFrame: names of the models.
     n_samples_fit_ : int
         Number of rows.
 
@@ -191,7 +191,7 @@ class InterraterAgreement(UndefinedMixin, _GroupCorrectness):
     n_features_in_ : int
         The same, where X held all models.
     feature_names_in_ : ndarray of shape (n_models,)
-        Names of the models, where X was a DataFrame.
+        Only where X is a DataFrame: names of the models.
     n_samples_fit_ : int
         Number of rows.
 
@@ -271,7 +271,7 @@ class Difficulty(_GroupCorrectness):
     n_features_in_ : int
         The same, where X held all models.
     feature_names_in_ : ndarray of shape (n_models,)
-        Names of the models, where X was a DataFrame.
+        Only where X is a DataFrame: names of the models.
     n_samples_fit_ : int
         Number of rows.
 
@@ -344,7 +344,7 @@ class GeneralizedDiversity(UndefinedMixin, _GroupCorrectness):
     n_features_in_ : int
         The same, where X held all models.
     feature_names_in_ : ndarray of shape (n_models,)
-        Names of the models, where X was a DataFrame.
+        Only where X is a DataFrame: names of the models.
     n_samples_fit_ : int
         Number of rows.
 
@@ -419,7 +419,7 @@ class CoincidentFailureDiversity(_GroupCorrectness):
     n_features_in_ : int
         The same, where X held all models.
     feature_names_in_ : ndarray of shape (n_models,)
-        Names of the models, where X was a DataFrame.
+        Only where X is a DataFrame: names of the models.
     n_samples_fit_ : int
         Number of rows.
 

@@ -40,7 +40,7 @@ class Ambiguity(BaseGroupSimilarity):
     n_features_in_ : int
         The same, where X held all models.
     feature_names_in_ : ndarray of shape (n_models,)
-        Names of the models, where X was a DataFrame.
+        Only where X is a DataFrame: names of the models.
     n_samples_fit_ : int
         Number of rows.
 
@@ -115,7 +115,7 @@ class Discrepancy(BaseGroupSimilarity):
     n_features_in_ : int
         The same, where X held all models.
     feature_names_in_ : ndarray of shape (n_models,)
-        Names of the models, where X was a DataFrame.
+        Only where X is a DataFrame: names of the models.
     n_samples_fit_ : int
         Number of rows.
 
@@ -210,7 +210,7 @@ class FleissKappa(UndefinedMixin, BaseGroupSimilarity):
     n_features_in_ : int
         The same, where X held all models.
     feature_names_in_ : ndarray of shape (n_models,)
-        Names of the models, where X was a DataFrame.
+        Only where X is a DataFrame: names of the models.
     n_samples_fit_ : int
         Number of rows.
 
@@ -303,7 +303,7 @@ class LabelEntropy(BaseGroupSimilarity):
     n_features_in_ : int
         The same, where X held all models.
     feature_names_in_ : ndarray of shape (n_models,)
-        Names of the models, where X was a DataFrame.
+        Only where X is a DataFrame: names of the models.
     n_samples_fit_ : int
         Number of rows.
 

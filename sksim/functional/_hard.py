@@ -88,27 +88,34 @@ class Disagreement(BaseFunctionalSimilarity):
 
 @dataclass(frozen=True)
 class JudgedLabels(View):
-    """Labels, whether each is wrong, and the classes seen in them or in the truth."""
+    """Labels, the true ones, and the classes seen in either."""
 
     labels: object
-    wrong: object
+    y_true: object
     classes: np.ndarray
 
-    _row_fields = ("labels", "wrong")
+    _row_fields = ("labels", "y_true")
 
 
 class _JudgedDisagreement(UndefinedMixin, BaseFunctionalSimilarity):
-    """Disagreement related to what the models' errors allow."""
+    """Disagreement related to what the models' errors allow.
+
+    Both models are judged by the first view's truth: under a permutation, too, rows
+    then have one truth, without which the disagreement leaves its bounds.
+    """
 
     def _view(self, X, xp, y_true):
         classes = [to_numpy(encode(a, xp=xp)[1], xp=xp) for a in (X, y_true)]
-        return JudgedLabels(X, y_true != X, np.union1d(*classes))
+        return JudgedLabels(X, y_true, np.union1d(*classes))
 
     def _compare(self, view_x, view_y, xp):
         differing = count_unequal(view_x.labels, view_y.labels, xp=xp)
-        errors = [int(xp.count_nonzero(view.wrong)) for view in (view_x, view_y)]
+        errors = [
+            count_unequal(view.labels, view_x.y_true, xp=xp)
+            for view in (view_x, view_y)
+        ]
         n_classes = len(np.union1d(view_x.classes, view_y.classes))
-        return self._relate(differing, *errors, view_x.wrong.shape[0], n_classes)
+        return self._relate(differing, *errors, view_x.labels.shape[0], n_classes)
 
     def _min_samples(self):
         return 1

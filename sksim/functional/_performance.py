@@ -128,6 +128,8 @@ class PerformanceDifference(BaseFunctionalSimilarity):
         With ``scoring="accuracy"``, p-value of McNemar's exact test that both models
         are equally accurate: among the rows that one model alone gets right, each
         model has half. 1 if there are none. None with other scores.
+    n_features_in_, n_features_y_in_ : int
+        Only for outputs of several columns: their number.
     n_samples_fit_ : int
         Number of rows.
 

@@ -89,7 +89,7 @@ class SoftPredictionDifference(BaseFunctionalSimilarity):
     """
 
     _parameter_constraints: dict = {
-        "p": [Interval(Real, 1, None, closed="left")],
+        "p": [Interval(Real, 1, None, closed="both")],
         "half": ["boolean"],
     }
 
@@ -188,9 +188,7 @@ class SurrogateChurn(BaseFunctionalSimilarity):
     1.0
     """
 
-    _parameter_constraints: dict = {
-        "alpha": [Interval(Real, 0, None, closed="neither")]
-    }
+    _parameter_constraints: dict = {"alpha": [Interval(Real, 0, None, closed="right")]}
 
     def __init__(self, alpha=1):
         self.alpha = alpha

@@ -87,7 +87,7 @@ class PredictionDifference(BaseGroupSimilarity):
     """
 
     _parameter_constraints: dict = {
-        "p": [Interval(Real, 1, None, closed="left")],
+        "p": [Interval(Real, 1, None, closed="both")],
         "relative": ["boolean"],
         "labels": ["array-like", None],
     }

@@ -1,5 +1,6 @@
 """Whether a similarity is more than chance, and how sure it is."""
 
+from sksim.inference._calibrated import CalibratedSimilarity
 from sksim.inference._interval import (
     ComparisonResult,
     SimilarityIntervalResult,
@@ -15,6 +16,7 @@ from sksim.inference._result import SimilarityTestResult
 from sksim.inference._test import similarity_test
 
 __all__ = [
+    "CalibratedSimilarity",
     "ComparisonResult",
     "SimilarityIntervalResult",
     "SimilarityMatrixTestResult",

@@ -119,7 +119,7 @@ _SHARED_CONSTRAINTS = {
 def similarity_interval(
     measure,
     X,
-    y,
+    y=None,
     *,
     y_true=None,
     method="jackknife",
@@ -149,8 +149,9 @@ def similarity_interval(
         rows; others around their expectation at this number of rows.
     X : array-like of shape (n_samples, n_features)
         First representation.
-    y : array-like of shape (n_samples, n_features_y)
-        Second representation of the same inputs.
+    y : array-like of shape (n_samples, n_features_y), default=None
+        Second representation of the same inputs. Measures of a group of models take
+        all models' outputs as X, and none here.
     y_true : array-like of shape (n_samples,), default=None
         True labels, for measures that use them.
     method : {"jackknife", "subsample", "masked_bootstrap", "bootstrap"}, \
@@ -234,7 +235,7 @@ def similarity_interval(
         batch_size=batch_size,
     )[:, 0]
     statistic = sample.statistic
-    score = sample.pair.tags.orient(statistic)
+    score = sample.views.tags.orient(statistic)
     spread = spread_of(score, scores, plan, confidence_level)
     return SimilarityIntervalResult(
         statistic=statistic,
@@ -329,15 +330,20 @@ def compare_similarities(
     """
     measure = check_measure(measure, "compare similarities")
     check_method(measure, "jackknife")
+    if measure._similarity_tags().arity == "group":
+        raise ValueError(
+            f"{type(measure).__name__} measures a group of models; two similarities to "
+            "a third need a measure of pairs."
+        )
     samples = [Sample(clone(measure), X, y, y_true, groups) for y in (y1, y2)]
     plan = make_plan("jackknife", len(samples[0].units), None, 0)
     scores = replicates(
         samples, plan, None, n_jobs=n_jobs, verbose=verbose, batch_size=batch_size
     )
-    both = tuple(s.pair.tags.orient(s.statistic) for s in samples)
+    both = tuple(s.views.tags.orient(s.statistic) for s in samples)
     difference = both[0] - both[1]
     spread = spread_of(difference, scores[:, 0] - scores[:, 1], plan, confidence_level)
-    rounding = max(s.pair.rounding for s in samples)
+    rounding = max(s.views.rounding for s in samples)
     if not spread.standard_error > rounding * max(map(abs, both)):
         raise ValueError(
             f"The difference is {difference:.3g} whichever row is left out, so that it "

@@ -13,7 +13,6 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
-from sksim.inference._pair import refuse_unpaired
 from sksim.inference._permutations import RowOrders, check_groups
 
 
@@ -21,7 +20,6 @@ class RowNull:
     """Rows of y in all orders."""
 
     def __init__(self, pair, **design):
-        refuse_unpaired(pair.measure)
         views = pair.measure._prepare_permutations(pair.view_x, pair.view_y, pair.xp)
         self.pair = replace(pair, view_x=views[0], view_y=views[1])
         self.orders = RowOrders(pair.n_samples, **design)
@@ -85,7 +83,6 @@ class GroupNull:
     """Each model's rows in an order of its own; the first model's stay."""
 
     def __init__(self, group, *, groups=None, permute=None, random_state=None):
-        refuse_unpaired(group.measure)
         self.group = group
         seeds = check_random_state(random_state).randint(
             np.iinfo(np.int32).max, size=len(group.views) - 1

@@ -3,10 +3,11 @@
 import math
 from dataclasses import dataclass
 
+import numpy as np
 from sklearn.base import BaseEstimator, clone
 
 from sksim.inference._result import rounding_of
-from sksim.utils._array_api import device_of, move_to
+from sksim.utils._array_api import device_of, move_to, to_numpy
 from sksim.utils._validation import check_labels
 
 
@@ -46,6 +47,11 @@ class Pair(_Views):
 
     view_x: object
     view_y: object
+
+    @property
+    def both(self):
+        """Both views."""
+        return self.view_x, self.view_y
 
     def _raw_statistic(self):
         return self.measure._statistic(self.view_x, self.view_y, self.xp)
@@ -142,6 +148,23 @@ def make_group(measure, X, y=None, y_true=None):
     y_true = check_labels(measure, y_true, n_samples=first.shape[0], xp=xp, like=first)
     views = measure._group_views(models, xp, y_true=y_true)
     return Group(views=views, **_setting(measure, first, xp))
+
+
+def trace_form(pair):
+    """Matrices K and L of which the statistic is the inner product, or None.
+
+    Parameters
+    ----------
+    pair : Pair
+
+    Returns
+    -------
+    K, L : float64 ndarrays of shape (n_samples, n_samples)
+    """
+    form = pair.measure._trace_form(pair.view_x, pair.view_y, pair.xp)
+    if form is None:
+        return None
+    return tuple(to_numpy(matrix, xp=pair.xp).astype(np.float64) for matrix in form)
 
 
 def _setting(measure, array, xp):

@@ -3,12 +3,13 @@
 import math
 from dataclasses import dataclass
 
+import array_api_compat
 import numpy as np
 from scipy import stats
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
-from sksim.inference._pair import make_pair, refuse_unpaired
+from sksim.inference._pair import Group, make_group, make_pair
 from sksim.inference._permutations import check_groups
 from sksim.utils._array_api import move_to, take, to_numpy
 
@@ -40,12 +41,11 @@ def check_method(measure, method):
     """
     tags = measure._similarity_tags()
     name = type(measure).__name__
-    if tags.arity == "group":
+    if tags.inputs == "models":
         raise ValueError(
-            f"{name} measures a group of models: intervals are made for pairs. Use the "
-            "pairwise measure on two of the models."
+            f"{name} compares models, not rows that could be resampled: it has no "
+            "interval of this kind."
         )
-    refuse_unpaired(measure, "an interval")
     if method not in tags.intervals:
         offered = ", ".join(repr(m) for m in tags.intervals)
         way_out = f"Use {offered}." if offered else "No method is valid."
@@ -56,34 +56,47 @@ def check_method(measure, method):
 
 
 class Sample:
-    """A pair of representations, of which scores of some rows can be had.
+    """Representations of the same rows, of which scores of some rows can be had.
 
     Rows come in units that are drawn together: groups, or single rows.
     """
 
-    def __init__(self, measure, X, y, y_true=None, groups=None):
+    def __init__(self, measure, X, y=None, y_true=None, groups=None):
         random_state = measure.get_params().get("random_state", 0)
         if random_state is None:
             # one draw for all replicates: its noise is no uncertainty of the data
             measure.set_params(random_state=0)
         self.measure = measure
-        self.X, self.y, _ = measure._validate_pair(X, y, reset=True)
-        self.pair = make_pair(measure, X, y, y_true)
-        self.y_true = self._labels(y_true)
-        if groups is None:
-            self.units = np.arange(self.pair.n_samples)[:, None]
+        if measure._similarity_tags().arity == "group":
+            self.arrays, _ = measure._validate_group(X, y, reset=True)
+            self.views = make_group(measure, X, y, y_true)
         else:
-            codes = check_groups(groups, self.pair.n_samples)[1]
+            self.arrays = measure._validate_pair(X, y, reset=True)[:2]
+            lengths = [array.shape[0] for array in self.arrays]
+            if lengths[0] != lengths[1]:
+                raise ValueError(
+                    f"X has {lengths[0]} rows and y has {lengths[1]}: an interval "
+                    "resamples inputs, of which both need a row."
+                )
+            self.views = make_pair(measure, X, y, y_true)
+        self.y_true = self._labels(y_true)
+        n_samples = self.views.n_samples
+        if groups is None:
+            self.units = np.arange(n_samples)[:, None]
+        else:
+            codes = check_groups(groups, n_samples)[1]
             self.units = [np.flatnonzero(codes == c) for c in range(codes.max() + 1)]
         if len(self.units) < 3:
             raise ValueError(
-                f"There are {len(self.units)} groups of rows: an interval needs at "
-                "least 3, and is rough below 20."
+                f"There are {len(self.units)} rows, or groups of rows, to be drawn: an "
+                "interval needs at least 3, and is rough below 20."
             )
 
     def _labels(self, y_true):
-        if y_true is None or "y_true" not in self.pair.tags.view_keywords:
+        if y_true is None or "y_true" not in self.views.tags.view_keywords:
             return None
+        if array_api_compat.is_array_api_obj(y_true):
+            y_true = to_numpy(y_true, xp=array_api_compat.array_namespace(y_true))
         return np.asarray(y_true).reshape(-1)
 
     @property
@@ -94,17 +107,23 @@ class Sample:
     @property
     def statistic(self):
         """Statistic of all rows."""
-        return self.pair.statistic()
+        return self.views.statistic()
 
     def score(self, rows):
         """Score of some rows."""
-        pair, measure, xp = self.pair, self.measure, self.pair.xp
-        index = pair.index(rows)
-        views = [measure._subset(v, index, xp) for v in (pair.view_x, pair.view_y)]
-        if any(view is None for view in views):
-            X, y = (take(array, index, xp=xp) for array in (self.X, self.y))
-            views = measure._views(X, y, xp, y_true=self._labels_of(rows))
-        return float(pair.tags.orient(float(measure._statistic(*views, xp))))
+        views, measure, xp = self.views, self.measure, self.views.xp
+        index = views.index(rows)
+        arrays = [take(array, index, xp=xp) for array in self.arrays]
+        labels = self._labels_of(rows)
+        if isinstance(views, Group):
+            parts = measure._group_views(arrays, xp, y_true=labels)
+            statistic = measure._group_statistic(parts, xp)
+        else:
+            parts = [measure._subset(v, index, xp) for v in views.both]
+            if any(part is None for part in parts):
+                parts = measure._views(*arrays, xp, y_true=labels)
+            statistic = measure._statistic(*parts, xp)
+        return float(views.tags.orient(float(statistic)))
 
     def _labels_of(self, rows):
         if self.y_true is None:
@@ -112,26 +131,24 @@ class Sample:
         labels = self.y_true[rows]
         if labels.dtype.kind in "OUS":
             return labels
-        return move_to(labels, xp=self.pair.xp, device=self.pair.device)
+        return move_to(labels, xp=self.views.xp, device=self.views.device)
 
     def weighted_score(self, weights):
-        """Score of rows that count several times; nan where it is undefined."""
-        pair = self.pair
-        weights = move_to(weights.astype(np.float64), xp=pair.xp, device=pair.device)
-        value = self.measure._compare_weighted(
-            pair.view_x, pair.view_y, weights, pair.xp
-        )
-        return float(pair.tags.orient(float(value)))
+        """Score of rows that count several times."""
+        views = self.views
+        weights = move_to(weights.astype(np.float64), xp=views.xp, device=views.device)
+        value = self.measure._compare_weighted(*views.both, weights, views.xp)
+        return float(views.tags.orient(float(value)))
 
     def leave_one_out(self):
         """Scores without each row in closed form, or None."""
-        if not self.by_rows:
+        views = self.views
+        if not self.by_rows or isinstance(views, Group):
             return None
-        pair = self.pair
-        values = self.measure._leave_one_out(pair.view_x, pair.view_y, pair.xp)
+        values = self.measure._leave_one_out(*views.both, views.xp)
         if values is None:
             return None
-        return pair.tags.orient(to_numpy(values, xp=pair.xp).astype(np.float64))
+        return views.tags.orient(to_numpy(values, xp=views.xp).astype(np.float64))
 
     def rows_of(self, units):
         """Rows of some units, each as often as it is drawn."""
@@ -218,7 +235,9 @@ def _batch(samples, plan, numbers):
 def _replicate(sample, plan, units):
     rows = sample.rows_of(units)
     if plan.method == "masked_bootstrap":
-        return sample.weighted_score(np.bincount(rows, minlength=sample.pair.n_samples))
+        return sample.weighted_score(
+            np.bincount(rows, minlength=sample.views.n_samples)
+        )
     return sample.score(rows)
 
 

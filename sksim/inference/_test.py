@@ -7,14 +7,19 @@ import numpy as np
 
 from sksim.inference._moments import null_moments, refuse_unreliable
 from sksim.inference._nulls import ExchangeNull, GroupNull, RowNull, null_statistics
-from sksim.inference._pair import check_measure, make_group, make_pair, refuse_unpaired
+from sksim.inference._pair import (
+    check_measure,
+    make_group,
+    make_pair,
+    refuse_unpaired,
+    trace_form,
+)
 from sksim.inference._result import (
     SimilarityTestResult,
     adjusted,
     permutation_pvalue,
     standardized,
 )
-from sksim.utils._array_api import to_numpy
 from sksim.utils._sklearn_compat import Interval, StrOptions, validate_params
 
 # More orders than this are never enumerated unasked.
@@ -155,7 +160,7 @@ def similarity_test(
     """
     measure = check_measure(measure, "test similarity")
     tags = measure._similarity_tags()
-    if tags.inputs == "models":
+    if tags.inputs == "models" or tags.null == "rows":
         refuse_unpaired(measure)
     make = make_group if tags.arity == "group" else make_pair
     views = make(measure, X, y, y_true)
@@ -224,14 +229,13 @@ def _pearson3_result(views, statistic, alternative, design):
         )
     form = None
     if views.tags.arity == "pair" and views.tags.null == "rows":
-        refuse_unpaired(views.measure)
-        form = views.measure._trace_form(views.view_x, views.view_y, views.xp)
+        form = trace_form(views)
     if form is None:
         raise ValueError(
             f"{name} is not of the form tr(K P L P'), for which the moments of the "
             "null distribution are known. Use method='permutation'."
         )
-    K, L = (to_numpy(matrix, xp=views.xp).astype(np.float64) for matrix in form)
+    K, L = form
     moments = null_moments(K, L)
     refuse_unreliable(moments, K, L)
     score, null_mean = views.tags.orient(statistic), views.tags.orient(moments.mean)

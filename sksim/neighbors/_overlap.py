@@ -3,6 +3,9 @@
 from abc import abstractmethod
 from dataclasses import replace
 
+import numpy as np
+from scipy.stats import hypergeom
+
 from sksim.neighbors._base import BaseNeighborSimilarity
 from sksim.utils._array_api import device_of
 from sksim.utils._neighbors import relabelled, shared_ranks, with_table
@@ -141,6 +144,13 @@ class NeighborJaccard(BaseNeighborOverlap):
 
     def _row_values(self, ranks, xp):
         return _jaccard(ranks, xp)
+
+    def _null_mean(self, view_x, view_y, xp):
+        n_samples, k = view_x.indices.shape
+        n_shared = np.arange(k + 1)
+        # of the n - 1 other rows, k are neighbours in X and k are drawn for y
+        probabilities = hypergeom.pmf(n_shared, n_samples - 1, k, k)
+        return float(np.sum(probabilities * n_shared / (2 * k - n_shared)))
 
     def _similarity_tags(self):
         return replace(super()._similarity_tags(), reference="Schumacher et al. 2021")
@@ -361,6 +371,10 @@ class MutualKNN(BaseNeighborOverlap):
 
     def _row_values(self, ranks, xp):
         return _n_shared(ranks, xp) / ranks.shape[1]
+
+    def _null_mean(self, view_x, view_y, xp):
+        n_samples, k = view_x.indices.shape
+        return k / (n_samples - 1)
 
     def _similarity_tags(self):
         return replace(super()._similarity_tags(), reference="Huh et al. 2024")

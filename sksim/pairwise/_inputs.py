@@ -55,6 +55,7 @@ def offered_inputs(a, b):
     inputs = {"representation": Inputs("representations", a, b)}
     if _is_probabilities(a) and _is_probabilities(b) and a.shape == b.shape:
         inputs["probabilities"] = Inputs("probabilities", a, b)
+        inputs["outputs"] = inputs["probabilities"]
     return inputs
 
 
@@ -111,7 +112,11 @@ def model_inputs(a, b, X, y_true=None):
     if "probabilities" in outputs_a and "probabilities" in outputs_b:
         # columns of the same classes, also where one model never saw a class
         both = model_outputs((a, b), X, inputs="probabilities")
-        inputs["probabilities"] = Inputs("probabilities", *both)
+        inputs["probabilities"] = Inputs("probabilities", *both.arrays)
+        inputs["outputs"] = inputs["probabilities"]
+    elif "predictions" in outputs_a and "predictions" in outputs_b:
+        predictions = outputs_a["predictions"], outputs_b["predictions"]
+        inputs["outputs"] = Inputs("predictions", *predictions)
     return inputs
 
 

@@ -42,12 +42,13 @@ def validate_layers(measure, layers, *, first):
         The layer that the others must agree with in number of rows, and for outputs
         in number of classes.
     """
-    is_representation = measure._similarity_tags().inputs == "representation"
+    # outputs must agree with each other, representations and models stand alone
+    alone = measure._similarity_tags().inputs in ("representation", "models")
     checked = {}
     xp = None
     for key, layer in layers.items():
         with named_errors(key):
-            if is_representation:
+            if alone:
                 # without a second array nothing is learnt: widths may differ
                 checked[key], _, xp = measure._validate_pair(layer, None, reset=False)
             else:
@@ -71,17 +72,17 @@ def _is_float(array, xp):
     return xp.isdtype(array.dtype, "real floating")
 
 
-def make_views(measure, layers, xp, *, role, y_true, seed, n_jobs):
+def make_views(measure, layers, xp, *, n_jobs, **keywords):
     """Views of validated layers; errors name the layer."""
     return Parallel(n_jobs=n_jobs)(
-        delayed(_make_view)(measure, key, layer, xp, role, y_true, seed)
+        delayed(_make_view)(measure, key, layer, xp, keywords)
         for key, layer in layers.items()
     )
 
 
-def _make_view(measure, key, layer, xp, role, y_true, seed):
+def _make_view(measure, key, layer, xp, keywords):
     with named_errors(key):
-        return measure._make_view(layer, xp, role=role, y_true=y_true, seed=seed)
+        return measure._make_view(layer, xp, **keywords)
 
 
 class named_errors:

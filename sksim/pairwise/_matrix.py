@@ -31,7 +31,15 @@ from sksim.utils._validation import check_labels
     prefer_skip_nested_validation=True,
 )
 def similarity_matrix(
-    measure, Xs, Ys=None, *, y_true=None, output="score", n_jobs=None, verbose=0
+    measure,
+    Xs,
+    Ys=None,
+    *,
+    y_true=None,
+    data=None,
+    output="score",
+    n_jobs=None,
+    verbose=0,
 ):
     """Compare all layers with all layers, or all models with all models.
 
@@ -45,11 +53,15 @@ def similarity_matrix(
     Xs : dict of str to array, or list of arrays
         The layers, each of shape (n_samples, n_features_of_the_layer) with the same
         rows in the same order; label vectors or probabilities for functional
-        measures, models for measures of models. Arrays may be memory-mapped.
+        measures, models (or layers of models, such as
+        :func:`sksim.functional.stitching_layers` names) for measures of models. Arrays
+        may be memory-mapped.
     Ys : dict or list, default=None
         The layers that those of Xs are compared with; None compares Xs with itself.
     y_true : array-like of shape (n_samples,), default=None
         True labels, for measures that use them.
+    data : array-like of shape (n_samples, n_features), default=None
+        Rows that models are applied to, for measures of models that do so.
     output : {"score", "statistic"}, default="score"
         Scores, of which greater means more similar for every measure, or the
         measure's native numbers (distances stay positive).
@@ -101,7 +113,7 @@ def similarity_matrix(
     """
     measure = check_measure(measure)
     names_x, names_y, values = _all_statistics(
-        measure, Xs, Ys, y_true, n_jobs=n_jobs, verbose=verbose
+        measure, Xs, Ys, y_true, data, n_jobs=n_jobs, verbose=verbose
     )
     tags = measure._similarity_tags()
     for i, row in enumerate(names_x):
@@ -119,7 +131,7 @@ def similarity_matrix(
     return matrix
 
 
-def _all_statistics(measure, Xs, Ys, y_true, *, n_jobs, verbose):
+def _all_statistics(measure, Xs, Ys, y_true, data, *, n_jobs, verbose):
     """Names of rows and columns, and the array of statistics."""
     layers_x = named_layers(Xs, "Xs")
     layers_y = None if Ys is None else named_layers(Ys, "Ys")
@@ -134,13 +146,17 @@ def _all_statistics(measure, Xs, Ys, y_true, *, n_jobs, verbose):
     layers_x, xp = validate_layers(measure, layers_x, first=first)
     if layers_y is not None:
         layers_y, _ = validate_layers(measure, layers_y, first=first)
-    _refuse_other_lengths(tags, layers_x, layers_y)
-    layers_x, layers_y = _in_one_precision(layers_x, layers_y, xp)
-    like = next(iter(layers_x.values()))
-    y_true = check_labels(measure, y_true, n_samples=like.shape[0], xp=xp, like=like)
+    if tags.inputs == "models":
+        data, y_true = measure._check_data(data, y_true)
+    else:
+        _refuse_other_lengths(tags, layers_x, layers_y)
+        layers_x, layers_y = _in_one_precision(layers_x, layers_y, xp)
+        like = next(iter(layers_x.values()))
+        n_samples = like.shape[0]
+        y_true = check_labels(measure, y_true, n_samples=n_samples, xp=xp, like=like)
 
     seed = measure._draw_seed()
-    settings = {"y_true": y_true, "seed": seed, "n_jobs": n_jobs}
+    settings = {"y_true": y_true, "data": data, "seed": seed, "n_jobs": n_jobs}
     views_x = make_views(measure, layers_x, xp, role="x", **settings)
     if layers_y is None and tags.symmetric:
         views_y = views_x

@@ -105,6 +105,10 @@ class CKA(BaseKernelSimilarity):
     def _compare_permuted(self, view_x, view_y, order, xp):
         return self._alignment_permuted(view_x, view_y, order, xp)
 
+    def _compare_many(self, views_x, views_y, xp):
+        many = self._alignment_many(views_x, views_y, xp)
+        return super()._compare_many(views_x, views_y, xp) if many is None else many
+
     def _trace_form(self, view_x, view_y, xp):
         if isinstance(view_x, BlockedMatrix):
             return None

@@ -222,7 +222,7 @@ class IMD(BaseSimilarity):
     >>> line = rng.uniform(size=(150, 1))
     >>> IMD().fit(square, square[::-1] @ [[0, 2], [2, 0]]).distance_ < 1e-6
     True
-    >>> IMD().fit(square, line).distance_ > 100
+    >>> IMD().fit(square, line).distance_ > 50
     True
     """
 
@@ -291,7 +291,7 @@ class IMD(BaseSimilarity):
             requires=("more_rows_than_neighbors", "distinct_rows"),
             view_keywords=("role", "seed"),
             paired=False,
-            intervals=("subsample",),
+            intervals=(),
             deterministic=False,
             array_api=False,
             complexity="n^3 to n = 2000, then n k p for p probes",

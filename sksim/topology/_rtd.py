@@ -197,7 +197,7 @@ class RTD(BaseSimilarity):
             bounds=(0, float("inf")),
             invariances={"PT", "OT", "IS", "TR"},
             view_keywords=("role", "seed"),
-            intervals=("subsample",),
+            intervals=(),
             deterministic=False,
             array_api=False,
             complexity="b s^3 for b subsets of s rows",

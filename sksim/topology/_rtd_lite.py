@@ -110,7 +110,7 @@ class RTDLite(BaseSimilarity):
             bounds=(0, float("inf")),
             invariances={"PT", "OT", "IS", "TR"},
             view_keywords=("role",),
-            intervals=("subsample",),
+            intervals=(),
             array_api=False,
             complexity="n^2 d",
             reference="Tulchinskii et al. 2025",

@@ -210,3 +210,81 @@ def _weighted_u_center(K, weights, off_diagonal, *, xp):
     total = xp.sum(weights * sums / others) / (1 + xp.sum(weights / others))
     effects = (sums - total) / others
     return K - effects[:, None] - effects[None, :]
+
+
+def product_of_tiles(tiles_x, tiles_y, n, *, xp):
+    """Inner products of all pairs of symmetric n x n matrices.
+
+    Many pairs become one matrix product: tiles of all matrices are laid out as rows,
+    and a matrix needs to be formed once, a tile at a time, however many pairs it is
+    part of. Only the upper triangle is visited.
+
+    Parameters
+    ----------
+    tiles_x, tiles_y : list of callable
+        For each matrix a function of two slices (rows and columns) that gives a tile.
+        The same list twice asks for all pairs of one set.
+    n : int
+        Order of the matrices.
+    xp : module
+        Array namespace.
+
+    Returns
+    -------
+    products : array of shape (len(tiles_x), len(tiles_y)), in double precision
+    """
+    layers = len(tiles_x) + (0 if tiles_x is tiles_y else len(tiles_y))
+    # 32 MB of tiles: enough rows for fast products, little beside the views
+    size = max(16, min(n, 4 * _BLOCK_ELEMENTS // (layers * n)))
+    total = 0.0
+    for start in range(0, n, size):
+        rows = slice(start, min(start + size, n))
+        for columns, weight in ((rows, 1), (slice(rows.stop, n), 2)):
+            if columns.start == columns.stop:
+                continue
+            flat_x = _flat_tiles(tiles_x, rows, columns, xp=xp)
+            flat_y = (
+                flat_x
+                if tiles_y is tiles_x
+                else _flat_tiles(tiles_y, rows, columns, xp=xp)
+            )
+            total = total + weight * xp.astype(flat_x @ flat_y.T, xp.float64)
+    return total
+
+
+def _flat_tiles(tiles, rows, columns, *, xp):
+    return xp.stack([xp.reshape(tile(rows, columns), (-1,)) for tile in tiles])
+
+
+def factored_tile(factor, mean, rows, columns):
+    """Tile of the linear kernel of centred rows; ``mean`` is None if they are."""
+    left, right = factor[rows, :], factor[columns, :]
+    if mean is None:
+        return left @ right.T
+    # one centred factor centres one side; what is left of the other is a column
+    left = left - mean
+    return left @ right.T - (left @ mean)[:, None]
+
+
+def tiles_are_cheaper(widths_x, widths_y, n):
+    """Whether all pairs of factored kernels cost less as n x n matrices, by tiles.
+
+    Parameters
+    ----------
+    widths_x, widths_y : list of int
+        Columns of the factors. The same list twice asks for all pairs of one set.
+    n : int
+        Rows of the factors.
+    """
+    if widths_x is widths_y:
+        pairs = (sum(widths_x) ** 2 + sum(d * d for d in widths_x)) / 2
+        formed, compared = sum(widths_x), len(widths_x) ** 2
+    else:
+        pairs = sum(widths_x) * sum(widths_y)
+        formed = sum(widths_x) + sum(widths_y)
+        compared = 2 * len(widths_x) * len(widths_y)
+    # multiplications; an entry of a tile is also written and read some times
+    by_tiles = (
+        n * n / 2 * (formed + compared / 2 + 40 * (len(widths_x) + len(widths_y)))
+    )
+    return by_tiles < n * pairs

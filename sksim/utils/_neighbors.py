@@ -28,7 +28,9 @@ from sksim.utils._views import View
 TIE_TOLERANCE = 1e-10
 # Entries of a block of the distance matrix, and of a batch of differences of rows.
 _BLOCK_ELEMENTS = 2**22
-_BATCH_ELEMENTS = 2**17
+_BATCH_ELEMENTS = 2**16
+# Tiles of the upper triangle of the distance matrix.
+_TILE_ROWS, _TILE_COLUMNS = 512, 4096
 # The filter folds this many columns into their minimum before it bounds the k-th.
 _FOLD = 16
 # More candidates than this for each neighbour call for a filter in double precision.
@@ -84,11 +86,15 @@ def nearest_neighbors(X, n_neighbors, *, metric, xp, algorithm="exact", role=Non
     neighbors : Neighbors
     """
     points = _Points(X, metric, xp=xp, role=role)
+    candidates = None
     if algorithm == "approximate":
-        first, second = _approximate_candidates(points, n_neighbors)
-        parts = [_ranked(points, first, second, 0, points.n_samples, n_neighbors)]
-    else:
+        candidates = _approximate_candidates(points, n_neighbors)
+    elif is_numpy(xp):
+        candidates = _symmetric_candidates(points, n_neighbors)
+    if candidates is None:
         parts = list(_exact_blocks(points, n_neighbors))
+    else:
+        parts = [_ranked(points, *candidates, 0, points.n_samples, n_neighbors)]
     indices, squared_distances, n_tied = zip(*parts, strict=True)
     return Neighbors(xp.concat(indices), xp.concat(squared_distances), sum(n_tied))
 
@@ -107,12 +113,17 @@ class _Points:
             self.factors = None
         blocks = row_blocks_of(X)
         self.mean = sum(xp.sum(self.rows(b), axis=0) for b in blocks) / X.shape[0]
-        self.squared_radii = xp.concat(
-            [row_sum_of_squares(self.rows(b) - self.mean, xp=xp) for b in blocks]
+        squares = []
+        for b in blocks:
+            rows = self.rows(b)
+            of_centered = row_sum_of_squares(rows - self.mean, xp=xp)
+            squares.append((of_centered, row_sum_of_squares(rows, xp=xp)))
+        self.squared_radii, self.squared_norms = (
+            xp.concat(parts) for parts in zip(*squares, strict=True)
         )
-        lengths = xp.concat([row_sum_of_squares(self.rows(b), xp=xp) for b in blocks])
         # rows nearer than the rounding error of their entries are duplicates
-        self.noise = lengths * (16 * _eps(xp.float64, xp=xp)) ** 2 * self.n_features
+        rounding = (16 * _eps(xp.float64, xp=xp)) ** 2 * self.n_features
+        self.noise = self.squared_norms * rounding
         self.radius = math.sqrt(float(xp.max(self.squared_radii)))
         if self.radius**2 <= float(xp.max(self.noise)):
             alike = "point in the same direction" if metric == "cosine" else "are equal"
@@ -145,47 +156,163 @@ class _Points:
         )
 
     def squared_distances(self, first, second):
-        """Squared distances of pairs of points, from the difference of the two."""
-        xp = self.xp
-        distances = xp.concat(
+        """Squared distances of pairs of points, to eleven digits."""
+        return self.xp.concat(
             [
-                row_sum_of_squares(self.rows(first[b]) - self.rows(second[b]), xp=xp)
+                self._squared_distances(first[b], second[b])
                 for b in _batches(first.shape[0], self.n_features)
             ]
         )
+
+    def _squared_distances(self, first, second):
+        xp = self.xp
+        products = _row_products(
+            take(self.X, first, xp=xp), take(self.X, second, xp=xp), xp=xp
+        )
+        if self.factors is not None:
+            factors = take(self.factors, first, xp=xp)
+            products = products * factors * take(self.factors, second, xp=xp)
+        norms = take(self.squared_norms, first, xp=xp)
+        norms = norms + take(self.squared_norms, second, xp=xp)
+        distances = norms - 2 * products
+        is_near = distances < 1e-3 * norms
+        if not bool(xp.any(is_near)):
+            return distances
+        # there the difference of two large numbers has lost digits
+        by_rows = row_sum_of_squares(self.rows(first) - self.rows(second), xp=xp)
+        distances = xp.where(is_near, by_rows, distances)
         is_duplicate = distances <= take(self.noise, first, xp=xp)
         return xp.where(is_duplicate, xp.zeros_like(distances), distances)
 
 
+def _row_products(A, B, *, xp):
+    """Inner product of each row of A with the same row of B, in double precision."""
+    if is_numpy(xp):
+        return np.einsum("ij,ij->i", A, B, dtype=np.float64)
+    return xp.sum(as_float64(A, xp=xp) * as_float64(B, xp=xp), axis=1)
+
+
 class _Filter:
-    """Distances by a matrix product, and the candidates that these leave."""
+    """Distances by a matrix product, and how far they may be off.
+
+    With points c in the unit ball, the product of a row (-2 c, |c|^2, 1) of ``left``
+    and a row (c, 1, |c|^2) of ``right`` is a squared distance.
+    """
 
     def __init__(self, points, dtype):
-        self.xp = points.xp
-        self.rows = points.within_unit_ball(dtype)
+        self.xp = xp = points.xp
         radii = points.squared_radii * (1 / points.radius**2)
-        self.radii = self.xp.astype(radii, dtype, copy=False)
-        # each product of a row c with a row of norm at most 1 is off by less than
-        # (D / 2 + 2) eps |c|, and the squared norms by eps
-        eps = _eps(dtype, xp=self.xp)
-        error = eps * ((points.n_features + 4) * self.xp.sqrt(radii) + 2)
-        # twice that, and what may be tied with the k-th nearest
-        slack = 2 * error + 4 * TIE_TOLERANCE
-        self.slack = self.xp.astype(slack, dtype, copy=False)
+        squares = xp.astype(radii, dtype, copy=False)[:, None]
+        ones = xp.ones_like(squares)
+        self.right = xp.concat([points.within_unit_ball(dtype), ones, squares], axis=1)
+        # a sum of D + 2 products is off by less than (D / 2 + 2) eps times the sum of
+        # their magnitudes, which is at most (1 + |c|)^2
+        error = _eps(dtype, xp=xp) * (points.n_features / 2 + 4)
+        error = error * (1 + xp.sqrt(radii)) ** 2
+        # both of the distances that are compared are off, and near ties count
+        slack = 2 * error + 8 * TIE_TOLERANCE
+        self.slack = xp.astype(slack, dtype, copy=False)
+
+    def left(self, rows):
+        """Left factor of some rows."""
+        right = self.right[rows, :]
+        parts = [right[:, :-2] * -2, right[:, -1:], right[:, -2:-1]]
+        return self.xp.concat(parts, axis=1)
 
     def candidates(self, start, stop, n_neighbors):
         """(row, column) of each entry that may be among the row's nearest."""
         xp = self.xp
-        block = (self.rows[start:stop, :] * -2) @ self.rows.T
+        block = self.left(slice(start, stop)) @ self.right.T
         if is_numpy(xp):
-            block += self.radii
             np.fill_diagonal(block[:, start:], np.inf)
         else:
-            index = xp.arange(self.rows.shape[0], device=device_of(block))
+            index = xp.arange(block.shape[1], device=device_of(block))
             own = index[start:stop][:, None] == index[None, :]
-            block = xp.where(own, xp.inf, block + self.radii[None, :])
+            block = xp.where(own, xp.inf, block)
         limit = _kth_smallest_bound(block, n_neighbors, xp=xp) + self.slack[start:stop]
         return _where(block <= limit[:, None], xp=xp)
+
+
+class _Bounds:
+    """What each row's k nearest can't exceed, tightened tile by tile, and candidates.
+
+    A candidate is noted as ``row * n_samples + column`` with its distance.
+    """
+
+    def __init__(self, filter_, k):
+        self.n_samples = len(filter_.right)
+        self.k = k
+        self.slack = filter_.slack
+        self.smallest = np.full((self.n_samples, k), np.inf, dtype=np.float32)
+        self.limits = np.full(self.n_samples, np.inf, dtype=np.float32)
+        self.places, self.distances = [], []
+
+    def see(self, tile, rows, columns):
+        """Look at the distances of some rows (first axis) from some columns.
+
+        Returns whether there were few enough to note.
+        """
+        n_rows, n_columns = tile.shape
+        if n_columns == 0 or n_rows == 0:
+            return True
+        # at least k groups of columns, so that their minima bound the k-th
+        n_groups = min(n_columns, max(4 * self.k, n_columns // _FOLD))
+        minima = tile[:, :n_groups].copy(order="K")
+        for start in range(n_groups, n_columns, n_groups):
+            group = tile[:, start : start + n_groups]
+            part = minima[:, : group.shape[1]]
+            np.minimum(part, group, out=part)
+        smallest = np.concatenate([self.smallest[rows], minima], axis=1)
+        smallest.partition(self.k - 1, axis=1)
+        self.smallest[rows] = smallest[:, : self.k]
+        limits = smallest[:, self.k - 1] + self.slack[rows]
+        self.limits[rows] = limits
+        own, group = np.nonzero(minima <= limits[:, None])
+        if len(own) > _MANY_CANDIDATES * self.k * max(tile.shape):
+            return False
+        members = group[:, None] + np.arange(0, n_columns, n_groups)
+        own = np.broadcast_to(own[:, None], members.shape)
+        is_inside = members < n_columns
+        own, members = own[is_inside], members[is_inside]
+        distances = tile[own, members]
+        is_within = distances <= limits[own]
+        places = (own[is_within] + rows.start) * self.n_samples
+        self.places.append(places + members[is_within] + columns.start)
+        self.distances.append(distances[is_within])
+        return True
+
+    def candidates(self):
+        """(row, column) of what is within the final bounds, row by row."""
+        places, distances = map(np.concatenate, (self.places, self.distances))
+        is_within = distances <= self.limits[places // self.n_samples]
+        return np.divmod(np.sort(places[is_within]), self.n_samples)
+
+
+def _symmetric_candidates(points, k):
+    """(row, column) of each entry that may be among a row's nearest, on numpy.
+
+    Each distance is computed once, for both of its rows, in tiles of the upper
+    triangle. None if the candidates become too many, as with many ties.
+    """
+    n_samples = points.n_samples
+    filter_ = _Filter(points, np.float32)
+    bounds = _Bounds(filter_, k)
+    for start in range(0, n_samples, _TILE_ROWS):
+        rows = slice(start, min(start + _TILE_ROWS, n_samples))
+        left_factor = filter_.left(rows)
+        for left in range(start, n_samples, _TILE_COLUMNS):
+            columns = slice(left, min(left + _TILE_COLUMNS, n_samples))
+            tile = left_factor @ filter_.right[columns].T
+            if left == start:
+                np.fill_diagonal(tile, np.inf)
+            # the square on the diagonal holds the distances of its rows both ways
+            beyond = slice(max(left, rows.stop), columns.stop)
+            if not (
+                bounds.see(tile, rows, columns)
+                and bounds.see(tile[:, beyond.start - left :].T, beyond, rows)
+            ):
+                return None
+    return bounds.candidates()
 
 
 def _exact_blocks(points, n_neighbors):
@@ -232,11 +359,12 @@ def _ranked(points, rows, columns, start, stop, k):
     every = xp.arange(start, stop, dtype=rows.dtype, device=device)
     first = xp.searchsorted(rows, every)
     last = xp.searchsorted(rows, every, side="right") - 1
-    by_distance = take(distances, _order_within(rows, distances, xp=xp), xp=xp)
-    kth = take(by_distance, first + (k - 1), xp=xp)
+    order = _order_within(rows, distances, xp=xp)
+    kth = take(distances, take(order, first + (k - 1), xp=xp), xp=xp)
     unit = xp.where(kth > 0, TIE_TOLERANCE * kth, xp.ones_like(kth))
     keys = xp.round(distances / take(unit, rows - start, xp=xp))
-    order = _order_within(rows, keys, xp=xp)
+    if _has_ties(take(rows, order, xp=xp), take(keys, order, xp=xp), xp=xp):
+        order = _order_within(rows, keys, xp=xp)
     picked = first[:, None] + xp.arange(k, dtype=first.dtype, device=device)[None, :]
     picked = take(order, xp.reshape(picked, (-1,)), xp=xp)
     next_key, last_key = (
@@ -257,6 +385,11 @@ def _order_within(rows, keys, *, xp):
         return np.lexsort((keys, rows))
     order = xp.argsort(keys, stable=True)
     return take(order, xp.argsort(take(rows, order, xp=xp), stable=True), xp=xp)
+
+
+def _has_ties(rows, keys, *, xp):
+    """Whether a row has two entries of one key, in the order of rows and keys."""
+    return bool(xp.any((rows[1:] == rows[:-1]) & (keys[1:] == keys[:-1])))
 
 
 def _approximate_candidates(points, n_neighbors):

@@ -190,7 +190,7 @@ def test_labels_stay_with_their_rows():
         (CKA(), {"method": "magic"}, "method"),
         (CKA(), {"confidence_level": 1.0}, "confidence_level"),
         (CKA(), {"method": "subsample", "subsample_size": 40}, "below the number"),
-        (CKA(), {"groups": np.arange(40) % 2}, "2 groups"),
+        (CKA(), {"groups": np.arange(40) % 2}, "There are 2 rows, or groups"),
     ],
 )
 def test_refusals(measure, options, message, data):

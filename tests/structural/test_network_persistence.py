@@ -15,6 +15,7 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from sksim.pairwise import similarity_matrix
 from sksim.structural import NetworkPersistence
 from sksim.structural._network_persistence import (
     Barcode,
@@ -283,3 +284,19 @@ def test_oracle_agrees_with_scipy_on_a_dense_graph():
     graph[:40, 40:] = np.maximum(1 - np.abs(W) / np.abs(W).max(), 1e-6)
     expected = np.sort(minimum_spanning_tree(graph).data)
     assert_array_equal(barcode(network).deaths, expected)
+
+
+@pytest.mark.parametrize("grid", ["common", "pair"])
+def test_matrix_of_many_networks(grid):
+    networks = {f"{w}": random_network(4, w, 3, random_state=w) for w in (3, 5, 7)}
+    measure = NetworkPersistence(grid=grid)
+    matrix = similarity_matrix(measure, networks, output="statistic", n_jobs=2)
+    expected = [
+        [measure.fit(a, b).distance_ for b in networks.values()]
+        for a in networks.values()
+    ]
+    assert_array_equal(matrix.to_numpy(), expected)
+    scores = similarity_matrix(measure, networks, {"third": networks["7"]})
+    assert_array_equal(scores["third"], -matrix["7"])
+    with pytest.raises(ValueError, match="'bad': the model must be an MLPClassifier"):
+        similarity_matrix(measure, {**networks, "bad": 5})

@@ -1,0 +1,311 @@
+"""Null-corrected measures, for Pipelines and grids."""
+
+import math
+import warnings
+from numbers import Integral
+
+import numpy as np
+from sklearn import get_config
+from sklearn.base import BaseEstimator, MetaEstimatorMixin
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    process_routing,
+)
+from sklearn.utils.validation import check_is_fitted
+
+from sksim.inference._moments import null_moments
+from sksim.inference._nulls import RowNull, null_statistics
+from sksim.inference._pair import (
+    check_measure,
+    make_pair,
+    refuse_unpaired,
+    trace_form,
+)
+from sksim.inference._permutations import RowOrders
+from sksim.inference._result import adjusted, standardized
+from sksim.utils._array_api import device_of, move_to, take
+from sksim.utils._sklearn_compat import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    fit_context,
+)
+from sksim.utils._validation import check_labels
+
+
+class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
+    r"""A measure whose score is corrected for chance.
+
+    .. math:: \frac{s - E_0}{s_{max} - E_0}
+
+    with the measure's score :math:`s`, its best score :math:`s_{max}` (0 for distances,
+    whose score is negative) and the mean :math:`E_0` of the score over all orders of
+    y's rows. 0 by chance, 1 at best, negative below chance: representations of
+    different widths and numbers of rows become comparable.
+
+    Parameters
+    ----------
+    measure : estimator
+        The measure; it is cloned.
+    null : {"auto", "exact", "permutation"}, default="auto"
+        Where the null mean comes from: a closed form, or random permutations. "auto"
+        takes the closed form where the measure has one.
+    n_permutations : int, default=199
+        Number of random permutations.
+    permute : {"rows", "within", "blocks"}, default=None
+        What changes places: see :func:`similarity_test`.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the permutations.
+
+    Attributes
+    ----------
+    measure_ : estimator
+        The fitted measure.
+    statistic_ : float
+        The measure's native number.
+    score_ : float
+        Null-corrected score.
+    null_mean_, null_std_ : float
+        Mean and standard deviation of the measure's score under the null hypothesis;
+        the latter is nan where only the mean has a closed form.
+    z_score_ : float
+        The measure's score in standard deviations from its null mean.
+    n_features_in_ : int
+        Width of X.
+
+    Raises
+    ------
+    ValueError
+        If the measure has no best score, is not paired, or has no closed form and
+        ``null="exact"``.
+
+    See Also
+    --------
+    similarity_test : Also gives a p-value.
+
+    Notes
+    -----
+    On new rows, ``score`` takes the null mean of those rows; measures with fitted maps
+    keep them and only the new rows of y are permuted. ``fit`` and ``score`` take
+    ``groups`` (see :func:`similarity_test`) and pass other metadata, such as
+    ``y_true``, on to the measure.
+
+    References
+    ----------
+    L. Hubert, P. Arabie. Comparing partitions. Journal of Classification, 1985 (the
+    same correction, of the Rand index).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksim.inference import CalibratedSimilarity
+    >>> from sksim.rsm import CKA
+    >>> rng = np.random.default_rng(0)
+    >>> X, unrelated = rng.normal(size=(2, 100, 256))
+    >>> calibrated = CalibratedSimilarity(CKA())
+    >>> bool(abs(calibrated.fit(X, unrelated).score_) < 0.05)
+    True
+    >>> calibrated.fit(X, X).score_
+    1.0
+    """
+
+    _parameter_constraints: dict = {
+        "measure": [HasMethods(["fit", "score"])],
+        "null": [StrOptions({"auto", "exact", "permutation"})],
+        "n_permutations": [Interval(Integral, 1, None, closed="left")],
+        "permute": [StrOptions({"rows", "within", "blocks"}), None],
+        "random_state": ["random_state"],
+    }
+    # rows that belong together do so for the correction wherever they are given
+    __metadata_request__fit = {"groups": True}
+    __metadata_request__score = {"groups": True}
+
+    def __init__(
+        self,
+        measure,
+        null="auto",
+        n_permutations=199,
+        permute=None,
+        random_state=None,
+    ):
+        self.measure = measure
+        self.null = null
+        self.n_permutations = n_permutations
+        self.permute = permute
+        self.random_state = random_state
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None, groups=None, **fit_params):
+        """Compare two representations and correct the score for chance.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            First representation.
+        y : array-like of shape (n_samples, n_features_y)
+            Second representation of the same inputs.
+        groups : array-like of shape (n_samples,), default=None
+            Group of each row, where rows belong together.
+        **fit_params : dict
+            Metadata for the measure, such as ``y_true``.
+
+        Returns
+        -------
+        self : object
+            The fitted measure: the result is in ``score_``.
+        """
+        measure = check_measure(self.measure, "correct it for chance")
+        self._check(measure)
+        params = self._routed("fit", groups, fit_params)
+        self.measure_ = measure.fit(X, y, **params)
+        self.statistic_ = measure.statistic_
+        mean, std = self._null_moments(X, y, groups, params, fitted=False)
+        tags = measure._similarity_tags()
+        self.null_mean_, self.null_std_ = mean, std
+        self.score_ = adjusted(measure.score_, mean, tags)
+        self.z_score_ = standardized(measure.score_, mean, std, rounding=1e-9)
+        return self
+
+    def score(self, X=None, y=None, groups=None, **score_params):
+        """Null-corrected score: 0 by chance, 1 at best.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), default=None
+            New rows of the first representation.
+        y : array-like of shape (n_samples, n_features_y), default=None
+            The same new rows of the second representation.
+        groups : array-like of shape (n_samples,), default=None
+            Group of each new row, where rows belong together.
+        **score_params : dict
+            Metadata for the measure, such as ``y_true``.
+
+        Returns
+        -------
+        score : float
+            Without data the fitted pair's ``score_``.
+        """
+        check_is_fitted(self)
+        if X is None and y is None:
+            return self.score_
+        params = self._routed("score", groups, score_params)
+        score = self.measure_.score(X, y, **params)
+        mean, _ = self._null_moments(X, y, groups, params, fitted=True)
+        return adjusted(score, mean, self.measure_._similarity_tags())
+
+    def _check(self, measure):
+        tags = measure._similarity_tags()
+        refuse_unpaired(measure, "a correction for chance")
+        name = type(measure).__name__
+        if tags.arity != "pair" or tags.null != "rows":
+            raise ValueError(
+                f"{name} is not tested by permuting rows, so that its null mean is not "
+                "what unrelated representations would give."
+            )
+        if not math.isfinite(tags.best):
+            raise ValueError(
+                f"{name} has no best score to be scaled to 1: its range is "
+                f"{tags.bounds}. Use a normalised measure."
+            )
+
+    def _null_moments(self, X, y, groups, params, *, fitted):
+        """Mean and standard deviation of the score under the null hypothesis."""
+        measure = check_measure(self.measure, "correct it for chance")
+        tags = measure._similarity_tags()
+        if fitted and tags.score_uses_fit:
+            scores = self._scores_by_fitted_maps(X, y, groups, params)
+            return float(np.mean(scores)), _std(scores)
+        with warnings.catch_warnings():
+            # fit or score has warned of what there is to warn of
+            warnings.simplefilter("ignore")
+            pair = make_pair(measure, X, y, params.get("y_true"))
+        free = self.permute == "rows" or (self.permute is None and groups is None)
+        if self.null != "permutation" and free:
+            closed = _closed_form(pair)
+            if closed is not None:
+                return tags.orient(closed[0]), closed[1]
+        if self.null == "exact":
+            raise ValueError(
+                f"{type(measure).__name__} has no closed form of its null mean"
+                f"{'' if free else ' for groups'}. Use null='permutation'."
+            )
+        null = RowNull(
+            pair, groups=groups, permute=self.permute, random_state=self.random_state
+        )
+        scores = tags.orient(
+            null_statistics(
+                null, self.n_permutations, n_jobs=None, verbose=0, batch_size=64
+            )
+        )
+        return float(np.mean(scores)), _std(scores)
+
+    def _scores_by_fitted_maps(self, X, y, groups, params):
+        """Scores of the fitted maps on new rows, with those of y permuted."""
+        measure = self.measure_
+        X, y, xp = measure._validate_pair(X, y, reset=False)
+        n_samples = X.shape[0]
+        y_true = check_labels(
+            measure, params.get("y_true"), n_samples=n_samples, xp=xp, like=X
+        )
+        orders = RowOrders(
+            n_samples,
+            groups=groups,
+            permute=self.permute,
+            random_state=self.random_state,
+        )
+        scores = []
+        for number in range(self.n_permutations):
+            order = move_to(orders.draw(number), xp=xp, device=device_of(X))
+            outcome = measure._evaluate(X, take(y, order, xp=xp), xp, y_true=y_true)
+            value = outcome[0] if isinstance(outcome, tuple) else outcome
+            scores.append(measure._orient(float(value)))
+        return np.array(scores)
+
+    def _routed(self, method, groups, params):
+        if not get_config()["enable_metadata_routing"]:
+            return params
+        routed = process_routing(self, method, groups=groups, **params)
+        return routed["measure"][method]
+
+    def get_metadata_routing(self):
+        """Requests of this estimator and of its measure.
+
+        Returns
+        -------
+        routing : MetadataRouter
+        """
+        mapping = MethodMapping()
+        for method in ("fit", "score"):
+            mapping.add(caller=method, callee=method)
+        router = MetadataRouter(owner=type(self).__name__).add_self_request(self)
+        return router.add(measure=self.measure, method_mapping=mapping)
+
+    @property
+    def n_features_in_(self):
+        """Width of X."""
+        check_is_fitted(self)
+        return self.measure_.n_features_in_
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.target_tags.multi_output = True
+        tags.non_deterministic = self.random_state is None
+        return tags
+
+
+def _closed_form(pair):
+    """Exact mean and standard deviation of the statistic, or None."""
+    mean = pair.measure._null_mean(pair.view_x, pair.view_y, pair.xp)
+    if mean is not None:
+        return float(mean), math.nan
+    form = trace_form(pair)
+    if form is None or pair.n_samples < 3:
+        return None
+    moments = null_moments(*form)
+    return moments.mean, moments.std
+
+
+def _std(scores):
+    return float(np.std(scores, ddof=min(1, len(scores) - 1)))

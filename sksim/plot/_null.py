@@ -1,0 +1,105 @@
+"""Picture of a score among the scores that chance gives."""
+
+import numpy as np
+
+
+class PermutationNullDisplay:
+    """Histogram of the null distribution, with the observed score.
+
+    Parameters
+    ----------
+    score : float
+        The observed score.
+    null_distribution : ndarray of shape (n_permutations,)
+        Scores under the null hypothesis.
+    pvalue : float
+        P-value of the score.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes of the picture.
+    figure_ : matplotlib Figure
+        Figure of the picture.
+    line_ : matplotlib Line2D
+        The observed score.
+
+    See Also
+    --------
+    sksim.inference.similarity_test : Makes the result that is drawn.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksim.inference import similarity_test
+    >>> from sksim.plot import PermutationNullDisplay
+    >>> from sksim.rsm import CKA
+    >>> X, y = np.random.default_rng(0).normal(size=(2, 40, 3))
+    >>> result = similarity_test(CKA(), X, y, n_permutations=99, random_state=0)
+    >>> display = PermutationNullDisplay.from_result(result).plot()
+    >>> display.ax_.get_xlabel()
+    'score'
+    """
+
+    def __init__(self, *, score, null_distribution, pvalue):
+        self.score = score
+        self.null_distribution = null_distribution
+        self.pvalue = pvalue
+
+    @classmethod
+    def from_result(cls, result):
+        """Display of a test's result.
+
+        Parameters
+        ----------
+        result : SimilarityTestResult
+            Result of :func:`sksim.inference.similarity_test`.
+
+        Returns
+        -------
+        display : PermutationNullDisplay
+            Not drawn yet: call ``plot``.
+        """
+        if result.null_distribution is None:
+            raise ValueError(
+                f"The result of method={result.method!r} holds no null distribution to "
+                "draw. Use similarity_test(..., method='permutation')."
+            )
+        return cls(
+            score=result.score,
+            null_distribution=result.null_distribution,
+            pvalue=result.pvalue,
+        )
+
+    def plot(self, ax=None, *, bins=30, name=None):
+        """Draw the histogram and the observed score.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None for a new figure.
+        bins : int, default=30
+            Number of bars.
+        name : str, default=None
+            Title, such as the measure's name.
+
+        Returns
+        -------
+        display : PermutationNullDisplay
+        """
+        import matplotlib.pyplot as plt
+
+        if ax is None:
+            _, ax = plt.subplots()
+        scores = self.null_distribution[np.isfinite(self.null_distribution)]
+        ax.hist(scores, bins=bins, color="0.75", label="rows permuted")
+        self.line_ = ax.axvline(
+            self.score, color="C3", label=f"observed, p = {self.pvalue:.3g}"
+        )
+        ax.set_xlabel("score")
+        ax.set_ylabel("permutations")
+        if name is not None:
+            ax.set_title(name)
+        ax.legend()
+        self.ax_, self.figure_ = ax, ax.figure
+        return self

@@ -1,0 +1,113 @@
+"""Torch modules as models. torch is never imported before a module is given."""
+
+import sys
+from contextlib import contextmanager
+
+import numpy as np
+
+# rows that pass through a module at once
+_BATCH = 1024
+
+
+def is_torch_module(model):
+    """Whether a model is a torch.nn.Module: then torch has been imported already."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(model, torch.nn.Module)
+
+
+def to_numpy(tensor):
+    """Tensor as a float64 array on the CPU; no element is rounded."""
+    return tensor.detach().cpu().double().numpy()
+
+
+@contextmanager
+def evaluating(module):
+    """Module in evaluation mode; each part is left in the mode it was in."""
+    modes = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, mode in modes:
+            part.training = mode
+
+
+def as_input(X, module):
+    """Rows as a tensor of the module's precision, on its device."""
+    import torch
+
+    held = [*module.parameters(), *module.buffers()]
+    held = [tensor for tensor in held if tensor.is_floating_point()]
+    options = {"dtype": torch.float64, "device": "cpu"}
+    if held:
+        options = {"dtype": held[0].dtype, "device": held[0].device}
+    return torch.as_tensor(np.asarray(X)).to(**options)
+
+
+def apply_module(module, X):
+    """Outputs of a module in evaluation mode, as an array.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+    X : array of shape (n_samples, ...)
+
+    Returns
+    -------
+    outputs : array of shape (n_samples, ...)
+    """
+    import torch
+
+    X = as_input(X, module)
+    with evaluating(module), torch.no_grad():
+        parts = [to_numpy(_output(module, batch)) for batch in X.split(_BATCH)]
+    return np.concatenate(parts)
+
+
+def _output(module, batch):
+    output = module(batch)
+    if not hasattr(output, "detach"):
+        raise ValueError(
+            f"{type(module).__name__} returns a {type(output).__name__} instead of one "
+            "tensor. Wrap it in a module that returns the tensor to be compared."
+        )
+    return output
+
+
+def module_gradients(module, X, value_of):
+    """Values of each row, and their gradients with respect to the row, by autograd.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Its parameters' own gradients are left alone.
+    X : array of shape (n_samples, ...)
+    value_of : callable
+        From outputs (a tensor) and the slice of rows they belong to, to one value for
+        each row.
+
+    Returns
+    -------
+    values : array of shape (n_samples,)
+    gradients : array, shaped like X
+    """
+    import torch
+
+    X = as_input(X, module)
+    values, gradients = [], []
+    with evaluating(module), torch.inference_mode(False), torch.enable_grad():
+        for start in range(0, len(X), _BATCH):
+            rows = slice(start, start + _BATCH)
+            batch = X[rows].clone().requires_grad_()
+            value = value_of(_output(module, batch), rows)
+            values.append(to_numpy(value))
+            gradient = None
+            if value.requires_grad:
+                (gradient,) = torch.autograd.grad(value.sum(), batch, allow_unused=True)
+            if gradient is None:
+                raise ValueError(
+                    f"The output of {type(module).__name__} does not depend on its "
+                    "input in a way that torch can differentiate."
+                )
+            gradients.append(to_numpy(gradient))
+    return np.concatenate(values), np.concatenate(gradients)

@@ -1,0 +1,182 @@
+"""A permutation against what it replaces, and whole tests against other packages.
+
+Run with ``python tests/benchmarks/bench_inference.py [n_samples n_features]``. CPU
+time, one BLAS thread, both sides in turn in one process; the last column is how many
+times faster sksim is. hyppo and calibrated-similarity are compared if installed.
+"""
+
+import sys
+
+from _timing import report
+
+import numpy as np  # isort: skip
+import warnings
+
+from scipy.spatial.distance import pdist, squareform
+from scipy.stats import rankdata
+from sklearn.base import clone
+from sklearn.metrics import pairwise_distances
+
+from sksim import all_measures
+from sksim.cca import MeanCCA, MeanSquaredCCA
+from sksim.inference import similarity_interval, similarity_test
+from sksim.inference._nulls import RowNull
+from sksim.inference._pair import make_pair
+from sksim.rsm import CKA
+
+BATCH = 10
+
+
+def permutation_of(measure, X, y):
+    """Time of ten permutations of views that are made already."""
+    null = RowNull(make_pair(clone(measure), X, y), random_state=0)
+    return lambda: [null.draw(i) for i in range(BATCH)]
+
+
+def textbook(kernel):
+    """The N x N formula, once for each of ten permutations."""
+
+    def centred(Z):
+        K = kernel(Z)
+        return K - K.mean(axis=0) - K.mean(axis=1)[:, None] + K.mean()
+
+    def run(X, y, orders):
+        for order in orders:
+            K, L = centred(X), centred(y[order])
+            np.sum(K * L) / np.sqrt(np.sum(K * K) * np.sum(L * L))
+
+    return run
+
+
+def linear_kernel(Z):
+    return Z @ Z.T
+
+
+def rbf_kernel(Z):
+    D = pairwise_distances(Z)
+    width = 0.5 * np.median(D[np.triu_indices(len(D), k=1)])
+    return np.exp(-(D**2) / (2 * width**2))
+
+
+def rsa(X, y, orders):
+    first = rankdata(pdist(X, "correlation"))
+    for order in orders:
+        np.corrcoef(first, rankdata(pdist(y[order], "correlation")))
+
+
+def refits(measure):
+    def run(X, y, orders):
+        for order in orders:
+            clone(measure).fit(X, y[order])
+
+    return run
+
+
+def per_permutation(X, y):
+    measures = {name: cls() for name, cls in all_measures()}
+    orders = [np.random.default_rng(i).permutation(len(X)) for i in range(BATCH)]
+    others = {
+        "linear CKA, textbook (10)": (CKA(), textbook(linear_kernel)),
+        "RBF CKA, textbook (15)": (CKA(kernel="rbf"), textbook(rbf_kernel)),
+        "dCor, textbook (15)": (
+            measures.get("DistanceCorrelation"),
+            textbook(pairwise_distances),
+        ),
+        "RSA Spearman, textbook (80)": (measures.get("RSA"), rsa),
+        "linear CKA, own fit (3)": (CKA(), refits(CKA())),
+        "mean squared CCA, own fit (10)": (MeanSquaredCCA(), refits(MeanSquaredCCA())),
+        "mean CCA, own fit (5)": (MeanCCA(), refits(MeanCCA())),
+    }
+    for name, target in (("NeighborJaccard", 300), ("LinearRegressionSimilarity", 4)):
+        measure = measures.get(name)
+        others[f"{name}, own fit ({target})"] = (measure, refits(measure))
+    for title, (measure, other) in others.items():
+        if measure is not None:
+            report(
+                f"{BATCH} permutations: {title}",
+                permutation_of(measure, X, y),
+                lambda other=other: other(X, y, orders),
+                repeats=3,
+            )
+
+
+def jackknife(X, y):
+    measure = CKA(estimator="debiased")
+
+    def refit_without_ten_rows():
+        for i in range(BATCH):
+            clone(measure).fit(np.delete(X, i, axis=0), np.delete(y, i, axis=0))
+
+    report(
+        f"jackknife of {len(X)} rows, against {BATCH} refits",
+        lambda: similarity_interval(measure, X, y),
+        refit_without_ten_rows,
+        repeats=3,
+    )
+
+
+def against_hyppo(X, y):
+    try:
+        from hyppo.independence import Dcorr
+    except ImportError:
+        print("hyppo is not installed")
+        return
+    measures = dict(all_measures())
+    if "DistanceCorrelation" not in measures:
+        return
+    measure = measures["DistanceCorrelation"](unbiased=True)
+    report(
+        "hyppo: 99 permutations of distance correlation (50)",
+        lambda: similarity_test(measure, X, y, n_permutations=99, random_state=0),
+        lambda: Dcorr().test(X, y, reps=99, auto=False, workers=1),
+        repeats=1,
+    )
+
+
+def against_calibrated_similarity(X, y):
+    try:
+        import calibrated_similarity
+        import torch
+    except ImportError:
+        print("calibrated-similarity is not installed")
+        return
+    torch.set_num_threads(1)
+    first, second = torch.asarray(X), torch.asarray(y)
+    measures = dict(all_measures())
+    pairs = {
+        "CKA": (CKA(), "cka"),
+        "mutual k-NN": (measures["MutualKNN"](), "mutual_knn"),
+    }
+    for title, (measure, name) in pairs.items():
+        function = getattr(calibrated_similarity, name, None)
+        if function is None:
+            print("calibrated-similarity has no", name, dir(calibrated_similarity))
+            continue
+        report(
+            f"calibrated-similarity: 99 permutations of {title} (10)",
+            lambda measure=measure: similarity_test(
+                measure, X, y, n_permutations=99, random_state=0
+            ),
+            lambda function=function: calibrated_similarity.calibrate(
+                first, second, function, K=99
+            ),
+            repeats=1,
+        )
+
+
+def main():
+    n, width = (int(a) for a in sys.argv[1:3]) if len(sys.argv) > 2 else (1000, 256)
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n, width))
+    y = X @ rng.normal(size=(width, width)) / 16 + rng.normal(size=(n, width))
+    print(f"{n} rows, {width} columns; targets in brackets")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        per_permutation(X, y)
+        jackknife(X, y)
+        against_hyppo(X, y)
+        against_calibrated_similarity(X, y)
+
+
+if __name__ == "__main__":
+    main()

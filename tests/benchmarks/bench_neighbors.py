@@ -1,0 +1,197 @@
+"""Neighbours, graphs and statistics against faiss and transcriptions of the formulas.
+
+Run with ``python tests/benchmarks/bench_neighbors.py [n_samples n_features]``. CPU time,
+one BLAS thread, both sides in turn in one process; the last column is how many times
+faster sksim is. faiss (``pip install faiss-cpu``) is used where it is installed.
+"""
+
+import sys
+import tracemalloc
+
+from _timing import report
+
+import numpy as np  # isort: skip
+from sklearn.neighbors import NearestNeighbors
+from sksim.neighbors import (
+    GraphBasedSimilarity,
+    NeighborJaccard,
+    RankSimilarity,
+    SecondOrderCosine,
+)
+from sksim.statistics import Tolerance, Uniformity
+
+K = 10
+
+
+def unit(X):
+    return X / np.linalg.norm(X, axis=1, keepdims=True)
+
+
+def faiss_lists(X):
+    import faiss
+
+    faiss.omp_set_num_threads(1)
+    index = faiss.IndexFlatIP(X.shape[1])
+    X = unit(X).astype(np.float32)
+    index.add(X)
+    return index.search(X, K + 1)[1][:, 1:]
+
+
+def scikit_learn_lists(X):
+    search = NearestNeighbors(n_neighbors=K + 1, metric="cosine").fit(X)
+    return search.kneighbors(X)[1][:, 1:]
+
+
+def jaccard(lists_x, lists_y):
+    both = np.sort(np.concatenate([lists_x, lists_y], axis=1), axis=1)
+    n_shared = (both[:, 1:] == both[:, :-1]).sum(axis=1)
+    return (n_shared / (2 * K - n_shared)).mean()
+
+
+def jaccard_of_sets(lists_x, lists_y):
+    values = []
+    for a, b in zip(lists_x, lists_y, strict=True):
+        values.append(len(set(a) & set(b)) / len(set(a) | set(b)))
+    return np.mean(values)
+
+
+def rank_similarity_of_sets(lists_x, lists_y):
+    values = []
+    for a, b in zip(lists_x, lists_y, strict=True):
+        ranks_x, ranks_y = ({j: r + 1 for r, j in enumerate(c)} for c in (a, b))
+        shared = set(a) & set(b)
+        total = sum(
+            2 / (1 + abs(ranks_x[j] - ranks_y[j])) / (ranks_x[j] + ranks_y[j])
+            for j in shared
+        )
+        values.append(total / sum(1 / q for q in range(1, len(shared) + 1) or [1]))
+    return np.mean(values)
+
+
+def second_order_cosine_of_sets(X, y, lists_x, lists_y):
+    cosines_x, cosines_y = (unit(Z) @ unit(Z).T for Z in (X, y))
+    values = []
+    for i, (a, b) in enumerate(zip(lists_x, lists_y, strict=True)):
+        union = list(set(a) | set(b))
+        s, t = cosines_x[i, union], cosines_y[i, union]
+        values.append(s @ t / np.linalg.norm(s) / np.linalg.norm(t))
+    return np.mean(values)
+
+
+def graph_based(X, y):
+    graphs = [unit(Z) @ unit(Z).T for Z in (X, y)]
+    for graph in graphs:
+        np.fill_diagonal(graph, 0)
+    return np.mean(np.sum(unit(graphs[0]) * unit(graphs[1]), axis=1))
+
+
+def uniformity(X):
+    import torch
+
+    rows = torch.nn.functional.normalize(torch.asarray(X), dim=1)
+    return torch.pdist(rows).pow(2).mul(-2).exp().mean().log()
+
+
+def tolerance(X, labels):
+    rows = unit(X)
+    return np.mean((rows @ rows.T) * (labels[:, None] == labels))
+
+
+def peak_megabytes(function):
+    tracemalloc.start()
+    function()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak / 1e6
+
+
+def bench(n_samples, n_features, dtype):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n_samples, n_features)).astype(dtype)
+    mixing = rng.normal(size=(n_features, n_features)) / n_features**0.5
+    y = np.maximum(X @ mixing, 0).astype(dtype)
+    y += 0.5 * rng.normal(size=X.shape).astype(dtype)
+    repeats = 3 if n_samples > 5000 else 5
+    what = f"{n_samples} x {n_features} {np.dtype(dtype).name}"
+    measure = NeighborJaccard(K)
+    try:
+        import faiss  # noqa: F401
+    except ImportError:
+        print("faiss is not installed")
+    else:
+        expected = jaccard(faiss_lists(X), faiss_lists(y))
+        print(f"Jaccard {measure.fit(X, y).score_:.6f}, by faiss {expected:.6f}")
+        report(
+            f"Jaccard, faiss-flat float32, {what}",
+            lambda: measure.fit(X, y),
+            lambda: jaccard(faiss_lists(X), faiss_lists(y)),
+            repeats,
+        )
+    print(f"peak memory {peak_megabytes(lambda: measure.fit(X, y)):.0f} MB")
+    both = scikit_learn_lists
+    report(
+        f"Jaccard, scikit-learn and sets, {what}",
+        lambda: measure.fit(X, y),
+        lambda: jaccard_of_sets(both(X), both(y)),
+        repeats,
+    )
+    report(
+        f"rank similarity, scikit-learn and sets, {what}",
+        lambda: RankSimilarity(K).fit(X, y),
+        lambda: rank_similarity_of_sets(both(X), both(y)),
+        repeats,
+    )
+    report(
+        f"second-order cosine, scikit-learn and sets, {what}",
+        lambda: SecondOrderCosine(K).fit(X, y),
+        lambda: second_order_cosine_of_sets(X, y, both(X), both(y)),
+        repeats,
+    )
+    report(
+        f"GBS, N x N arrays, {what}",
+        lambda: GraphBasedSimilarity().fit(X, y),
+        lambda: graph_based(X, y),
+        repeats,
+    )
+    report(
+        f"uniformity, torch.pdist, {what}",
+        lambda: Uniformity().fit(X, y),
+        lambda: (uniformity(X), uniformity(y)),
+        repeats,
+    )
+    labels = np.arange(n_samples) % 10
+    report(
+        f"tolerance, N x N arrays, {what}",
+        lambda: Tolerance().fit(X, y, y_true=labels),
+        lambda: (tolerance(X, labels), tolerance(y, labels)),
+        repeats,
+    )
+
+
+def bench_permutations(n_samples=1000, n_features=256):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(2, n_samples, n_features))
+    order = rng.permutation(n_samples)
+    for measure in (
+        NeighborJaccard(K),
+        RankSimilarity(K),
+        SecondOrderCosine(K),
+        GraphBasedSimilarity(),
+        GraphBasedSimilarity(K),
+    ):
+        xp = measure._validate_pair(X, y, reset=True)[2]
+        views = measure._prepare_permutations(*measure._views(X, y, xp), xp)
+        report(
+            f"a permutation, recomputed, {measure}",
+            lambda m=measure, v=views: m._compare_permuted(*v, order, xp),
+            lambda m=measure: m.fit(X, y[order]),
+            20,
+        )
+
+
+if __name__ == "__main__":
+    sizes = [tuple(map(int, sys.argv[1:3]))] if len(sys.argv) > 2 else [(2000, 256)]
+    for size in sizes:
+        for dtype in (np.float32, np.float64):
+            bench(*size, dtype)
+    bench_permutations()

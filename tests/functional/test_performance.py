@@ -1,0 +1,272 @@
+"""Difference of performance, McNemar's test, exchanges, and routed truth."""
+
+import math
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy.stats import binomtest
+from sklearn import config_context
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
+from sklearn.ensemble import RandomForestClassifier, VotingClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
+from sklearn.metrics import (
+    balanced_accuracy_score,
+    fbeta_score,
+    get_scorer,
+    make_scorer,
+)
+from sklearn.model_selection import KFold, cross_val_score
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
+
+from sksim.functional import (
+    Ambiguity,
+    Difficulty,
+    DoubleFault,
+    JensenShannonDivergence,
+    PerformanceDifference,
+)
+
+
+@pytest.fixture(scope="module")
+def wine():
+    X, y = load_wine(return_X_y=True)
+    return X, y, _fit_models(X, y)
+
+
+@pytest.fixture(scope="module")
+def cancer():
+    X, y = load_breast_cancer(return_X_y=True)
+    return X, y, _fit_models(X[:, :4], y), X[:, :4]
+
+
+def _fit_models(X, y):
+    half = slice(None, None, 2)
+    vote = VotingClassifier([("nb", GaussianNB()), ("rf", _forest())], voting="soft")
+    models = {
+        "logistic": make_pipeline(StandardScaler(), LogisticRegression()),
+        "forest": _forest(),
+        "vote": vote,
+        "calibrated": CalibratedClassifierCV(LinearSVC(random_state=0), cv=2),
+    }
+    return {name: model.fit(X[half], y[half]) for name, model in models.items()}
+
+
+def _forest():
+    return RandomForestClassifier(8, max_depth=3, random_state=0)
+
+
+@pytest.mark.parametrize(
+    "scoring",
+    [
+        "accuracy",
+        "balanced_accuracy",
+        "f1_macro",
+        "matthews_corrcoef",
+        "neg_log_loss",
+        "roc_auc_ovr",
+        "top_k_accuracy",
+        make_scorer(fbeta_score, beta=2, average="macro"),
+        make_scorer(balanced_accuracy_score, adjusted=True),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("second", ["forest", "vote", "calibrated"])
+def test_from_estimators_equals_scorers_on_models(scoring, second, wine):
+    X, y, models = wine
+    a, b = models["logistic"], models[second]
+    scorer = get_scorer(scoring)
+    measure = PerformanceDifference.from_estimators(
+        a, b, X, y, scoring=scoring, signed=True
+    )
+    expected = scorer(a, X, y), scorer(b, X, y)
+    assert_allclose((measure.performance_x_, measure.performance_y_), expected)
+    assert_allclose(measure.distance_, expected[0] - expected[1], atol=1e-14)
+    assert measure.score_ == -abs(measure.distance_)
+    plain = PerformanceDifference.from_estimators(a, b, X, y, scoring=scoring)
+    assert plain.distance_ == abs(measure.distance_)
+    assert plain.score_ == measure.score_
+
+
+@pytest.mark.parametrize("scoring", ["roc_auc", "average_precision", "neg_brier_score"])
+def test_scores_of_two_classes(scoring, cancer):
+    _, y, models, X = cancer
+    a, b = models["logistic"], models["forest"]
+    scorer = get_scorer(scoring)
+    expected = abs(scorer(a, X, y) - scorer(b, X, y))
+    measure = PerformanceDifference.from_estimators(a, b, X, y, scoring=scoring)
+    assert_allclose(measure.distance_, expected)
+    outputs = a.predict_proba(X), b.predict_proba(X)
+    measure = PerformanceDifference(scoring).fit(*outputs, y_true=y)
+    assert_allclose(measure.distance_, expected)
+
+
+def test_decision_scores(cancer):
+    _, y, _, X = cancer
+    models = [m.fit(X, y) for m in (RidgeClassifier(), LinearSVC(random_state=0))]
+    scorer = get_scorer("roc_auc")
+    expected = abs(scorer(models[0], X, y) - scorer(models[1], X, y))
+    measure = PerformanceDifference.from_estimators(*models, X, y, scoring="roc_auc")
+    assert_allclose(measure.distance_, expected)
+
+
+@pytest.mark.parametrize("scoring", ["r2", "neg_mean_absolute_error"])
+def test_regression(scoring):
+    X, y = load_diabetes(return_X_y=True)
+    models = [m.fit(X, y) for m in (LinearRegression(), KNeighborsRegressor())]
+    scores = [get_scorer(scoring)(model, X, y) for model in models]
+    measure = PerformanceDifference.from_estimators(*models, X, y, scoring=scoring)
+    assert_allclose(measure.distance_, abs(scores[0] - scores[1]))
+    continuous = y + 0.5
+    measure = PerformanceDifference(scoring=scoring, signed=True)
+    measure.fit(*[m.predict(X) for m in models], y_true=continuous)
+    assert math.isfinite(measure.distance_)
+
+
+def test_labels_and_probabilities_of_named_classes(wine):
+    X, y, models = wine
+    names = np.array(["c", "a", "b"])
+    named = names[y]
+    soft = [models[m].predict_proba(X) for m in ("logistic", "forest")]
+    expected = PerformanceDifference().fit(*soft, y_true=y).distance_
+    measure = PerformanceDifference(labels=names).fit(*soft, y_true=named)
+    assert measure.distance_ == expected
+    hard = [names[rows.argmax(axis=1)] for rows in soft]
+    assert PerformanceDifference().fit(*hard, y_true=named).distance_ == expected
+    two = y < 2
+    rows = [p[two] for p in soft]
+    # classes 0 and 1 of the columns' 0, 1, 2; names have to be told
+    assert PerformanceDifference().fit(*rows, y_true=y[two]).distance_ >= 0
+    with pytest.raises(ValueError, match=r"pass labels=\[\.\.\.\]"):
+        PerformanceDifference().fit(*rows, y_true=named[two])
+
+
+def test_mcnemar():
+    truth = np.ones(20, dtype=int)
+    first = np.r_[np.ones(15), np.zeros(5)].astype(int)
+    second = np.r_[np.ones(8), np.zeros(7), np.ones(1), np.zeros(4)].astype(int)
+    measure = PerformanceDifference().fit(first, second, y_true=truth)
+    assert_allclose(measure.mcnemar_pvalue_, binomtest(7, 8).pvalue)
+    assert measure.fit(first, first, y_true=truth).mcnemar_pvalue_ == 1
+    by_f1 = PerformanceDifference("f1").fit(first, second, y_true=truth)
+    assert by_f1.mcnemar_pvalue_ is None
+
+
+def exchanged_statistics(measure, first, second, truth, masks):
+    X, y, xp = measure._validate_pair(first, second, reset=True)
+    views = measure._views(X, y, xp, y_true=truth)
+    return [
+        float(measure._statistic(*measure._exchange(*views, mask, xp), xp))
+        for mask in masks
+    ]
+
+
+@pytest.mark.parametrize("scoring", ["accuracy", "balanced_accuracy"])
+def test_exchange_swaps_rows_of_both_models(scoring):
+    rng = np.random.default_rng(0)
+    first, second, truth = rng.integers(0, 3, (3, 50))
+    masks = rng.random((5, 50)) < 0.5
+    measure = PerformanceDifference(scoring, signed=True)
+    values = exchanged_statistics(measure, first, second, truth, masks)
+    for value, mask in zip(values, masks, strict=True):
+        pair = np.where(mask, second, first), np.where(mask, first, second)
+        assert_allclose(value, measure.fit(*pair, y_true=truth).statistic_)
+
+
+def test_all_exchanges_give_mcnemars_pvalue():
+    truth = np.ones(9, dtype=int)
+    first = np.array([1, 1, 1, 1, 1, 1, 0, 1, 0])
+    second = np.array([0, 0, 0, 0, 0, 0, 1, 1, 0])
+    masks = (np.arange(2**9)[:, None] >> np.arange(9)) % 2 == 1
+    measure = PerformanceDifference()
+    values = exchanged_statistics(measure, first, second, truth, masks)
+    measure.fit(first, second, y_true=truth)
+    share = np.mean(np.array(values) >= measure.distance_ - 1e-12)
+    assert_allclose(share, measure.mcnemar_pvalue_)
+
+
+def test_exchange_of_views_with_fields():
+    P, Q = np.random.default_rng(0).dirichlet(np.ones(3), size=(2, 6))
+    measure = JensenShannonDivergence()
+    X, y, xp = measure._validate_pair(P, Q, reset=True)
+    views = measure._views(X, y, xp)
+    mask = np.array([True, False, True, False, False, True])
+    swapped = measure._exchange(*views, mask, xp)
+    assert_allclose(swapped[0].rows, np.where(mask[:, None], Q, P))
+    assert_allclose(
+        swapped[1].negentropy, np.where(mask, views[0].negentropy, views[1].negentropy)
+    )
+    assert measure._statistic(*swapped, xp) == pytest.approx(
+        measure._statistic(*views, xp)
+    )
+
+
+@pytest.mark.parametrize(
+    "scoring, X, truth, message",
+    [
+        ("accuracy", [0, 1], None, "needs the true labels"),
+        ("accuracy", [0.5, 1], [0, 1], "fractions"),
+        ("accuracy", ["a", "b"], [0, 1], "different kinds"),
+        ("accuracy", [0, 1, 1], [0, 1], "2 rows and y has 3|3 rows and y has 2"),
+        ("neg_log_loss", [0, 1], [0, 1], "Pass probabilities"),
+        ("no such score", [0, 1], [0, 1], "no such score"),
+        ("accuracy", [[0.5, 0.6], [1, 0]], [0, 1], "one label for each row|columns"),
+    ],
+)
+def test_what_is_refused(scoring, X, truth, message):
+    with pytest.raises(ValueError, match=message):
+        PerformanceDifference(scoring).fit(X, [0, 1], y_true=truth)
+
+
+def test_y_is_required():
+    with pytest.raises(ValueError, match="requires y"):
+        PerformanceDifference().fit([0, 1], y_true=[0, 1])
+
+
+# ----- y_true as routed metadata --------------------------------------------------
+
+
+@pytest.fixture
+def predictions():
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 3, 60)
+    X = np.where(rng.random((60, 3)) < 0.4, rng.integers(0, 3, (60, 3)), truth[:, None])
+    return X, truth
+
+
+@pytest.mark.parametrize("measure", [PerformanceDifference(), DoubleFault()], ids=repr)
+def test_truth_is_routed(measure, predictions):
+    X, truth = predictions
+    folds = KFold(3)
+    with config_context(enable_metadata_routing=True):
+        scores = cross_val_score(
+            measure, X[:, 0], X[:, 1], cv=folds, params={"y_true": truth}
+        )
+    expected = [
+        measure.fit(X[test, 0], X[test, 1], y_true=truth[test]).score_
+        for _, test in folds.split(X)
+    ]
+    assert_allclose(scores, expected)
+    # without routing, nothing passes the truth to score: an error, not a zero
+    with pytest.raises(ValueError, match="needs the true labels"):
+        cross_val_score(measure, X[:, 0], X[:, 1], cv=folds, error_score="raise")
+
+
+def test_truth_is_routed_to_groups(predictions):
+    X, truth = predictions
+    folds = KFold(3)
+    with config_context(enable_metadata_routing=True):
+        scores = cross_val_score(Difficulty(), X, cv=folds, params={"y_true": truth})
+    expected = [
+        Difficulty().fit(X[test], y_true=truth[test]).score_
+        for _, test in folds.split(X)
+    ]
+    assert_allclose(scores, expected)
+    with pytest.raises(ValueError, match="needs the true labels"):
+        cross_val_score(Difficulty(), X, cv=folds, error_score="raise")
+    assert len(cross_val_score(Ambiguity(), X, cv=folds)) == 3

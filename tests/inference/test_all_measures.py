@@ -1,0 +1,278 @@
+"""What inference promises for every public measure, found by discovery."""
+
+import itertools
+import warnings
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+from sklearn.base import clone
+from sklearn.utils import get_tags
+
+from sksim import all_measures
+from sksim.functional import Ambiguity, FleissKappa, PerformanceDifference
+from sksim.inference import permutations, similarity_interval, similarity_test
+from sksim.inference._moments import null_moments
+from sksim.inference._pair import make_pair, trace_form
+from sksim.neighbors import MutualKNN, NeighborJaccard
+from sksim.testing import make_inputs
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*by construction.*")
+
+
+def _measures():
+    for _, cls in all_measures():
+        measure = cls()
+        if "random_state" in measure.get_params():
+            measure.set_params(random_state=0)
+        if get_tags(measure).similarity_tags.inputs != "models":
+            yield measure
+
+
+def _tags(measure):
+    return get_tags(measure).similarity_tags
+
+
+MEASURES = list(_measures())
+PAIRED = [m for m in MEASURES if _tags(m).paired]
+ROWS = [m for m in PAIRED if _tags(m).null == "rows" and _tags(m).arity == "pair"]
+
+
+def _permuted_scores(measure, X, y, fit_params, orders):
+    """The measure on views made afresh of permuted rows and their labels."""
+    measure = clone(measure)
+    labels = fit_params.get("y_true")
+    X, y, xp = measure._validate_pair(X, y, reset=True)
+    seed = measure._draw_seed()
+    view_x = measure._make_view(X, xp, role="x", y_true=labels, seed=seed)
+    for order in orders:
+        moved = None if labels is None else labels[order]
+        view_y = measure._make_view(y[order], xp, role="y", y_true=moved, seed=seed)
+        yield measure._orient(float(measure._statistic(view_x, view_y, xp)))
+
+
+# A random subset of rows, drawn by seed, is another one after a permutation.
+UNSEEDED = [m for m in ROWS if "seed" not in _tags(m).view_keywords]
+
+
+@pytest.mark.parametrize("measure", UNSEEDED, ids=repr)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_fast_path_equals_recomputation(measure, seed):
+    X, y, fit_params = make_inputs(measure, random_state=seed)
+    result = similarity_test(
+        measure, X, y, n_permutations=5, random_state=seed, **fit_params
+    )
+    orders = permutations(len(X), 5, random_state=seed)
+    expected = list(_permuted_scores(measure, X, y, fit_params, orders))
+    np.testing.assert_allclose(
+        result.null_distribution, expected, rtol=1e-12, atol=1e-13
+    )
+    fitted = clone(measure).fit(X, y, **fit_params)
+    assert result.statistic == pytest.approx(fitted.statistic_, rel=1e-13, abs=1e-15)
+
+
+@pytest.mark.parametrize("measure", PAIRED, ids=repr)
+def test_every_paired_measure_has_a_pvalue(measure):
+    X, y, fit_params = make_inputs(measure)
+    result = similarity_test(
+        measure, X, y, n_permutations=9, random_state=0, **fit_params
+    )
+    assert 0.1 <= result.pvalue <= 1 or result.method == "exact"
+    assert result.null_distribution.shape == (9,)
+    assert np.isfinite(result.null_mean)
+    again = similarity_test(
+        measure, X, y, n_permutations=9, random_state=0, batch_size=2, **fit_params
+    )
+    np.testing.assert_array_equal(again.null_distribution, result.null_distribution)
+
+
+@pytest.mark.parametrize(
+    "measure", [m for m in MEASURES if not _tags(m).paired], ids=repr
+)
+def test_unpaired_measures_are_refused(measure):
+    X, y, fit_params = make_inputs(measure)
+    with pytest.raises(ValueError, match=f"{type(measure).__name__} compares"):
+        similarity_test(measure, X, y, **fit_params)
+
+
+@pytest.mark.parametrize("measure", MEASURES, ids=repr)
+def test_intervals_are_valid_or_refused(measure):
+    X, y, fit_params = make_inputs(measure, n_samples=24)
+    methods = ("jackknife", "subsample", "masked_bootstrap", "bootstrap")
+    for method in methods:
+        options = {"method": method, "n_resamples": 20, "random_state": 0}
+        if method not in _tags(measure).intervals:
+            with pytest.raises(ValueError, match=f"method='{method}' is not valid"):
+                similarity_interval(measure, X, y, **fit_params, **options)
+        elif method == "jackknife":
+            result = similarity_interval(measure, X, y, **fit_params, **options)
+            low, high = result.confidence_interval
+            assert low <= result.score <= high
+            fitted = clone(measure).fit(X, y, **fit_params)
+            assert result.score == pytest.approx(fitted.score_)
+
+
+@pytest.mark.parametrize("measure", MEASURES, ids=repr)
+def test_jackknife_equals_refitting(measure):
+    """Closed forms and subsets of views are what a fit on the other rows gives."""
+    if "jackknife" not in _tags(measure).intervals:
+        return
+    X, y, fit_params = make_inputs(measure, n_samples=24)
+    result = similarity_interval(measure, X, y, **fit_params)
+    for i in (0, 11):
+        rows = np.delete(np.arange(24), i)
+        params = {name: value[rows] for name, value in fit_params.items()}
+        second = None if y is None else y[rows]
+        refit = clone(measure).fit(X[rows], second, **params).score_
+        assert result.replicates[i] == pytest.approx(refit, rel=1e-9, abs=1e-11)
+
+
+@pytest.mark.parametrize("measure", ROWS, ids=repr)
+def test_closed_forms_of_the_null(measure):
+    """Every trace form and null mean that a measure offers is exact."""
+    X, y, fit_params = make_inputs(measure, n_samples=40)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pair = make_pair(clone(measure), X, y, fit_params.get("y_true"))
+    form = trace_form(pair)
+    mean = pair.measure._null_mean(*pair.both, pair.xp)
+    if form is not None:
+        assert np.vdot(*form) == pytest.approx(pair.statistic(), rel=1e-9)
+        np.testing.assert_allclose(form[0].sum(axis=0), 0, atol=1e-9)
+        np.testing.assert_allclose(form[1].sum(axis=0), 0, atol=1e-9)
+        moments = null_moments(*form)
+        if mean is not None:
+            assert mean == pytest.approx(moments.mean, rel=1e-9)
+    if mean is not None:
+        result = similarity_test(measure, X, y, n_permutations=400, random_state=0)
+        error = result.null_std / 20
+        sign = pair.tags.orient(1.0)
+        assert abs(sign * mean - result.null_mean) < 4 * error
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [NeighborJaccard(n_neighbors=2), MutualKNN(n_neighbors=2)],
+    ids=repr,
+)
+def test_neighbour_null_means_equal_full_enumeration(measure):
+    X, y = np.random.default_rng(0).normal(size=(2, 6, 3))
+    exact = similarity_test(measure, X, y, method="exact").null_mean
+    pair = make_pair(clone(measure), X, y)
+    assert pair.measure._null_mean(*pair.both, pair.xp) == pytest.approx(exact)
+
+
+# ----- two models that are interchangeable --------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def judged():
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 3, size=80)
+    outputs = [
+        np.where(rng.random(80) < accuracy, truth, rng.integers(0, 3, 80))
+        for accuracy in (0.8, 0.5)
+    ]
+    return *outputs, truth
+
+
+def test_difference_of_accuracies_is_mcnemars_test(judged):
+    a, b, truth = judged
+    measure = PerformanceDifference()
+    result = similarity_test(measure, a, b, y_true=truth, random_state=0)
+    n_a, n_b = np.sum((a == truth) & (b != truth)), np.sum((a != truth) & (b == truth))
+    expected = binomtest(n_a, n_a + n_b).pvalue
+    assert result.pvalue == pytest.approx(expected)
+    assert (result.method, result.alternative) == ("exact", "less")
+    drawn = similarity_test(
+        measure,
+        a,
+        b,
+        y_true=truth,
+        method="permutation",
+        n_permutations=4000,
+        random_state=0,
+    )
+    assert drawn.method == "permutation"
+    assert drawn.pvalue == pytest.approx(expected, abs=0.005)
+
+
+def test_exchange_swaps_the_outputs_row_by_row(judged):
+    a, b, truth = (array[:8] for array in judged)
+    measure = PerformanceDifference()
+    result = similarity_test(measure, a, b, y_true=truth, method="exact")
+    expected = []
+    for swap in itertools.product([False, True], repeat=8):
+        first, second = np.where(swap, b, a), np.where(swap, a, b)
+        expected.append(clone(measure).fit(first, second, y_true=truth).score_)
+    np.testing.assert_allclose(
+        np.sort(result.null_distribution), np.sort(expected), atol=1e-15
+    )
+
+
+def test_groups_are_swapped_whole(judged):
+    a, b, truth = (array[:12] for array in judged)
+    groups = np.arange(12) // 3
+    measure = PerformanceDifference()
+    result = similarity_test(measure, a, b, y_true=truth, groups=groups)
+    expected = []
+    for swap in itertools.product([False, True], repeat=4):
+        mask = np.array(swap)[groups]
+        first, second = np.where(mask, b, a), np.where(mask, a, b)
+        expected.append(clone(measure).fit(first, second, y_true=truth).score_)
+    assert (result.method, result.n_permutations) == ("exact", 16)
+    np.testing.assert_allclose(
+        np.sort(result.null_distribution), np.sort(expected), atol=1e-15
+    )
+    share = np.mean(np.array(expected) <= result.score + 1e-12)
+    assert result.pvalue == pytest.approx(share)
+    with pytest.raises(ValueError, match="swapping"):
+        similarity_test(measure, a, b, y_true=truth, groups=groups, permute="within")
+
+
+def test_equally_good_models_are_not_called_different():
+    """Permuting rows would ask whether the models are better than chance."""
+    rng = np.random.default_rng(0)
+    pvalues = []
+    for _ in range(200):
+        truth = rng.integers(0, 2, size=60)
+        a, b = (np.where(rng.random(60) < 0.7, truth, 1 - truth) for _ in range(2))
+        result = similarity_test(
+            PerformanceDifference(),
+            a,
+            b,
+            y_true=truth,
+            method="permutation",
+            n_permutations=99,
+            random_state=0,
+        )
+        pvalues.append(result.pvalue)
+    # binomial(200, .05) exceeds 19 with probability .003
+    assert np.sum(np.array(pvalues) <= 0.05) <= 19
+    assert np.mean(np.array(pvalues) <= 0.5) > 0.3
+
+
+# ----- groups of models ---------------------------------------------------------------
+
+
+def test_each_model_of_a_group_is_permuted_by_itself():
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 3, size=(40, 3))
+    result = similarity_test(
+        FleissKappa(), X, n_permutations=2000, random_state=0, method="permutation"
+    )
+    # kappa corrects for chance, so that its null mean is near 0
+    assert abs(result.null_mean) < 0.02
+    alike = np.repeat(X[:, :1], 3, axis=1)
+    assert similarity_test(FleissKappa(), alike, random_state=0).pvalue == 0.001
+    # two models that agree with each other alone are still more alike than chance
+    two = np.column_stack([X[:, 1], X[:, 0], X[:, 0]])
+    assert similarity_test(FleissKappa(), two, random_state=0).pvalue < 0.01
+
+
+def test_interval_of_a_group():
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 3, size=(200, 3))
+    result = similarity_interval(Ambiguity(), X, method="bootstrap", random_state=0)
+    p = result.statistic
+    assert result.standard_error == pytest.approx(np.sqrt(p * (1 - p) / 200), rel=0.1)
