@@ -144,11 +144,11 @@ plt.show()
 # %%
 # Behaviour and representation are different questions. By disagreement there is little
 # to see but naive Bayes, the one model of another accuracy. By the rows they get wrong,
-# networks and logistic regression belong together (.6 to .7), and the forest, as accurate
-# as they are, errs elsewhere (.5 with the networks, .6 with the other trees). The
-# probabilities set both ensembles of trees apart, which average votes and so are never as
-# sure as the rest. The representations fall into two kinds: those that are weighted sums
-# of pixels first, and those that are not.
+# networks and logistic regression belong together (.6 to .7), and the forest, as
+# accurate as they are, errs elsewhere (.5 with the networks, .6 with the other trees).
+# The probabilities set both ensembles of trees apart, which average votes and so are
+# never as sure as the rest. The representations fall into two kinds: those that are
+# weighted sums of pixels first, and those that are not.
 #
 # The group as a whole
 # --------------------
@@ -160,6 +160,6 @@ for cls in (Ambiguity, FleissKappa, RashomonCapacity):
     print(f"{cls.__name__:18s} {group.statistic_:.3f}")
 
 # %%
-# On 6 % of the digits at least two of the seven good models disagree, while each of them
-# is wrong on 1 to 4 %: there the answer depends on which model was chosen. In effective
-# predictions, a row holds 1.14 of them.
+# On 6 % of the digits at least two of the seven good models disagree, while each of
+# them is wrong on 1 to 4 %: there the answer depends on which model was chosen. In
+# effective predictions, a row holds 1.14 of them.

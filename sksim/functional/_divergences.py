@@ -12,6 +12,7 @@ from sksim.utils._array_api import (
     namespace_of,
     row_blocks_of,
     row_norms,
+    row_sums,
     xlogx_row_sums,
 )
 from sksim.utils._sklearn_compat import Interval
@@ -250,7 +251,7 @@ class KullbackLeibler(BaseFunctionalSimilarity):
         logarithms = xp.where(
             view_x.rows > 0, view_y.logarithms, xp.zeros_like(view_y.logarithms)
         )
-        values = view_x.negentropy - xp.sum(view_x.rows * logarithms, axis=1)
+        values = view_x.negentropy - row_sums(view_x.rows * logarithms, xp=xp)
         values = xp.where(values > 0, values, xp.zeros_like(values))
         values = values / _unit(self.base)
         return xp.mean(values), {"row_values_": values}

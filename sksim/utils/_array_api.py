@@ -61,6 +61,7 @@ __all__ = [
     "row_norms",
     "row_slices",
     "row_sum_of_squares",
+    "row_sums",
     "take",
     "to_numpy",
     "triangular_factor",
@@ -167,9 +168,9 @@ def row_slices(n_rows, width, n_entries=2**15):
 def xlogx_row_sums(P, *, xp):
     """Sum of p log p over each row of non-negative entries, with 0 log 0 = 0."""
     if is_numpy(xp):
-        return -scipy.special.entr(P).sum(axis=1)
+        return -row_sums(scipy.special.entr(P), xp=xp)
     logarithms = xp.log(xp.where(P > 0, P, xp.ones_like(P)))
-    return xp.sum(P * logarithms, axis=1)
+    return row_sums(P * logarithms, xp=xp)
 
 
 def row_norms(X, p, *, xp):
@@ -177,12 +178,20 @@ def row_norms(X, p, *, xp):
     if X.shape[-1] == 1:
         return xp.abs(X[..., 0])
     if p == 1:
-        return xp.sum(xp.abs(X), axis=-1)
+        return row_sums(xp.abs(X), xp=xp)
     if p == 2:
-        return xp.sqrt(xp.sum(X * X, axis=-1))
+        return xp.sqrt(row_sums(X * X, xp=xp))
     if p == math.inf:
         return xp.max(xp.abs(X), axis=-1)
-    return xp.sum(xp.abs(X) ** p, axis=-1) ** (1 / p)
+    return row_sums(xp.abs(X) ** p, xp=xp) ** (1 / p)
+
+
+def row_sums(X, *, xp):
+    """Sum of each row, or of whatever lies along the last axis."""
+    if is_numpy(xp) and X.dtype == np.float64:
+        # numpy's own sum is slow along short rows, but the safer one in float32
+        return X @ np.ones(X.shape[-1])
+    return xp.sum(X, axis=-1)
 
 
 def row_sum_of_squares(X, *, xp):

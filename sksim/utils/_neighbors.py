@@ -108,6 +108,10 @@ class _Points:
         if metric == "cosine":
             self.X = X
             self.factors = inverse_row_norms(X, xp=xp, role=role)
+            smallest, largest = (float(f(self.factors)) for f in (xp.min, xp.max))
+            if not 1e-50 < smallest <= largest < 1e50:
+                # products of such rows would overflow or vanish
+                self.X, self.factors = self.rows(slice(None)), None
         else:
             self.X, _, _ = rescaled(X, xp=xp)
             self.factors = None

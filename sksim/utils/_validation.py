@@ -3,7 +3,12 @@
 import numpy as np
 from sklearn.utils.validation import check_array, validate_data
 
-from sksim.utils._array_api import get_namespace_and_device, is_numpy, move_to
+from sksim.utils._array_api import (
+    get_namespace_and_device,
+    is_numpy,
+    move_to,
+    row_sums,
+)
 from sksim.utils._sklearn_compat import get_feature_names
 
 # Rows of probabilities from single-precision networks sum to one only this closely.
@@ -206,22 +211,31 @@ def check_label_vector(labels, name, measure, *, allow_fractions=False):
             f"{tuple(labels.shape)}. Take the class of the largest probability first, "
             "or use from_estimators."
         )
-    if _is_text(labels) and not all(isinstance(v, str | bytes) for v in labels):
-        raise ValueError(
-            f"{name} mixes text and other values, which can never agree. Encode all "
-            "labels alike."
-        )
+    _check_label_values(labels, name, xp, allow_fractions=allow_fractions)
+    return labels
+
+
+def _check_label_values(labels, name, xp, *, allow_fractions=False):
+    """Raise on values that are no class labels."""
+    if getattr(labels.dtype, "kind", None) == "O":
+        are_text = {isinstance(value, str | bytes) for value in labels.ravel()}
+        if len(are_text) > 1:
+            raise ValueError(
+                f"{name} mixes text and other values, which can never agree. Encode "
+                "all labels alike."
+            )
+    if allow_fractions:
+        return
     is_float = (
         labels.dtype.kind == "f"
         if is_numpy(xp)
         else xp.isdtype(labels.dtype, "real floating")
     )
-    if is_float and not allow_fractions and bool(xp.any(labels != xp.round(labels))):
+    if is_float and bool(xp.any(labels != xp.round(labels))):
         raise ValueError(
             f"{name} holds fractions, which are no class labels. For continuous "
             "outputs choose a measure for regression outputs or representations."
         )
-    return labels
 
 
 def _as_column(array):
@@ -285,11 +299,10 @@ def check_output_group(measure, X, y=None, *, reset):
     )
     models = [X[:, i, ...] for i in range(X.shape[1])]
     if labels:
-        models = [check_label_vector(model, "X", measure) for model in models]
         refuse_mixed_kinds(models, [f"X[:, {i}]" for i in range(len(models))])
+        _check_label_values(X, "X", xp)
     else:
-        for i, model in enumerate(models):
-            check_probabilities(model, f"X[:, {i}]", xp=xp)
+        check_probabilities(X, "X", xp=xp)
     return models, xp
 
 
@@ -322,12 +335,12 @@ def refuse_mixed_kinds(vectors, names):
 
 def check_probabilities(array, name, *, xp):
     """Raise unless each row is a probability distribution."""
-    if bool(xp.any(array < 0)):
+    if float(xp.min(array)) < 0:
         raise ValueError(
             f"{name} has negative entries: rows must be probabilities. Apply a softmax "
             "or calibrate the scores first; sksim never does so unasked."
         )
-    worst = float(xp.max(xp.abs(xp.sum(array, axis=1) - 1)))
+    worst = float(xp.max(xp.abs(row_sums(array, xp=xp) - 1)))
     if worst > SIMPLEX_TOLERANCE:
         raise ValueError(
             f"The rows of {name} must be probabilities that sum to 1; one is off by "

@@ -12,6 +12,7 @@ from _timing import report
 
 import numpy as np  # isort: skip
 from sklearn.neighbors import NearestNeighbors
+
 from sksim.neighbors import (
     GraphBasedSimilarity,
     NeighborJaccard,
