@@ -9,7 +9,13 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sksim import all_measures
 from sksim.alignment import OrthogonalProcrustes
 from sksim.cca import PWCCA, SVCCA, MeanSquaredCCA
-from sksim.functional import JensenShannonDivergence
+from sksim.functional import (
+    AdversarialTransferability,
+    DecisionDistance,
+    JensenShannonDivergence,
+    ModelStitching,
+    SaliencySimilarity,
+)
 from sksim.neighbors import (
     CKNNA,
     GraphBasedSimilarity,
@@ -62,6 +68,12 @@ VARIANTS = [
     NetworkPersistence(representation="heat"),
     NetworkPersistence(representation="landscape"),
     NetworkPersistence(representation="betti", grid="pair"),
+    SaliencySimilarity(absolute=False, output="proba"),
+    SaliencySimilarity(target="predicted"),
+    AdversarialTransferability(attack="pgd", norm="l2", eps=1.0),
+    DecisionDistance(output="score", data_range="data"),
+    ModelStitching(stitch="procrustes", value="penalty"),
+    ModelStitching(stitch="task_loss", max_iter=5),
 ]
 
 
