@@ -100,8 +100,8 @@ class ModelStitching(AppliedModelsSimilarity):
 
     Parameters
     ----------
-    stitch : {"least_squares", "ridge", "procrustes", "task_loss"}, \
-            default="least_squares"
+    stitch : str, default="least_squares"
+        One of "least_squares", "ridge", "procrustes", "task_loss".
         What the stitch is fitted to: to reproduce the activations that the tail is
         used to, freely, with a penalty ``alpha``, or as an isometry with a shift; or,
         "task_loss", to make the stitched model right (cross-entropy or squared error,
