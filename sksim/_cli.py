@@ -143,6 +143,14 @@ def _add_common(parser):
         help="permutations behind each p-value; 0 for none (default: %(default)s)",
     )
     parser.add_argument(
+        "--time-limit",
+        metavar="S",
+        type=_seconds,
+        default=10.0,
+        help="seconds that the permutations of one measure may take; beyond, it gets "
+        "no p-value (default: %(default)g)",
+    )
+    parser.add_argument(
         "--progress",
         action=argparse.BooleanOptionalAction,
         default=None,
@@ -160,6 +168,16 @@ def _count(text):
     return number
 
 
+def _seconds(text):
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not number > 0:
+        raise argparse.ArgumentTypeError(f"must be a number above 0, got {text!r}")
+    return number
+
+
 def _verbose(arguments):
     if arguments.progress is None:
         return int(sys.stderr.isatty())
@@ -173,6 +191,7 @@ def _run_demo(arguments):
     run_demo(
         arguments.output,
         n_permutations=arguments.permutations,
+        time_limit=min(arguments.time_limit, 1.0 if arguments.quick else 2.0),
         quick=arguments.quick,
         verbose=_verbose(arguments),
         call=arguments.call,
@@ -201,6 +220,7 @@ def _run_compare(arguments):
         measures=_names(arguments.measures),
         n_permutations=arguments.permutations,
         groups=groups,
+        time_limit=arguments.time_limit,
         random_state=arguments.seed,
         verbose=_verbose(arguments),
     )

@@ -13,10 +13,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 
-from sksim.discovery import all_measures
+from sksim.discovery import FAMILIES, all_measures
 from sksim.extract import extract_outputs, extract_representations
+from sksim.extract._extract import last_representation
 from sksim.pairwise import compare, similarity_matrix
-from sksim.pairwise._inputs import last_representation
 from sksim.report import write_report
 from sksim.report._text import format_table
 from sksim.utils._progress import ProgressBar
@@ -28,7 +28,9 @@ _INTRODUCTION = (
 )
 
 
-def run_demo(path, *, n_permutations=99, quick=False, verbose=0, call=None):
+def run_demo(
+    path, *, n_permutations=99, time_limit=2.0, quick=False, verbose=0, call=None
+):
     """Fit the models, compare them, print tables and write the report.
 
     Parameters
@@ -37,6 +39,8 @@ def run_demo(path, *, n_permutations=99, quick=False, verbose=0, call=None):
         HTML file to write.
     n_permutations : int, default=99
         Permutations behind each p-value.
+    time_limit : float, default=2
+        Seconds that the permutations of one measure may take.
     quick : bool, default=False
         Fewer rows and smaller models.
     verbose : int, default=0
@@ -56,7 +60,9 @@ def run_demo(path, *, n_permutations=99, quick=False, verbose=0, call=None):
         second,
         X,
         y,
+        measures=[f for f in FAMILIES if f != "topology"] if quick else None,
         n_permutations=n_permutations,
+        time_limit=time_limit,
         random_state=0,
         verbose=verbose,
     )

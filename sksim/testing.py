@@ -9,6 +9,7 @@ by data. Use :func:`check_similarity` on a measure of your own, or
 import math
 import pickle
 import warnings
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
@@ -46,10 +47,13 @@ class Requirement:
     checks : tuple of str
         Names of those checks; the checks of this module repeat what they ask on
         valid input.
+    adapt : callable, default=None
+        Function of a random generator, X and y that makes input valid or telling.
     """
 
     reason: str
     checks: tuple
+    adapt: Callable | None = None
 
 
 # scikit-learn's checks fit a matrix of real numbers and a column of labels; what a
@@ -93,7 +97,29 @@ _CHECKS_THAT_FIT_A_REAL_MATRIX = (
     "check_dataframe_column_names_consistency",
 )
 
+
+def _bring_spans_together(rng, X, y):
+    """Columns of y at graded distances from the span of X."""
+    signal = X @ rng.normal(size=(X.shape[1], y.shape[1]))
+    noise = rng.normal(size=y.shape) * np.geomspace(0.02, 1, y.shape[1])
+    return X, signal + noise * np.std(signal, axis=0)
+
+
 REQUIREMENTS = {
+    "nonzero_rows": Requirement(
+        "a row of zeros, or one at the mean, has no direction, and some checks fit one",
+        _CHECKS_THAT_FIT_A_REAL_MATRIX
+        + (
+            "check_transformer_data_not_an_array",
+            "check_transformer_general",
+            "check_transformer_preserve_dtypes",
+        ),
+    ),
+    "nonconstant_rows": Requirement(
+        "a row with equal entries, such as any row of one column, correlates with "
+        "nothing",
+        _CHECKS_THAT_FIT_A_REAL_MATRIX,
+    ),
     "labels": Requirement(
         "X and y hold one class label for each row, not a matrix",
         _CHECKS_THAT_FIT_A_REAL_MATRIX,
@@ -110,9 +136,10 @@ REQUIREMENTS = {
         "fit needs the true labels, which scikit-learn's checks do not pass",
         _CHECKS_THAT_FIT_A_REAL_MATRIX,
     ),
-    "nonzero_rows": Requirement(
-        "a row of zeros has no direction; scikit-learn's checks pass labels as y",
-        _CHECKS_THAT_FIT_A_REAL_MATRIX,
+    "close_spans": Requirement(
+        "all spans that are not close to each other score the same",
+        (),
+        adapt=_bring_spans_together,
     ),
     "more_rows_than_neighbors": Requirement(
         "more rows are needed than neighbours; scikit-learn's checks pass few",
@@ -195,6 +222,10 @@ def make_inputs(measure, random_state=0, n_samples=40):
     # the rows that the makers of models draw first, and train them on
     data = _make_representations(deepcopy(rng), truth)[0]
     X, y = _INPUT_MAKERS[tags.inputs, tags.arity](rng, truth)
+    for word in tags.requires:
+        adapt = REQUIREMENTS[word].adapt if word in REQUIREMENTS else None
+        if adapt is not None:
+            X, y = adapt(rng, X, y)
     offered = {"y_true": truth, "data": data}
     fit_params = {k: v for k, v in offered.items() if k in tags.view_keywords}
     return X, y, fit_params

@@ -55,7 +55,7 @@ def test_compare_prints_a_table(folder, capsys, arrays):
     assert captured.err == ""
     assert captured.out.startswith("a.npy 40 x 4 against b.npy 40 x 6\n")
     assert cells(captured.out, "CKA")[1] == f"{CKA().fit(*arrays).statistic_:.3f}"
-    assert cells(captured.out, "OrthogonalProcrustes")[2] == "distance"
+    assert cells(captured.out, "OrthogonalProcrustes")[2] == "dist."
     assert max(map(len, captured.out.splitlines())) <= 100
 
 
@@ -124,7 +124,7 @@ def test_labels_as_arrays(folder, capsys):
     pd.DataFrame({"label": rng.choice(["cat", "dog"], 30)}).to_csv("c.csv", index=False)
     pd.DataFrame({"label": rng.choice(["cat", "dog"], 30)}).to_csv("d.csv", index=False)
     assert main(["compare", "c.csv", "d.csv"]) == 0
-    assert cells(capsys.readouterr().out, "Disagreement")[2] == "distance"
+    assert cells(capsys.readouterr().out, "Disagreement")[2] == "dist."
 
 
 def test_report(folder, capsys):

@@ -1,6 +1,6 @@
 """Orthogonal Procrustes distance."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sksim.base import AlignmentMixin, BaseSimilarity
 from sksim.utils._array_api import (
@@ -138,6 +138,13 @@ class OrthogonalProcrustes(AlignmentMixin, BaseSimilarity):
         self.scale = scale
 
     def _view(self, X, xp, role):
+        view = self._rows_view(X, xp, role)
+        if view.rows.shape[1] <= view.rows.shape[0]:
+            return view
+        return replace(view, rows=row_factor(view.rows, xp=xp), wide=view.rows)
+
+    def _rows_view(self, X, xp, role):
+        """View of the centred rows, however many columns they have."""
         if self.center:
             rows, mean, scale, squared_norm = centered(X, xp=xp)
         else:
@@ -145,11 +152,7 @@ class OrthogonalProcrustes(AlignmentMixin, BaseSimilarity):
             mean = zeros(X.shape[1], like=X, xp=xp)
         if self.scale:
             refuse_constant(squared_norm, role, centered=self.center)
-        wide = None
-        if rows.shape[1] > rows.shape[0]:
-            wide = rows
-            rows = row_factor(wide, xp=xp)
-        return AlignedRows(rows, wide, mean, squared_norm**0.5, scale)
+        return AlignedRows(rows, None, mean, squared_norm**0.5, scale)
 
     def _units(self, view_x, view_y):
         """Factors that bring the rows of both views to one unit, and that unit."""
@@ -183,12 +186,16 @@ class OrthogonalProcrustes(AlignmentMixin, BaseSimilarity):
         return U, V, s * (x_factor * y_factor * unit**2)
 
     def _transform_x(self, X, xp):
-        gain = 1.0
-        if self.scale:
-            x, y = self._maps.sources
-            gain = (y.norm * y.scale) / (x.norm * x.scale)
-        latent = ((X - self.x_mean_) * gain) @ self.x_rotations_
+        latent = ((X - self.x_mean_) * self._gain) @ self.x_rotations_
         return latent @ self.y_rotations_.T + self.y_mean_
+
+    @property
+    def _gain(self):
+        """Factor from the norm of X to that of y."""
+        if not self.scale:
+            return 1.0
+        x, y = self._maps.sources
+        return (y.norm * y.scale) / (x.norm * x.scale)
 
     def _transform_y(self, y, xp):
         return y
@@ -209,11 +216,7 @@ class OrthogonalProcrustes(AlignmentMixin, BaseSimilarity):
         """
         check_same_namespace(X, self, attribute="x_mean_", method="inverse_transform")
         X = self._validate_mapped(X)
-        gain = 1.0
-        if self.scale:
-            x, y = self._maps.sources
-            gain = (x.norm * x.scale) / (y.norm * y.scale)
-        latent = ((X - self.y_mean_) * gain) @ self.y_rotations_
+        latent = ((X - self.y_mean_) / self._gain) @ self.y_rotations_
         return latent @ self.x_rotations_.T + self.x_mean_
 
     @property
@@ -221,19 +224,24 @@ class OrthogonalProcrustes(AlignmentMixin, BaseSimilarity):
         return self.n_features_y_in_
 
     def _evaluate(self, X, y, xp, y_true=None):
-        A, B = X - self.x_mean_, y - self.y_mean_
-        A, a_scale, a_squared = rescaled(A, xp=xp)
-        B, b_scale, b_squared = rescaled(B, xp=xp)
-        unit = 1.0
+        A, B, unit = self._new_rows(X, y, xp)
+        squared = squared_residual(A, B, *self._directions(), xp=xp)
+        return xp.sqrt(squared) * unit
+
+    def _directions(self):
+        """Orthonormal directions that are matched with each other."""
+        return self.x_rotations_, self.y_rotations_
+
+    def _new_rows(self, X, y, xp):
+        """New rows minus the training means, in one unit, and that unit."""
+        A, a_scale, a_squared = rescaled(X - self.x_mean_, xp=xp)
+        B, b_scale, b_squared = rescaled(y - self.y_mean_, xp=xp)
         if self.scale:
             refuse_constant(a_squared, "x", centered=self.center)
             refuse_constant(b_squared, "y", centered=self.center)
-            A, B = A / a_squared**0.5, B / b_squared**0.5
-        else:
-            unit = max(a_scale, b_scale)
-            A, B = A * (a_scale / unit), B * (b_scale / unit)
-        squared = squared_residual(A, B, self.x_rotations_, self.y_rotations_, xp=xp)
-        return xp.sqrt(squared) * unit
+            return A / a_squared**0.5, B / b_squared**0.5, 1.0
+        unit = max(a_scale, b_scale)
+        return A * (a_scale / unit), B * (b_scale / unit), unit
 
     def _similarity_tags(self):
         invariances = {"PT", "OT"}

@@ -1,9 +1,10 @@
 """Many measures on one pair."""
 
+import math
 import time
 import warnings
 from dataclasses import dataclass
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
 from sksim.inference import similarity_test
-from sksim.pairwise._inputs import model_inputs, offered_inputs
+from sksim.pairwise._inputs import ArrayPair, ModelPair, NotApplicable
 from sksim.pairwise._measures import resolve_measures
 from sksim.utils._progress import ProgressBar
 from sksim.utils._sklearn_compat import Interval, validate_params
@@ -34,6 +35,7 @@ COLUMNS = (
 @validate_params(
     {
         "n_permutations": [Interval(Integral, 0, None, closed="left")],
+        "time_limit": [Interval(Real, 0, None, closed="neither"), None],
         "random_state": ["random_state"],
         "n_jobs": [Integral, None],
         "verbose": ["verbose"],
@@ -50,6 +52,7 @@ def compare(
     n_permutations=99,
     groups=None,
     permute=None,
+    time_limit=None,
     random_state=None,
     n_jobs=None,
     verbose=0,
@@ -69,8 +72,9 @@ def compare(
     y_true : array-like of shape (n_samples,), default=None
         True labels. Measures that need them are left out without.
     measures : str, class, estimator, list or dict of those, default=None
-        Names of measures or families, or measures. None takes all that the input
-        allows, with their default parameters. A dict gives names of its own.
+        Names of measures, or measures; or names of families, for all of their measures
+        that the input allows, with default parameters. None takes all families. A
+        dict gives names of its own.
     n_permutations : int, default=99
         Number of permutations behind each p-value and each null mean; 0 for none. The
         smallest p-value is 1 / (n_permutations + 1).
@@ -78,6 +82,9 @@ def compare(
         Group of each row, see :func:`sksim.inference.similarity_test`.
     permute : {"rows", "within", "blocks"}, default=None
         What changes places, see :func:`sksim.inference.similarity_test`.
+    time_limit : float, default=None
+        Seconds that the permutations of one measure may take; a measure that would
+        need more gets no p-value, and its note says so. None sets no limit.
     random_state : int, RandomState instance or None, default=None
         Seed of the permutations, which all measures share, and of random measures
         without a seed of their own.
@@ -98,15 +105,16 @@ def compare(
         - ``score``: the value, oriented: greater is more similar,
         - ``null_mean``: mean score of pairs that have nothing in common,
         - ``calibrated``: 0 if the score is its null mean, 1 if it is the best possible,
-        - ``pvalue``: of the hypothesis that rows have nothing in common,
+        - ``pvalue``: of the hypothesis that rows have nothing in common (for
+          differences in performance: that the two models are alike),
         - ``seconds``: time that the value took,
         - ``note``: warnings, and why a number is missing.
 
     Raises
     ------
     ValueError
-        If the input is not valid, or a measure that was asked for by ``measures`` can't
-        be computed. With ``measures=None`` the note says why one couldn't.
+        If the input is not valid, or a measure that was asked for by its own name
+        can't be computed. Of one that comes with its family the note says why.
 
     See Also
     --------
@@ -126,20 +134,19 @@ def compare(
     0                   CKA   0.74  similarity   0.74    0.01
     1  OrthogonalProcrustes   0.54    distance  -0.54    0.01
     """
-    inputs = model_inputs(a, b, X, y_true) if X is not None else offered_inputs(a, b)
-    chosen = _applicable(resolve_measures(measures), inputs, y_true, measures is None)
+    pair = ArrayPair(a, b, y_true) if X is None else ModelPair(a, b, X, y_true)
+    chosen = _applicable(resolve_measures(measures), pair)
     seed = int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
     job = _Job(
-        y_true=y_true,
         n_permutations=n_permutations,
+        time_limit=time_limit,
         groups=groups,
         permute=permute,
         seed=seed,
-        forgiving=measures is None,
     )
     tasks = (
-        delayed(_one_row)(label, measure, inputs[kind], job)
-        for label, (measure, kind) in chosen.items()
+        delayed(_one_row)(label, *chosen_one, job)
+        for label, chosen_one in chosen.items()
     )
     workers = Parallel(n_jobs=n_jobs, return_as="generator")
     rows = []
@@ -181,24 +188,22 @@ def _brief(value):
 class _Job:
     """What all measures of one call share."""
 
-    y_true: object
     n_permutations: int
+    time_limit: float | None
     groups: object
     permute: str | None
     seed: int
-    forgiving: bool
 
 
-def _applicable(resolved, inputs, y_true, leave_out):
-    """Measures that the input allows, each with the kind of input it takes."""
+def _applicable(resolved, pair):
+    """Measures that the input allows, each with what it is fitted to."""
     chosen = {}
-    for label, measure in resolved.items():
-        tags = measure._similarity_tags()
-        missing = _what_is_missing(tags, inputs, y_true)
-        if missing is None:
-            chosen[label] = measure, tags.inputs
-        elif not leave_out:
-            raise ValueError(f"{label} can't be computed: {missing}")
+    for label, (measure, by_itself) in resolved.items():
+        try:
+            chosen[label] = measure, by_itself, pair.inputs_of(measure)
+        except NotApplicable as error:
+            if by_itself:
+                raise ValueError(f"{label} can't be computed: {error}") from error
     if not chosen:
         raise ValueError(
             "No measure applies to this input. Representations are matrices of "
@@ -207,31 +212,20 @@ def _applicable(resolved, inputs, y_true, leave_out):
     return chosen
 
 
-def _what_is_missing(tags, inputs, y_true):
-    if tags.inputs not in inputs:
-        return (
-            f"it compares {tags.inputs}, and the input offers only "
-            f"{', '.join(inputs) or 'nothing'}."
-        )
-    if "y_true" in tags.requires and y_true is None:
-        return "it needs the true labels, y_true."
-    return None
-
-
-def _one_row(label, measure, pair, job):
+def _one_row(label, measure, by_itself, inputs, job):
     """One row of the table."""
     tags = measure._similarity_tags()
     if "random_state" in measure.get_params() and measure.random_state is None:
         measure.set_params(random_state=job.seed)
     row = dict.fromkeys(COLUMNS, np.nan)
-    row |= {"measure": label, "family": tags.family, "compared": pair.description}
+    row |= {"measure": label, "family": tags.family, "compared": inputs.description}
     row |= {"direction": tags.orientation, "note": ""}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            row |= _numbers(measure, tags, pair, job)
+            row |= _numbers(measure, tags, inputs, job)
         except (ValueError, ImportError) as error:
-            if not job.forgiving:
+            if by_itself:
                 raise ValueError(f"{label}: {error}") from error
             row["note"] = f"not computed: {error}"
     messages = [row["note"], *(str(warning.message) for warning in caught)]
@@ -239,43 +233,61 @@ def _one_row(label, measure, pair, job):
     return row
 
 
-def _numbers(measure, tags, pair, job):
+def _numbers(measure, tags, inputs, job):
     start = time.perf_counter()
-    keywords = {}
-    if "y_true" in tags.view_keywords and job.y_true is not None:
-        keywords["y_true"] = job.y_true
-    x, y = pair.arguments(tags.arity)
-    measure.fit(x, y, **keywords)
+    measure.fit(inputs.x, inputs.y, **inputs.fit_params)
     numbers = {
         "value": measure.statistic_,
         "score": measure.score_ + 0.0,
         "seconds": time.perf_counter() - start,
     }
-    if job.n_permutations == 0:
+    if job.n_permutations == 0 or not math.isfinite(numbers["value"]):
         return numbers
-    reason = _why_no_test(tags)
-    if reason:
-        return numbers | {"note": reason}
-    result = similarity_test(
-        measure,
-        x,
-        y,
-        n_permutations=job.n_permutations,
-        groups=job.groups,
-        permute=job.permute,
-        random_state=job.seed,
-        **keywords,
-    )
-    return numbers | {
+    if tags.inputs == "models":
+        return numbers | {"note": "no p-value: this measure compares no rows"}
+    if not tags.paired:
+        note = "no p-value: the order of rows does not matter to this measure"
+        return numbers | {"note": note}
+    if job.time_limit is not None:
+        needed = _time_of_test(measure, inputs, job, numbers["seconds"])
+        if needed > job.time_limit:
+            note = (
+                f"no p-value: {job.n_permutations} permutations would take about "
+                f"{needed:.0f} s, more than the limit of {job.time_limit:g} s"
+            )
+            return numbers | {"note": note}
+    result = _test(measure, inputs, job, job.n_permutations)
+    numbers |= {
         "null_mean": result.null_mean,
         "calibrated": result.adjusted_score,
         "pvalue": result.pvalue,
     }
+    if tags.null == "exchange":
+        numbers["note"] = "p-value: of the hypothesis that the models are alike"
+    return numbers
 
 
-def _why_no_test(tags):
-    if not tags.paired:
-        return "no p-value: the order of rows does not matter to this measure"
-    if tags.inputs == "models":
-        return "no p-value: this measure compares models, not rows"
-    return None
+def _test(measure, inputs, job, n_permutations):
+    return similarity_test(
+        measure,
+        inputs.x,
+        inputs.y,
+        n_permutations=n_permutations,
+        groups=job.groups,
+        permute=job.permute,
+        random_state=job.seed,
+        **inputs.fit_params,
+    )
+
+
+def _time_of_test(measure, inputs, job, seconds):
+    """Seconds that the test will take, judged by two permutations if by nothing less.
+
+    A permutation costs at most as much as the first comparison, and mostly far less.
+    """
+    if seconds * job.n_permutations <= job.time_limit:
+        return 0.0
+    start = time.perf_counter()
+    _test(measure, inputs, job, 2)
+    for_two = time.perf_counter() - start - seconds
+    return max(for_two, 0.0) / 2 * job.n_permutations

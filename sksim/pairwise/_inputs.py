@@ -1,62 +1,91 @@
-"""What two arrays, or two models, offer to measures: kinds of input."""
+"""What two arrays, or two models, offer to a measure."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from sksim.extract import extract_outputs, extract_representations
-from sksim.utils._outputs import model_outputs
+from sksim.extract._extract import last_representation
 from sksim.utils._sklearn_compat import num_samples
+from sksim.utils._validation import SIMPLEX_TOLERANCE
 
-_SIMPLEX_TOLERANCE = 1e-5
+
+class NotApplicable(ValueError):
+    """A measure takes something else than what is at hand."""
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """Two inputs of one kind, and what they are."""
+    """What a measure is fitted to, and what it is called."""
 
     description: str
     x: object
     y: object
-
-    def arguments(self, arity):
-        """Arguments of ``fit``: for a measure of groups both are stacked."""
-        if arity == "pair":
-            return self.x, self.y
-        return np.stack([np.asarray(self.x), np.asarray(self.y)], axis=1), None
+    fit_params: dict
 
 
-def offered_inputs(a, b):
-    """Inputs of two arrays by kind: what a vector or matrix can be taken for.
+def _with_labels(tags, y_true):
+    """Keywords of ``fit``: labels for the measures that use them."""
+    if "y_true" not in tags.view_keywords:
+        return {}
+    if y_true is not None:
+        return {"y_true": y_true}
+    if "y_true" in tags.requires:
+        raise NotApplicable("it needs the true labels, y_true.")
+    return {}
+
+
+class ArrayPair:
+    """Two arrays of the same rows, and what they can be taken for.
 
     Parameters
     ----------
     a, b : array-like
-
-    Returns
-    -------
-    inputs : dict of str to Inputs
+    y_true : array-like or None
     """
-    for name, array in (("a", a), ("b", b)):
-        if hasattr(array, "fit") or hasattr(array, "named_modules"):
+
+    def __init__(self, a, b, y_true=None):
+        for name, array in (("a", a), ("b", b)):
+            if hasattr(array, "fit") or hasattr(array, "named_modules"):
+                raise ValueError(
+                    f"{name} is a model ({type(array).__name__}): pass X as well, the "
+                    "rows that both models are applied to."
+                )
+        a, b = _as_array(a), _as_array(b)
+        if num_samples(a) != num_samples(b):
             raise ValueError(
-                f"{name} is a model ({type(array).__name__}): pass X as well, the "
-                "rows that both models are applied to."
+                f"a has {num_samples(a)} rows and b has {num_samples(b)}: both must "
+                "describe the same inputs, in the same order."
             )
-    a, b = _as_array(a), _as_array(b)
-    if num_samples(a) != num_samples(b):
-        raise ValueError(
-            f"a has {num_samples(a)} rows and b has {num_samples(b)}: both must "
-            "describe the same inputs, in the same order."
-        )
-    if a.ndim == 1 and b.ndim == 1 and _is_labels(a) and _is_labels(b):
-        return {"labels": Inputs("labels", a, b)}
-    a, b = _as_columns(a), _as_columns(b)
-    inputs = {"representation": Inputs("representations", a, b)}
+        self.y_true = y_true
+        self.arrays = a, b
+        self.offers = _offers(a, b)
+
+    def inputs_of(self, measure):
+        """Inputs of one measure; NotApplicable says why there are none."""
+        tags = measure._similarity_tags()
+        keywords = _with_labels(tags, self.y_true)
+        wanted = {tags.inputs, *({"probabilities", "outputs"} & set(tags.requires))}
+        if not wanted <= self.offers:
+            raise NotApplicable(
+                f"it compares {tags.inputs}, and the arrays can be taken for "
+                f"{', '.join(sorted(self.offers))} only."
+            )
+        x, y = self.arrays
+        if tags.inputs == "representation":
+            x, y = _as_columns(x), _as_columns(y)
+        plural = "representations" if tags.inputs == "representation" else tags.inputs
+        return Inputs(plural, x, y, keywords)
+
+
+def _offers(a, b):
+    """Kinds of input that two arrays can be taken for."""
+    if a.ndim == 1 and b.ndim == 1:
+        if _is_labels(a) and _is_labels(b):
+            return {"labels"}
+        return {"representation", "outputs"}
     if _is_probabilities(a) and _is_probabilities(b) and a.shape == b.shape:
-        inputs["probabilities"] = Inputs("probabilities", a, b)
-        inputs["outputs"] = inputs["probabilities"]
-    return inputs
+        return {"representation", "probabilities", "outputs"}
+    return {"representation"}
 
 
 def _as_array(array):
@@ -67,7 +96,9 @@ def _as_array(array):
 
 
 def _as_columns(array):
-    return array.reshape(-1, 1) if array.ndim == 1 else array
+    if array.ndim != 1:
+        return array
+    return array.to_frame() if hasattr(array, "to_frame") else array.reshape(-1, 1)
 
 
 def _is_labels(array):
@@ -81,48 +112,51 @@ def _is_probabilities(array):
     values = np.asarray(array)
     if values.dtype.kind != "f" or not np.all(values >= 0):
         return False
-    return bool(np.all(np.abs(values.sum(axis=1) - 1) <= _SIMPLEX_TOLERANCE))
+    return bool(np.all(np.abs(values.sum(axis=1) - 1) <= SIMPLEX_TOLERANCE))
 
 
-# Layers that are a model's answer, rather than what it is made of.
-_OUTPUT_LAYERS = ("output", "decision_function")
-
-
-def model_inputs(a, b, X, y_true=None):
-    """Inputs of two fitted models by kind, made by applying both to X.
+class ModelPair:
+    """Two fitted models and the rows that both are applied to.
 
     Parameters
     ----------
     a, b : fitted models
     X : array-like of shape (n_samples, n_features)
-    y_true : array-like, default=None
-
-    Returns
-    -------
-    inputs : dict of str to Inputs
+    y_true : array-like or None
     """
-    inputs = {}
-    name_a, layer_a = last_representation(a, X)
-    name_b, layer_b = last_representation(b, X)
-    description = name_a if name_a == name_b else f"{name_a} / {name_b}"
-    inputs["representation"] = Inputs(description, layer_a, layer_b)
-    outputs_a, outputs_b = extract_outputs(a, X), extract_outputs(b, X)
-    if "labels" in outputs_a and "labels" in outputs_b:
-        inputs["labels"] = Inputs("labels", outputs_a["labels"], outputs_b["labels"])
-    if "probabilities" in outputs_a and "probabilities" in outputs_b:
-        # columns of the same classes, also where one model never saw a class
-        both = model_outputs((a, b), X, inputs="probabilities")
-        inputs["probabilities"] = Inputs("probabilities", *both.arrays)
-        inputs["outputs"] = inputs["probabilities"]
-    elif "predictions" in outputs_a and "predictions" in outputs_b:
-        predictions = outputs_a["predictions"], outputs_b["predictions"]
-        inputs["outputs"] = Inputs("predictions", *predictions)
-    return inputs
+
+    def __init__(self, a, b, X, y_true=None):
+        self.models = a, b
+        self.X = X
+        self.y_true = y_true
+        (name_a, layer_a), (name_b, layer_b) = (
+            last_representation(model, X) for model in self.models
+        )
+        self.layers = layer_a, layer_b
+        self.layer_names = name_a if name_a == name_b else f"{name_a} / {name_b}"
+
+    def inputs_of(self, measure):
+        """Inputs of one measure; NotApplicable says why there are none."""
+        tags = measure._similarity_tags()
+        keywords = _with_labels(tags, self.y_true)
+        if tags.inputs == "representation":
+            return Inputs(self.layer_names, *self.layers, keywords)
+        if tags.inputs == "models":
+            # labels go along with the rows, whether or not they are required
+            keywords = {"data": self.X, "y_true": self.y_true}
+            return Inputs("models", *self.models, keywords)
+        if not hasattr(measure, "_outputs_of"):
+            raise NotApplicable(f"it compares {tags.inputs}, not models.")
+        try:
+            outputs = measure._outputs_of(self.models, self.X, None)
+        except ValueError as error:
+            raise NotApplicable(str(error)) from error
+        x, y = _pair_of(outputs.arrays)
+        return Inputs(tags.inputs, x, y, keywords)
 
 
-def last_representation(model, X):
-    """Name and array of a model's last layer before its answer."""
-    layers = extract_representations(model, X)
-    hidden = [n for n in layers if n.split(".")[-1] not in _OUTPUT_LAYERS]
-    name = hidden[-1] if hidden else next(iter(layers))
-    return name, layers[name]
+def _pair_of(arrays):
+    """Both models' outputs; measures of groups get them stacked along axis 1."""
+    if isinstance(arrays, list | tuple):
+        return arrays
+    return arrays[:, 0], arrays[:, 1]

@@ -42,7 +42,6 @@ def validate_layers(measure, layers, *, first):
         The layer that the others must agree with in number of rows, and for outputs
         in number of classes.
     """
-    # outputs must agree with each other, representations and models stand alone
     alone = measure._similarity_tags().inputs in ("representation", "models")
     checked = {}
     xp = None

@@ -127,6 +127,7 @@ def similarity_matrix(
         "measure": repr(measure),
         "output": output,
         "orientation": "similarity" if output == "score" else tags.orientation,
+        "is_negated_distance": output == "score" and tags.orientation == "distance",
     }
     return matrix
 
@@ -137,11 +138,6 @@ def _all_statistics(measure, Xs, Ys, y_true, data, *, n_jobs, verbose):
     layers_y = None if Ys is None else named_layers(Ys, "Ys")
     tags = measure._similarity_tags()
     names = list(layers_x), list(layers_x if layers_y is None else layers_y)
-    if tags.arity == "group":
-        raise ValueError(
-            f"{type(measure).__name__} compares many models at once, not pairs: pass "
-            "all of their outputs to fit, stacked along axis 1."
-        )
     first = next(iter(layers_x.values()))
     layers_x, xp = validate_layers(measure, layers_x, first=first)
     if layers_y is not None:
@@ -152,11 +148,11 @@ def _all_statistics(measure, Xs, Ys, y_true, data, *, n_jobs, verbose):
         _refuse_other_lengths(tags, layers_x, layers_y)
         layers_x, layers_y = _in_one_precision(layers_x, layers_y, xp)
         like = next(iter(layers_x.values()))
-        n_samples = like.shape[0]
+        n_samples = num_samples(like)
         y_true = check_labels(measure, y_true, n_samples=n_samples, xp=xp, like=like)
 
-    seed = measure._draw_seed()
-    settings = {"y_true": y_true, "data": data, "seed": seed, "n_jobs": n_jobs}
+    settings = {"y_true": y_true, "seed": measure._draw_seed(), "data": data}
+    settings["n_jobs"] = n_jobs
     views_x = make_views(measure, layers_x, xp, role="x", **settings)
     if layers_y is None and tags.symmetric:
         views_y = views_x

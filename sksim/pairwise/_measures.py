@@ -3,6 +3,7 @@
 import difflib
 import inspect
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from sklearn.base import BaseEstimator, clone
 
@@ -45,6 +46,13 @@ def resolve_one(name):
     raise ValueError(f"There is no measure or family {name!r}. {hint}")
 
 
+class Chosen(NamedTuple):
+    """A measure, and whether it was asked for itself or as one of many."""
+
+    measure: object
+    by_itself: bool
+
+
 def resolve_measures(measures):
     """Label and instance of each measure.
 
@@ -56,22 +64,24 @@ def resolve_measures(measures):
 
     Returns
     -------
-    resolved : dict of str to estimator
+    resolved : dict of str to Chosen
     """
-    if measures is None:
-        return {name: cls() for name, cls in all_measures()}
     if isinstance(measures, Mapping):
-        return {str(label): check_measure(m) for label, m in measures.items()}
-    if isinstance(measures, str) or not isinstance(measures, list | tuple | set):
+        return {
+            str(label): Chosen(check_measure(m), True) for label, m in measures.items()
+        }
+    if measures is None:
+        measures = FAMILIES
+    elif isinstance(measures, str) or not isinstance(measures, list | tuple | set):
         measures = [measures]
     resolved = {}
     for measure in measures:
         if isinstance(measure, str) and measure.lower() in FAMILIES:
-            family = all_measures(family=measure.lower())
-            resolved.update({name: cls() for name, cls in family})
-            continue
-        measure = check_measure(measure)
-        resolved[_label(measure)] = measure
+            for name, cls in all_measures(family=measure.lower()):
+                resolved.setdefault(name, Chosen(cls(), False))
+        else:
+            measure = check_measure(measure)
+            resolved[_label(measure)] = Chosen(measure, True)
     if not resolved:
         raise ValueError("measures is empty: there is nothing to compute.")
     return resolved

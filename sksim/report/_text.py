@@ -2,11 +2,19 @@
 
 import textwrap
 
+import numpy as np
 import pandas as pd
 
 from sksim.report._report import format_number
 
-_SHORT = {"null_mean": "chance", "pvalue": "p", "seconds": "s"}
+_SHORT = {
+    "direction": "kind",
+    "null_mean": "chance",
+    "pvalue": "p",
+    "seconds": "s",
+    "similarity": "sim.",
+    "distance": "dist.",
+}
 
 
 def format_table(table, *, width=100):
@@ -15,8 +23,9 @@ def format_table(table, *, width=100):
     Parameters
     ----------
     table : DataFrame
-        Of :func:`sksim.pairwise.compare`, whose notes become footnotes and whose
-        families are left out, or any other.
+        Of :func:`sksim.pairwise.compare`, whose notes become footnotes, or any
+        other. Families and scores are left out, and chance is given in the units of
+        the value.
     width : int, default=100
         Longest line.
 
@@ -25,7 +34,11 @@ def format_table(table, *, width=100):
     text : str
     """
     notes = list(table["note"]) if "note" in table else []
-    table = table.drop(columns=["note", "family"], errors="ignore")
+    if {"score", "null_mean", "direction"} <= set(table.columns):
+        # one scale in a narrow table: chance as the measure's native number
+        sign = np.where(table["direction"] == "distance", -1.0, 1.0)
+        table = table.assign(null_mean=sign * table["null_mean"])
+    table = table.drop(columns=["note", "family", "score"], errors="ignore")
     if "measure" not in table:
         table = table.reset_index(names=table.index.name or "")
     cells = [[_SHORT.get(name, str(name)) for name in table.columns]]
@@ -33,7 +46,9 @@ def format_table(table, *, width=100):
     for row in table.itertuples(index=False):
         cells.append(
             [
-                format_number(value, name) if is_number else _plain(value)
+                format_number(value, name)
+                if is_number
+                else _SHORT.get(value, _plain(value))
                 for value, name, is_number in zip(
                     row, table.columns, numeric, strict=True
                 )

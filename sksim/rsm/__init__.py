@@ -1,5 +1,25 @@
 """Similarity of similarities: how alike the rows' relations are in both views."""
 
+from sksim.rsm._bures import NormalizedBures
 from sksim.rsm._cka import CKA
+from sksim.rsm._dcor import DistanceCorrelation
+from sksim.rsm._eigenspace import EigenspaceOverlap
+from sksim.rsm._gulp import GULP
+from sksim.rsm._hsic import HSIC
+from sksim.rsm._norm_difference import RSMNormDifference
+from sksim.rsm._pointwise import PointwiseKernelAlignment
+from sksim.rsm._riemannian import RiemannianDistance
+from sksim.rsm._rsa import RSA
 
-__all__ = ["CKA"]
+__all__ = [
+    "CKA",
+    "GULP",
+    "HSIC",
+    "RSA",
+    "DistanceCorrelation",
+    "EigenspaceOverlap",
+    "NormalizedBures",
+    "PointwiseKernelAlignment",
+    "RSMNormDifference",
+    "RiemannianDistance",
+]

@@ -15,6 +15,7 @@ from sksim.utils._array_api import (
     to_numpy,
 )
 from sksim.utils._linalg import centered
+from sksim.utils._pairs import condensed
 
 # Rows that a block of an n x n matrix holds: a block of 8 MB stays in the cache.
 _BLOCK_ELEMENTS = 2**20
@@ -53,35 +54,35 @@ def _identity_like(matrix, *, xp):
     return xp.eye(matrix.shape[0], dtype=matrix.dtype, device=device_of(matrix))
 
 
-def off_diagonal_median(matrix, *, xp):
-    """Median of the entries off the diagonal of a symmetric matrix."""
-    n = matrix.shape[0]
-    if is_numpy(xp):
-        return float(np.median(matrix[np.triu_indices(n, k=1)]))
-    index = xp.arange(n, device=device_of(matrix))
-    upper = index[:, None] < index[None, :]
-    values = xp.sort(matrix[upper])
-    middle = values.shape[0] // 2
-    if values.shape[0] % 2:
-        return float(values[middle])
-    return (float(values[middle - 1]) + float(values[middle])) / 2
+def median_distance(squares, *, xp):
+    """Median distance of the pairs of rows, from the matrix of squared distances."""
+    values = condensed(squares, xp=xp)
+    count = values.shape[0]
+    middle = (count - 1) // 2, count // 2
+    values = np.partition(values, middle) if is_numpy(xp) else xp.sort(values)
+    return sum(math.sqrt(float(values[place])) for place in middle) / 2
 
 
 def rbf_kernel(X, bandwidth, *, xp, name="X"):
     """exp(-d^2 / (2 s^2)) with s = ``bandwidth`` times the median distance."""
     squares, _ = squared_distances(X, xp=xp)
-    median = math.sqrt(off_diagonal_median(squares, xp=xp))
+    median = median_distance(squares, xp=xp)
+    refuse_zero_bandwidth(median, name)
+    factor = -0.5 / (bandwidth * median) ** 2
+    if is_numpy(xp):
+        squares *= factor
+        return np.exp(squares, out=squares)
+    return xp.exp(squares * factor)
+
+
+def refuse_zero_bandwidth(median, name):
+    """Raise where the median distance gives the kernel no width."""
     if median == 0:
         raise ValueError(
             f"More than half of the pairs of rows of {name} coincide, so that the "
             "median distance, which sets the kernel's bandwidth, is 0. Remove "
             "duplicate rows, or use kernel='linear'."
         )
-    factor = -0.5 / (bandwidth * median) ** 2
-    if is_numpy(xp):
-        squares *= factor
-        return np.exp(squares, out=squares)
-    return xp.exp(squares * factor)
 
 
 def kernel_matrix(X, kernel, kernel_params, *, xp):
@@ -94,23 +95,41 @@ def kernel_matrix(X, kernel, kernel_params, *, xp):
     return xp.astype(move_to(matrix, xp=xp, device=device_of(X)), X.dtype)
 
 
-def double_center(K, *, xp):
-    """H K H with H = I - 1/n: means of rows and columns removed."""
+def double_center(K, *, xp, overwrite=False):
+    """H K H with H = I - 1/n: means of rows and columns removed.
+
+    With ``overwrite``, K itself may be changed, which saves a copy on numpy.
+    """
     means = xp.mean(K, axis=0)
-    return K - means[None, :] - means[:, None] + xp.mean(means)
+    offsets = means - xp.mean(means) / 2
+    if overwrite and is_numpy(xp):
+        K -= offsets[None, :]
+        K -= offsets[:, None]
+        return K
+    return K - offsets[None, :] - offsets[:, None]
 
 
-def u_center(K, *, xp):
+def u_center(K, *, xp, overwrite=False):
     """Bias-corrected centring of a kernel matrix with its diagonal set aside.
 
     The inner product of two such matrices, divided by n (n - 3), is the unbiased
-    estimator of the Hilbert-Schmidt independence criterion.
+    estimator of the Hilbert-Schmidt independence criterion. With ``overwrite``, K
+    itself may be changed.
     """
     n = K.shape[0]
-    hollow = K * (1 - _identity_like(K, xp=xp))
-    sums = xp.sum(hollow, axis=0) / (n - 2)
-    total = xp.sum(sums) / (n - 1)
-    centred = hollow - sums[None, :] - sums[:, None] + total
+    in_place = overwrite and is_numpy(xp)
+    if in_place:
+        np.fill_diagonal(K, 0)
+    else:
+        K = K * (1 - _identity_like(K, xp=xp))
+    sums = xp.sum(K, axis=0) / (n - 2)
+    offsets = sums - xp.sum(sums) / (2 * (n - 1))
+    if in_place:
+        K -= offsets[None, :]
+        K -= offsets[:, None]
+        np.fill_diagonal(K, 0)
+        return K
+    centred = K - offsets[None, :] - offsets[:, None]
     return centred * (1 - _identity_like(K, xp=xp))
 
 

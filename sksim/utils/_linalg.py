@@ -110,6 +110,7 @@ class Offset(NamedTuple):
     rows: object
     mean: object
     squared_norm: float
+    scale: float
 
 
 def lazily_centered(X, *, xp):
@@ -125,9 +126,9 @@ def lazily_centered(X, *, xp):
         total = float(xp.sum(column_sum_of_squares(X, xp=xp)))
         offset = X.shape[0] * float(xp.sum(mean * mean))
     if low < total < high and offset <= 0.8 * total:
-        return Offset(X, mean, total - offset)
-    rows, _, _, squared_norm = centered(X, xp=xp)
-    return Offset(rows, None, squared_norm)
+        return Offset(X, mean, total - offset, 1.0)
+    rows, _, scale, squared_norm = centered(X, xp=xp)
+    return Offset(rows, None, squared_norm, scale)
 
 
 def _subtract_mean(X, *, xp):
@@ -155,7 +156,7 @@ def refuse_constant(squared_norm, role, *, centered=True):
 
 def role_name(role):
     """What the user calls the representation that a view is made of."""
-    return {"x": "X", "y": "y"}.get(role, "A representation")
+    return {"x": "X", "y": "y", "z": "z"}.get(role, "A representation")
 
 
 def nuclear_norm(M, *, xp):
@@ -257,15 +258,19 @@ class Basis(View):
         return inverse @ directions * (1.0 / self.scale)
 
 
-def orthonormal_basis(X, *, xp, role=None):
-    """Orthonormal basis of the centred representation, in double precision.
+def orthonormal_basis(X, *, xp, role=None, center=True):
+    """Orthonormal basis of the (centred) representation, in double precision.
 
     By the Cholesky factor of the Gram matrix where its condition allows that, by a
     second pass where it nearly does, and by a singular value decomposition that finds
     the rank elsewhere.
     """
-    rows, mean, scale, squared_norm = centered(as_float64(X, xp=xp), xp=xp)
-    refuse_constant(squared_norm, role)
+    X = as_float64(X, xp=xp)
+    if center:
+        rows, mean, scale, squared_norm = centered(X, xp=xp)
+    else:
+        (rows, scale, squared_norm), mean = rescaled(X, xp=xp), None
+    refuse_constant(squared_norm, role, centered=center)
     if rows.shape[0] > rows.shape[1]:
         by_cholesky = _cholesky_basis(rows, xp=xp)
         if by_cholesky is not None:

@@ -108,6 +108,10 @@ class _Points:
         if metric == "cosine":
             self.X = X
             self.factors = inverse_row_norms(X, xp=xp, role=role)
+            smallest, largest = (float(f(self.factors)) for f in (xp.min, xp.max))
+            if not 1e-50 < smallest <= largest < 1e50:
+                # products of such rows would overflow or vanish
+                self.X, self.factors = self.rows(slice(None)), None
         else:
             self.X, _, _ = rescaled(X, xp=xp)
             self.factors = None
@@ -480,9 +484,12 @@ def unit_rows(X, *, xp, role=None):
 
 
 def check_n_neighbors(n_neighbors, X, y):
-    """Raise unless both representations have more rows than neighbours are asked."""
+    """Raise unless the representations have more rows than neighbours are asked.
+
+    ``y`` is None where one representation is checked alone.
+    """
     for name, array in (("X", X), ("y", y)):
-        n_samples = array.shape[0]
+        n_samples = array.shape[0] if array is not None else n_neighbors + 1
         if n_samples <= n_neighbors:
             raise ValueError(
                 f"n_neighbors={n_neighbors} needs at least {n_neighbors + 1} rows, but "

@@ -1,6 +1,7 @@
 """The only importer of scikit-learn's private names, beside ``_array_api``."""
 
 from sklearn.base import _fit_context as fit_context
+from sklearn.utils._metadata_requests import _routing_enabled as is_routing_enabled
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
@@ -22,6 +23,7 @@ __all__ = [
     "fit_context",
     "get_feature_names",
     "get_response_values",
+    "is_routing_enabled",
     "num_samples",
     "response_methods",
     "validate_params",

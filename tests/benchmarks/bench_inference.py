@@ -12,7 +12,7 @@ from _timing import report
 import numpy as np  # isort: skip
 import warnings
 
-from scipy.spatial.distance import pdist, squareform
+from scipy.spatial.distance import pdist
 from scipy.stats import rankdata
 from sklearn.base import clone
 from sklearn.metrics import pairwise_distances

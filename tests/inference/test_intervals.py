@@ -288,3 +288,20 @@ def test_jackknife_intervals_cover(n):
 def test_resampled_intervals_cover(method):
     coverage = _coverage(_dependent, 0.5, 100, 60, method, n_resamples=99)
     assert 0.85 <= coverage <= 1
+
+
+@pytest.mark.slow
+def test_heavy_tails_make_intervals_too_short():
+    """Without fourth moments there is no standard error: the guide says so."""
+    weights = np.array([2.0, 1, 0.5, 0.25, 0.1, 0.1, 0.1, 0.1])
+
+    def heavy(rng, n):
+        X = rng.standard_t(2.5, size=(n, 8))
+        return X, X * weights + rng.normal(size=X.shape)
+
+    variance = 2.5 / 0.5
+    covariance = variance * weights**2 + 1
+    truth = np.sum((variance * weights) ** 2) / np.sqrt(
+        8 * variance**2 * np.sum(covariance**2)
+    )
+    assert 0.6 < _coverage(heavy, truth, 100, 200) < 0.9

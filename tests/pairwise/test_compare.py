@@ -1,3 +1,5 @@
+import time
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -84,7 +86,8 @@ def test_names_families_and_labels_of_ones_own(pair):
 def test_labels_and_probabilities_choose_their_measures():
     rng = np.random.default_rng(0)
     P, Q = rng.dirichlet(np.ones(3), size=(2, 30))
-    table = compare(P, Q, n_permutations=19, random_state=0)
+    families = ["rsm", "functional"]
+    table = compare(P, Q, measures=families, n_permutations=19, random_state=0)
     assert {"CKA", "JensenShannonDivergence"} <= set(table.measure)
     assert "Disagreement" not in set(table.measure)
     labels = compare(P.argmax(axis=1), Q.argmax(axis=1), n_permutations=19)
@@ -96,7 +99,8 @@ def test_labels_and_probabilities_choose_their_measures():
 
 def test_models(models):
     linear, mlp, X, y = models
-    table = compare(linear, mlp, X, y, n_permutations=9, random_state=0)
+    families = ["rsm", "functional"]
+    table = compare(linear, mlp, X, y, measures=families, n_permutations=0)
     table = table.set_index("measure")
     assert table.loc["CKA", "compared"] == "decision_function / hidden_2"
     hidden = np.maximum(X @ mlp.coefs_[0] + mlp.intercepts_[0], 0)
@@ -125,13 +129,60 @@ def test_models_without_probabilities_leave_these_measures_out(models):
     table = compare(linear, svm, X, n_permutations=0)
     assert "Disagreement" in set(table.measure)
     assert "JensenShannonDivergence" not in set(table.measure)
-    with pytest.raises(ValueError, match="compares probabilities"):
+    with pytest.raises(ValueError, match="LinearSVC has no method predict_proba"):
         compare(linear, svm, X, measures="JensenShannonDivergence")
+
+
+def test_families_leave_out_what_does_not_apply(pair):
+    table = compare(*pair, measures=["cca", "functional"], n_permutations=0)
+    assert set(table.family) == {"cca"}
+    constant = np.ones_like(pair[0])
+    table = compare(pair[0], constant, measures="cca", n_permutations=0)
+    assert table.note.str.startswith("not computed: y is constant").all()
+
+
+def test_time_limit(pair):
+    class Slow(CKA):
+        def _compare(self, view_x, view_y, xp):
+            time.sleep(0.02)
+            return super()._compare(view_x, view_y, xp)
+
+        def _compare_permuted(self, view_x, view_y, order, xp):
+            return self._compare(view_x, self._permute(view_y, order, xp), xp)
+
+    measures = {"slow": Slow(), "fast": CKA()}
+    table = compare(*pair, measures=measures, time_limit=0.5).set_index("measure")
+    assert "99 permutations would take about" in table.loc["slow", "note"]
+    assert np.isnan(table.loc["slow", "pvalue"])
+    assert np.isfinite(table.loc[["slow", "fast"], "value"]).all()
+    assert table.loc["fast", "pvalue"] == 0.01
+
+
+def test_difference_in_performance_exchanges_the_models(models):
+    linear, mlp, X, y = models
+    table = compare(linear, mlp, X, y, measures="PerformanceDifference")
+    assert table.value[0] == pytest.approx(abs(linear.score(X, y) - mlp.score(X, y)))
+    assert "models are alike" in table.note[0]
+
+
+def test_measures_of_groups_take_the_pair(models):
+    linear, mlp, X, y = models
+    table = compare(linear, mlp, X, y, measures=["Ambiguity", "PredictionDifference"])
+    assert table.value[0] == np.mean(linear.predict(X) != mlp.predict(X))
+    assert np.isfinite(table.value).all()
+
+
+def test_measures_of_models(models):
+    _, mlp, X, y = models
+    other = MLPClassifier((6, 4), max_iter=3000, random_state=1).fit(X, y)
+    table = compare(mlp, other, X, y, measures="structural").set_index("measure")
+    assert table.loc["NetworkPersistence", "value"] > 0
+    assert table.loc["NetworkPersistence", "compared"] == "models"
 
 
 def test_why_a_number_is_missing_is_in_the_note(pair):
     X, _ = pair
-    table = compare(X, np.ones_like(X), n_permutations=0)
+    table = compare(X, np.ones_like(X), measures="rsm", n_permutations=0)
     note = table.set_index("measure").loc["CKA", "note"]
     assert note.startswith("not computed: y is constant")
     with pytest.raises(ValueError, match="CKA: y is constant"):

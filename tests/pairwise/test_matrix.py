@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from sklearn.base import clone
+from sklearn.neural_network import MLPClassifier
 
+from sksim import all_measures
 from sksim.alignment import OrthogonalProcrustes
 from sksim.cca import PWCCA, SVCCA, MeanCCA, MeanSquaredCCA
 from sksim.functional import Disagreement, JensenShannonDivergence
@@ -186,6 +188,23 @@ def test_labels_and_probabilities():
     expected = by_loop(JensenShannonDivergence(), P, P, "score_")
     assert_allclose(divergence, expected, atol=1e-15)
     assert divergence.attrs["orientation"] == "similarity"
+
+
+def test_measures_of_groups_and_of_models():
+    rng = np.random.default_rng(0)
+    labels = {name: rng.integers(0, 3, size=30) for name in "abc"}
+    ambiguity = similarity_matrix("Ambiguity", labels, output="statistic")
+    shares = similarity_matrix("Disagreement", labels, output="statistic")
+    assert_allclose(ambiguity, shares)
+    X, y = rng.normal(size=(60, 5)), rng.integers(0, 2, size=60)
+    networks = {
+        seed: MLPClassifier((4,), max_iter=1000, random_state=seed).fit(X, y)
+        for seed in range(3)
+    }
+    matrix = similarity_matrix("NetworkPersistence", networks, output="statistic")
+    single = dict(all_measures())["NetworkPersistence"]().fit(networks[0], networks[2])
+    assert matrix.loc[0, 2] == pytest.approx(single.statistic_)
+    assert_allclose(np.diag(matrix), 0, atol=1e-12)
 
 
 def test_measure_is_not_fitted_and_may_be_a_name():

@@ -1,0 +1,336 @@
+"""Distances after matching neurons: one to one, or by a transport plan."""
+
+import numpy as np
+
+from sksim.alignment._procrustes import OrthogonalProcrustes
+from sksim.utils._array_api import (
+    as_float64,
+    check_same_namespace,
+    device_of,
+    inner,
+    move_to,
+    take,
+    to_numpy,
+)
+from sksim.utils._matching import (
+    assignment_vector,
+    best_assignment,
+    index_array,
+    selection_matrix,
+)
+from sksim.utils._tags import SimilarityTags
+
+
+class PermutationProcrustes(OrthogonalProcrustes):
+    r"""Permutation Procrustes distance: the best one-to-one matching of neurons.
+
+    .. math:: m(R, R') = \min_{P \text{ permutation}} \lVert R - R' P \rVert_F
+
+    A distance in [0, 2] with ``scale=True``, else in [0, inf), and a metric for
+    representations of one width. Invariant to permutations of the columns, to
+    translation if centred, and to isotropic scaling if scaled; not to rotations, so
+    that it asks whether single neurons mean the same. Of unequal widths, the narrower
+    representation gets columns of zeros, and the columns matched with those count in
+    full.
+
+    Parameters
+    ----------
+    center : bool, default=True
+        Whether to subtract the column means.
+    scale : bool, default=True
+        Whether to divide each representation by its Frobenius norm.
+
+    Attributes
+    ----------
+    statistic_, distance_ : float
+        Distance under the best matching.
+    score_ : float
+        Minus the distance.
+    assignment_ : array of int of shape (n_features,)
+        The column of y that each column of X is matched with; -1 for none.
+    x_mean_, y_mean_ : array of shape (n_features,) and (n_features_y,)
+        Training means; zero with ``center=False``.
+    x_rotations_, y_rotations_ : array of shape (n_features, k) and (n_features_y, k)
+        The matching as matrices of zeros and ones; k is the smaller width.
+    singular_values_ : array of shape (k,)
+        Inner products of the matched columns.
+    n_features_in_, n_features_y_in_ : int
+        Widths of X and y.
+    n_samples_fit_ : int
+        Number of rows.
+
+    Raises
+    ------
+    ValueError
+        If a representation is constant and is to be scaled.
+
+    See Also
+    --------
+    OrthogonalProcrustes : Allows all rotations, hence is never larger.
+    SoftMatching : Shares the mass of neurons where widths differ.
+
+    Notes
+    -----
+    ``transform(X)`` reorders the columns of X into those of y; unmatched columns of y
+    get its mean. ``score(X, y)`` applies the fitted matching. The assignment is solved
+    on the CPU in O(d^3).
+
+    References
+    ----------
+    A. H. Williams, E. Kunz, S. Kornblith, S. W. Linderman. Generalized shape metrics
+    on neural representations. NeurIPS, 2021, arXiv:2110.14739.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksim.alignment import PermutationProcrustes
+    >>> X = np.random.default_rng(0).normal(size=(50, 4))
+    >>> measure = PermutationProcrustes().fit(X, X[:, [2, 0, 3, 1]])
+    >>> measure.distance_ < 1e-12
+    True
+    >>> measure.assignment_
+    array([1, 3, 0, 2])
+    """
+
+    def _view(self, X, xp, role):
+        return self._rows_view(X, xp, role)
+
+    def _compare(self, view_x, view_y, xp):
+        x_factor, y_factor, unit = self._units(view_x, view_y)
+        cross_product = view_x.rows.T @ view_y.rows
+        i, j = best_assignment(cross_product, xp=xp)
+        A = as_float64(view_x.rows, xp=xp) * x_factor
+        B = as_float64(view_y.rows, xp=xp) * y_factor
+        squared = self._squared_residual(A, B, i, j, xp)
+        details = {
+            "assignment_": index_array(
+                assignment_vector(i, j, A.shape[1]), like=A, xp=xp
+            ),
+            "_cross_product": cross_product,
+            "_matched": (i, j),
+        }
+        return xp.sqrt(squared) * unit, details
+
+    @staticmethod
+    def _squared_residual(A, B, i, j, xp):
+        """||A_i - B_j||^2 over the matched columns, and the norms of the others."""
+        squared = 0.0
+        matched = []
+        for rows, index in ((A, i), (B, j)):
+            index_there = index_array(index, like=rows, xp=xp)
+            matched.append(take(rows, index_there, xp=xp, axis=1))
+            others = np.setdiff1d(np.arange(rows.shape[1]), index)
+            if len(others):
+                others = index_array(others, like=rows, xp=xp)
+                unmatched = take(rows, others, xp=xp, axis=1)
+                squared = squared + inner(unmatched, unmatched, xp=xp)
+        residual = matched[0] - matched[1]
+        return squared + inner(residual, residual, xp=xp)
+
+    def _fit_maps(self, view_x, view_y, xp):
+        M = self._cross_product
+        i, j = self._matched
+        x_factor, y_factor, unit = self._units(view_x, view_y)
+        products = xp.asarray(to_numpy(M, xp=xp)[i, j], device=device_of(M))
+        return (
+            selection_matrix(i, M.shape[0], like=M, xp=xp),
+            selection_matrix(j, M.shape[1], like=M, xp=xp),
+            products * (x_factor * y_factor * unit**2),
+        )
+
+    def _evaluate(self, X, y, xp, y_true=None):
+        A, B, unit = self._new_rows(X, y, xp)
+        squared = self._squared_residual(A, B, *self._matched, xp)
+        return xp.sqrt(squared) * unit
+
+    def _similarity_tags(self):
+        invariances = {"PT"}
+        invariances |= {"TR"} if self.center else set()
+        invariances |= {"IS"} if self.scale else set()
+        return SimilarityTags(
+            family="alignment",
+            orientation="distance",
+            bounds=(0, 2 if self.scale else float("inf")),
+            metric=True,
+            invariances=invariances,
+            view_keywords=("role",),
+            score_uses_fit=True,
+            complexity="n d^2 + d^3",
+            reference="Williams et al. 2021",
+        )
+
+
+class SoftMatching(OrthogonalProcrustes):
+    r"""Soft matching distance: neurons matched by optimal transport.
+
+    .. math:: m(R, R')^2 = \min_{T} \sum_{ij} T_{ij}
+        \lVert R_{:i} - R'_{:j} \rVert^2
+
+    over the transport plans T whose rows sum to 1 / D and whose columns sum to
+    1 / D'. It extends the matching of neurons to unequal widths, where the mass of a
+    neuron may be shared; for equal widths it is the distance of
+    :class:`PermutationProcrustes` divided by sqrt(D). A distance and a metric.
+    Invariant to permutations of the columns, to translation if centred, and to
+    isotropic scaling if scaled.
+
+    Parameters
+    ----------
+    center : bool, default=True
+        Whether to subtract the column means.
+    scale : bool, default=True
+        Whether to divide each representation by its Frobenius norm.
+
+    Attributes
+    ----------
+    statistic_, distance_ : float
+        Soft matching distance.
+    score_ : float
+        Minus the distance.
+    transport_ : array of shape (n_features, n_features_y)
+        The optimal plan T.
+    x_mean_, y_mean_ : array of shape (n_features,) and (n_features_y,)
+        Training means; zero with ``center=False``.
+    x_rotations_, y_rotations_ : arrays
+        The averages that ``transform`` takes, D' T, and the identity.
+    singular_values_ : array of shape (n_features_y,)
+        Inner products of the columns of y with those averages.
+    n_features_in_, n_features_y_in_ : int
+        Widths of X and y.
+    n_samples_fit_ : int
+        Number of rows.
+
+    Raises
+    ------
+    ValueError
+        If a representation is constant and is to be scaled.
+    ImportError
+        For unequal widths, if POT is not installed.
+
+    See Also
+    --------
+    PermutationProcrustes : One to one, with the unmatched columns in full.
+
+    Notes
+    -----
+    Equal widths are an assignment problem and are solved by scipy. Unequal widths are
+    solved by the network simplex of POT (``pip install sksim[transport]``), since
+    scipy's linear programming takes tens of times as long. Both run on the CPU.
+
+    ``transform(X)`` gives each column of y the average of its partners in X, weighted
+    by the plan, and ``inverse_transform`` the reverse; where mass is shared neither
+    undoes the other. ``score(X, y)`` applies the fitted plan.
+
+    References
+    ----------
+    M. Khosla, A. H. Williams. Soft matching distance: a metric on neural
+    representations that captures single-neuron tuning. UniReps, 2023,
+    arXiv:2311.09466.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksim.alignment import SoftMatching
+    >>> X = np.random.default_rng(0).normal(size=(50, 3))
+    >>> twice = np.hstack([X, X[:, ::-1]])
+    >>> SoftMatching(scale=False).fit(X, twice).distance_ < 1e-7
+    True
+    """
+
+    def _view(self, X, xp, role):
+        return self._rows_view(X, xp, role)
+
+    def _compare(self, view_x, view_y, xp):
+        x_factor, y_factor, unit = self._units(view_x, view_y)
+        A = as_float64(view_x.rows, xp=xp) * x_factor
+        B = as_float64(view_y.rows, xp=xp) * y_factor
+        cross_product = A.T @ B
+        i, j, mass = _transport(to_numpy(cross_product, xp=xp))
+        plan = np.zeros(cross_product.shape)
+        plan[i, j] = mass
+        plan = move_to(plan, xp=xp, device=device_of(A))
+        squared = self._squared_cost(A, B, (i, j, mass), xp)
+        details = {
+            "transport_": plan,
+            "_cross_product": cross_product * unit**2,
+            "_plan": (i, j, mass),
+        }
+        return xp.sqrt(squared) * unit, details
+
+    @staticmethod
+    def _squared_cost(A, B, plan, xp):
+        """Cost of the plan: its support has no more than D + D' entries."""
+        i, j, mass = plan
+        A = take(A, index_array(i, like=A, xp=xp), xp=xp, axis=1)
+        B = take(B, index_array(j, like=B, xp=xp), xp=xp, axis=1)
+        costs = xp.sum((A - B) ** 2, axis=0)
+        mass = move_to(mass, xp=xp, device=device_of(A))
+        return xp.sum(costs * xp.astype(mass, costs.dtype))
+
+    def _fit_maps(self, view_x, view_y, xp):
+        M = self._cross_product
+        plan = self.transport_
+        averages = xp.astype(plan, self.x_mean_.dtype) * M.shape[1]
+        identity = xp.eye(M.shape[1], dtype=averages.dtype, device=device_of(M))
+        products = xp.sum(plan * M, axis=0) * M.shape[1]
+        return averages, identity, products
+
+    def inverse_transform(self, X):
+        """Give each column of X the average of its partners among those of y.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features_y)
+            Rows in the coordinates of the second representation.
+
+        Returns
+        -------
+        X_original : array of shape (n_samples, n_features)
+            Rows in the coordinates of the first representation.
+        """
+        check_same_namespace(X, self, attribute="x_mean_", method="inverse_transform")
+        X = self._validate_mapped(X)
+        share = self.n_features_in_ / self.n_features_y_in_
+        averages = self.x_rotations_.T * share
+        return ((X - self.y_mean_) / self._gain) @ averages + self.x_mean_
+
+    def _evaluate(self, X, y, xp, y_true=None):
+        A, B, unit = self._new_rows(X, y, xp)
+        return xp.sqrt(self._squared_cost(A, B, self._plan, xp)) * unit
+
+    def _similarity_tags(self):
+        invariances = {"PT"}
+        invariances |= {"TR"} if self.center else set()
+        invariances |= {"IS"} if self.scale else set()
+        return SimilarityTags(
+            family="alignment",
+            orientation="distance",
+            bounds=(0, 2 if self.scale else float("inf")),
+            metric=True,
+            invariances=invariances,
+            view_keywords=("role",),
+            score_uses_fit=True,
+            complexity="n d^2 + d^3",
+            extra="transport",
+            reference="Khosla and Williams 2023",
+        )
+
+
+def _transport(gains):
+    """Support (i, j) and mass of the plan with uniform margins and largest gain."""
+    width_x, width_y = gains.shape
+    if width_x == width_y:
+        i, j = best_assignment(gains, xp=np)
+        return i, j, np.full(width_x, 1 / width_x)
+    try:
+        from ot import emd
+    except ImportError as error:
+        raise ImportError(
+            "SoftMatching of unequal widths needs POT (Python Optimal Transport): "
+            "pip install sksim[transport]."
+        ) from error
+    # only the inner products depend on the plan; costs must not be negative
+    costs = np.ascontiguousarray(gains.max() - gains)
+    margins = np.full(width_x, 1 / width_x), np.full(width_y, 1 / width_y)
+    plan = emd(*margins, costs, numItermax=10_000_000)
+    i, j = np.nonzero(plan)
+    return i, j, plan[i, j]

@@ -1,0 +1,202 @@
+"""Linear regression: how much of one representation the other predicts."""
+
+import warnings
+from dataclasses import dataclass
+from numbers import Real
+
+from sksim.base import AlignmentMixin, BaseSimilarity
+from sksim.utils._array_api import as_float64, inner
+from sksim.utils._linalg import (
+    Basis,
+    centered,
+    numerical_rank,
+    orthonormal_basis,
+    refuse_constant,
+    tall_svd,
+    thin_svd,
+)
+from sksim.utils._sklearn_compat import Interval
+from sksim.utils._tags import ALL_INVARIANCES, SimilarityTags
+from sksim.utils._views import View
+
+
+@dataclass(frozen=True)
+class Predictors(Basis):
+    """Left singular vectors of X, and the share of each that a ridge leaves."""
+
+    shares: object
+
+
+@dataclass(frozen=True)
+class Targets(View):
+    """Centred rows of y, times ``scale``, and their squared norm."""
+
+    rows: object
+    mean: object
+    scale: float
+    squared_norm: float
+
+    _row_fields = ("rows",)
+
+
+class LinearRegressionSimilarity(AlignmentMixin, BaseSimilarity):
+    r"""R^2 of a linear regression of y on X.
+
+    The share of the variance of y, over all of its columns, that a linear map of X
+    predicts:
+
+    .. math:: m(R, R') = 1 - \frac{\min_W \lVert R' - R W \rVert_F^2}
+        {\lVert R' \rVert_F^2} = \frac{\lVert Q^\top R' \rVert_F^2}
+        {\lVert R' \rVert_F^2}
+
+    for centred representations and an orthonormal basis Q of the columns of R. A
+    similarity in [0, 1], asymmetric. Invariant to all invertible affine maps of X, and
+    to orthogonal maps, isotropic scaling and translation of y.
+
+    Parameters
+    ----------
+    ridge : float, default=0
+        Penalty on the squared coefficients, as ``alpha`` of
+        :class:`sklearn.linear_model.Ridge`, in squared units of X. With a penalty,
+        the scale of X counts.
+
+    Attributes
+    ----------
+    statistic_, score_, similarity_ : float
+        R^2 on the training rows.
+    x_mean_, y_mean_ : array of shape (n_features,) and (n_features_y,)
+        Training means.
+    x_rotations_, y_rotations_ : array of shape (n_features, k) and (n_features_y, k)
+        Orthonormal directions U, V of the coefficients U diag(s) V'.
+    singular_values_ : array of shape (k,)
+        The s above: gain of each pair of directions.
+    n_features_in_, n_features_y_in_ : int
+        Widths of X and y.
+    n_samples_fit_ : int
+        Number of rows.
+
+    Raises
+    ------
+    ValueError
+        If a representation is constant.
+
+    Warns
+    -----
+    UserWarning
+        If X has as many independent columns as rows, so that the R^2 is 1 by
+        construction.
+
+    See Also
+    --------
+    sksim.cca.MeanSquaredCCA : Whitens y too, and is symmetric.
+
+    Notes
+    -----
+    ``transform(X)`` is the prediction of y. ``score(X, y)`` is the R^2 of the fitted
+    regression on new rows, against their own means as in
+    :func:`sklearn.metrics.r2_score` with ``multioutput="variance_weighted"``; it has
+    no lower limit. Computed in float64.
+
+    References
+    ----------
+    S. Kornblith, M. Norouzi, H. Lee, G. Hinton. Similarity of neural network
+    representations revisited. ICML, 2019, arXiv:1905.00414.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksim.alignment import LinearRegressionSimilarity
+    >>> X = np.random.default_rng(0).normal(size=(50, 4))
+    >>> measure = LinearRegressionSimilarity()
+    >>> round(measure.fit(X, X[:, :2]).score_, 3)
+    1.0
+    >>> measure.fit(X[:, :2], X).score_ < 0.7
+    True
+    """
+
+    _lands_in_y = True
+    _parameter_constraints: dict = {"ridge": [Interval(Real, 0, None, closed="left")]}
+
+    def __init__(self, ridge=0.0):
+        self.ridge = ridge
+
+    def _view(self, X, xp, role):
+        X = as_float64(X, xp=xp)
+        if role == "x" and self.ridge == 0:
+            basis = orthonormal_basis(X, xp=xp, role=role)
+            return Predictors(*_fields(basis), shares=None)
+        rows, mean, scale, squared_norm = centered(X, xp=xp)
+        refuse_constant(squared_norm, role)
+        if role == "y":
+            return Targets(rows, mean, scale, squared_norm)
+        U, s, Vt = tall_svd(rows, xp=xp)
+        rank = numerical_rank(s, rows.shape, xp=xp)
+        U, s, Vt = U[:, :rank], s[:rank], Vt[:rank, :]
+        penalty = self.ridge / scale / scale
+        shares = s * s / (s * s + penalty)
+        return Predictors(U, s[:, None] * Vt, mean, scale, shares)
+
+    def _check_views(self, view_x, view_y):
+        n_samples = view_x.basis.shape[0]
+        if self.ridge == 0 and view_x.rank >= n_samples - 1:
+            warnings.warn(
+                f"X has rank {view_x.rank} in {n_samples} rows, so that it predicts "
+                "any y and R^2 is 1 by construction. Use more rows, fewer features, a "
+                "ridge, or score(X, y) on new rows.",
+                UserWarning,
+                stacklevel=4,
+            )
+
+    def _compare(self, view_x, view_y, xp):
+        product = view_x.basis.T @ view_y.rows
+        explained = xp.sum(product * product, axis=1)
+        if view_x.shares is not None:
+            missed = 1 - view_x.shares
+            explained = explained * (1 - missed * missed)
+            product = product * view_x.shares[:, None]
+        r_squared = xp.sum(explained) / view_y.squared_norm
+        return r_squared, {"_cross_product": product}
+
+    def _fit_maps(self, view_x, view_y, xp):
+        coefficients = view_x.rotations(self._cross_product, xp=xp) * view_y.scale
+        U, s, Vt = thin_svd(coefficients, xp=xp)
+        return U, Vt.T, s
+
+    def _transform_x(self, X, xp):
+        latent = (as_float64(X, xp=xp) - self.x_mean_) @ self.x_rotations_
+        return (latent * self.singular_values_) @ self.y_rotations_.T + self.y_mean_
+
+    def _transform_y(self, y, xp):
+        return y
+
+    @property
+    def _n_features_out(self):
+        return self.n_features_y_in_
+
+    def _evaluate(self, X, y, xp, y_true=None):
+        y = as_float64(y, xp=xp)
+        target = centered(y, xp=xp)
+        refuse_constant(target.squared_norm, "y")
+        residual = (y - self._transform_x(X, xp)) * (1 / target.scale)
+        return 1 - inner(residual, residual, xp=xp) / target.squared_norm
+
+    def _similarity_tags(self):
+        rotations = frozenset({"PT", "OT", "TR"})
+        return SimilarityTags(
+            family="alignment",
+            orientation="similarity",
+            bounds=(0, 1),
+            score_bounds=(-float("inf"), 1),
+            symmetric=False,
+            identity=self.ridge == 0,
+            invariances=ALL_INVARIANCES if self.ridge == 0 else rotations,
+            invariances_y=rotations | {"IS"},
+            view_keywords=("role",),
+            score_uses_fit=True,
+            complexity="n d^2",
+            reference="Kornblith et al. 2019",
+        )
+
+
+def _fields(basis):
+    return basis.basis, basis.coordinates, basis.mean, basis.scale

@@ -1,0 +1,307 @@
+"""Shape metrics: the angle between representations after the best rotation."""
+
+from dataclasses import dataclass
+from numbers import Real
+
+from sksim.alignment._procrustes import AlignedRows, OrthogonalProcrustes
+from sksim.utils._array_api import as_float64, check_same_namespace, namespace_of
+from sksim.utils._linalg import (
+    centered,
+    numerical_rank,
+    orthonormal_basis,
+    refuse_constant,
+    rescaled,
+    tall_svd,
+)
+from sksim.utils._sklearn_compat import Interval
+from sksim.utils._tags import ALL_INVARIANCES, SimilarityTags
+
+_PI = 3.141592653589793
+
+
+def _angle(distance, xp):
+    """Angle between unit vectors at a distance; exact where arccos is not, near 0."""
+    half = distance / 2
+    return 2 * xp.asin(xp.where(half > 1, xp.ones_like(half), half))
+
+
+class AngularShapeMetric(OrthogonalProcrustes):
+    r"""Angular shape metric.
+
+    The angle between the centred representations, scaled to unit norm, after the best
+    orthogonal map:
+
+    .. math:: m(R, R') = \arccos \frac{\lVert R^\top R' \rVert_*}
+        {\lVert R \rVert_F \lVert R' \rVert_F}
+
+    A distance in [0, pi/2] and a metric. Invariant to orthogonal maps, isotropic
+    scaling and translation.
+
+    Attributes
+    ----------
+    statistic_, distance_ : float
+        Angle in radians.
+    score_ : float
+        Minus the angle.
+    x_mean_, y_mean_ : array of shape (n_features,) and (n_features_y,)
+        Training means.
+    x_rotations_, y_rotations_ : array of shape (n_features, k) and (n_features_y, k)
+        Directions that are matched with each other.
+    singular_values_ : array of shape (k,)
+        Their inner products, which sum to the cosine of the angle.
+    n_features_in_, n_features_y_in_ : int
+        Widths of X and y.
+    n_samples_fit_ : int
+        Number of rows.
+
+    Raises
+    ------
+    ValueError
+        If a representation is constant.
+
+    See Also
+    --------
+    PartialWhiteningShapeMetric : The same after (partial) whitening.
+    sksim.rsm.NormalizedBures : The cosine of this angle.
+
+    Notes
+    -----
+    ``transform(X)`` lands in the coordinates of y. ``score(X, y)`` applies the fitted
+    map to new rows, with the training means and each set's own norm; it is -pi at
+    worst.
+
+    References
+    ----------
+    A. H. Williams, E. Kunz, S. Kornblith, S. W. Linderman. Generalized shape metrics
+    on neural representations. NeurIPS, 2021, arXiv:2110.14739.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksim.alignment import AngularShapeMetric
+    >>> X = np.array([[0.0], [1.0], [2.0]])
+    >>> angle = AngularShapeMetric().fit(X, [[0.0], [2.0], [1.0]]).distance_
+    >>> bool(np.isclose(angle, np.pi / 3))
+    True
+    """
+
+    _parameter_constraints: dict = {}
+    center = True
+    scale = True
+
+    def __init__(self):
+        pass
+
+    def _compare(self, view_x, view_y, xp):
+        distance, details = super()._compare(view_x, view_y, xp)
+        return _angle(distance, xp), details
+
+    def _evaluate(self, X, y, xp, y_true=None):
+        return _angle(super()._evaluate(X, y, xp), xp)
+
+    def _similarity_tags(self):
+        return SimilarityTags(
+            family="alignment",
+            orientation="distance",
+            bounds=(0, _PI / 2),
+            score_bounds=(-_PI, 0),
+            metric=True,
+            invariances={"PT", "OT", "IS", "TR"},
+            view_keywords=("role",),
+            score_uses_fit=True,
+            complexity="n d^2 + d^3",
+            reference="Williams et al. 2021",
+        )
+
+
+@dataclass(frozen=True)
+class WhitenedRows(AlignedRows):
+    """Partially whitened rows, in principal axes.
+
+    The centred representation times ``whitener`` gives ``rows``, and the rows times
+    ``colorer`` give it back.
+    """
+
+    whitener: object
+    colorer: object
+
+
+class PartialWhiteningShapeMetric(AngularShapeMetric):
+    r"""Partial whitening shape metric.
+
+    The angle between the representations, each centred, scaled to unit norm and
+    partially whitened, after the best orthogonal map:
+
+    .. math:: m(R, R') = \arccos \frac{\lVert Z^\top Z' \rVert_*}
+        {\lVert Z \rVert_F \lVert Z' \rVert_F}, \qquad
+        Z = R \bigl( \alpha I + (1 - \alpha) (R^\top R)^{-1/2} \bigr)
+
+    A distance in [0, pi/2] and a metric. ``alpha=1`` is the angular shape metric,
+    ``alpha=0`` the angle of the mean canonical correlation for equal ranks. Invariant
+    to orthogonal maps, isotropic scaling and translation; with alpha=0 to all
+    invertible affine maps.
+
+    Parameters
+    ----------
+    alpha : float in [0, 1], default=0.5
+        Share of the representation as it is, against the whitened one.
+
+    Attributes
+    ----------
+    statistic_, distance_ : float
+        Angle in radians.
+    score_ : float
+        Minus the angle.
+    x_mean_, y_mean_ : array of shape (n_features,) and (n_features_y,)
+        Training means.
+    x_rotations_, y_rotations_ : array of shape (n_features, k) and (n_features_y, k)
+        Weights that give the whitened and rotated representations.
+    singular_values_ : array of shape (k,)
+        Inner products of the matched directions, which sum to the angle's cosine.
+    n_features_in_, n_features_y_in_ : int
+        Widths of X and y.
+    n_samples_fit_ : int
+        Number of rows.
+
+    Raises
+    ------
+    ValueError
+        If a representation is constant.
+
+    See Also
+    --------
+    AngularShapeMetric : Without whitening.
+    sksim.cca.MeanCCA : Mean of what is left after full whitening.
+
+    Notes
+    -----
+    Scaled before it is whitened: in the other order, which a code in use takes, alpha
+    would depend on the units of the representation. Directions without variance are
+    left out. ``transform(X)`` lands in the coordinates of y, ``score(X, y)`` applies
+    the fitted whitening and rotation to new rows. Computed in float64.
+
+    References
+    ----------
+    A. H. Williams, E. Kunz, S. Kornblith, S. W. Linderman. Generalized shape metrics
+    on neural representations. NeurIPS, 2021, arXiv:2110.14739.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksim.alignment import PartialWhiteningShapeMetric
+    >>> X = np.random.default_rng(0).normal(size=(50, 3))
+    >>> y = X @ [[1, 1, 0], [0, 2, 1], [0, 0, 3]]
+    >>> PartialWhiteningShapeMetric(alpha=0).fit(X, y).distance_ < 1e-7
+    True
+    """
+
+    _parameter_constraints: dict = {"alpha": [Interval(Real, 0, 1, closed="both")]}
+
+    def __init__(self, alpha=0.5):
+        self.alpha = alpha
+
+    def _view(self, X, xp, role):
+        X = as_float64(X, xp=xp)
+        if self.alpha == 0:
+            basis = orthonormal_basis(X, xp=xp, role=role)
+            inverse = xp.linalg.pinv(basis.coordinates, rtol=1e-15)
+            return WhitenedRows(
+                rows=basis.basis,
+                wide=None,
+                mean=basis.mean,
+                norm=basis.rank**0.5,
+                scale=1.0,
+                whitener=inverse * (1 / basis.scale),
+                colorer=basis.coordinates * basis.scale,
+            )
+        rows, mean, scale, squared_norm = centered(X, xp=xp)
+        refuse_constant(squared_norm, role)
+        norm = squared_norm**0.5
+        s, V = _principal_axes(rows, xp)
+        gains = self.alpha / norm + (1 - self.alpha) / s
+        whitened = rows @ (V * gains)
+        return WhitenedRows(
+            rows=whitened,
+            wide=None,
+            mean=mean,
+            norm=float(xp.sum((s * gains) ** 2)) ** 0.5,
+            scale=1.0,
+            whitener=V * (gains / scale),
+            colorer=(V * (scale / gains)).T,
+        )
+
+    def _fit_maps(self, view_x, view_y, xp):
+        U, V, s = super()._fit_maps(view_x, view_y, xp)
+        return view_x.whitener @ U, view_y.whitener @ V, s
+
+    def _directions(self):
+        """Orthonormal directions of the whitened views that are matched."""
+        x, y = self._maps.sources
+        return x.colorer @ self.x_rotations_, y.colorer @ self.y_rotations_
+
+    def _transform_x(self, X, xp):
+        y = self._maps.sources[1]
+        latent = (as_float64(X, xp=xp) - self.x_mean_) @ self.x_rotations_
+        back = self._directions()[1].T @ y.colorer
+        return (latent * self._gain) @ back + self.y_mean_
+
+    def inverse_transform(self, X):
+        """Map rows in the coordinates of y back into those of X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features_y)
+            Rows in the coordinates of the second representation.
+
+        Returns
+        -------
+        X_original : array of shape (n_samples, n_features)
+            Rows in the coordinates of the first representation; the parts that y has
+            no direction for are zero around the mean.
+        """
+        check_same_namespace(X, self, attribute="x_mean_", method="inverse_transform")
+        X = self._validate_mapped(X)
+        xp = namespace_of(self.x_mean_)
+        x = self._maps.sources[0]
+        latent = (as_float64(X, xp=xp) - self.y_mean_) @ self.y_rotations_
+        back = self._directions()[0].T @ x.colorer
+        return (latent / self._gain) @ back + self.x_mean_
+
+    def _new_rows(self, X, y, xp):
+        x_view, y_view = self._maps.sources
+        A = (as_float64(X, xp=xp) - self.x_mean_) @ x_view.whitener
+        B = (as_float64(y, xp=xp) - self.y_mean_) @ y_view.whitener
+        A, _, a_squared = rescaled(A, xp=xp)
+        B, _, b_squared = rescaled(B, xp=xp)
+        refuse_constant(a_squared, "x")
+        refuse_constant(b_squared, "y")
+        return A / a_squared**0.5, B / b_squared**0.5, 1.0
+
+    def _similarity_tags(self):
+        invariances = {"PT", "OT", "IS", "TR"}
+        return SimilarityTags(
+            family="alignment",
+            orientation="distance",
+            bounds=(0, _PI / 2),
+            score_bounds=(-_PI, 0),
+            metric=True,
+            invariances=ALL_INVARIANCES if self.alpha == 0 else invariances,
+            view_keywords=("role",),
+            score_uses_fit=True,
+            complexity="n d^2 + d^3",
+            reference="Williams et al. 2021",
+        )
+
+
+def _principal_axes(rows, xp):
+    """(singular values, right singular vectors) of centred rows, as far as they count.
+
+    By the eigenvectors of the D x D Gram matrix where these keep ten digits.
+    """
+    if rows.shape[0] > rows.shape[1]:
+        eigenvalues, vectors = xp.linalg.eigh(rows.T @ rows)
+        if float(eigenvalues[0]) > 1e-6 * float(eigenvalues[-1]):
+            return xp.sqrt(eigenvalues), vectors
+    _, s, Vt = tall_svd(rows, xp=xp)
+    rank = numerical_rank(s, rows.shape, xp=xp)
+    return s[:rank], Vt[:rank, :].T

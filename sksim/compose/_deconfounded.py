@@ -1,0 +1,167 @@
+"""Similarity beyond what the inputs' own similarity explains."""
+
+from dataclasses import replace
+
+from sklearn.base import clone
+
+from sksim.compose._wrapper import BaseWrapper
+from sksim.utils._array_api import device_of, move_to
+from sksim.utils._sklearn_compat import HasMethods, fit_context
+from sksim.utils._validation import check_representation_pair, check_same_length
+
+
+class DeconfoundedSimilarity(BaseWrapper):
+    r"""CKA, HSIC or RSA after the similarity of the inputs is regressed out.
+
+    Inputs that are alike are represented alike by any network, even a random one, so
+    that every pair of networks is similar. Both representational similarity matrices
+    are replaced by their residuals on that of the inputs, :math:`K^z`,
+
+    .. math:: \tilde K = K - \frac{\langle K, K^z \rangle}{\langle K^z, K^z \rangle}
+        K^z
+
+    and these are compared. For CKA and HSIC the K are the centred kernel matrices, so
+    that the result is a partial correlation of kernels; for RSA they are the
+    dissimilarities of all pairs of rows, with an intercept, and residuals are ranked
+    where RSA ranks. A similarity in [-1, 1] for CKA and RSA: residuals need not be
+    positive definite.
+
+    Parameters
+    ----------
+    measure : CKA, HSIC or RSA
+        Measure of the residuals. Its parameters, such as the kernel, apply to the
+        inputs too.
+
+    Attributes
+    ----------
+    statistic_, score_, similarity_ : float
+        Similarity of the residuals.
+    measure_ : estimator
+        The measure that compared them.
+    n_features_in_, n_features_y_in_, n_features_z_in_ : int
+        Widths of X, y and z.
+    n_samples_fit_ : int
+        Number of rows.
+
+    Raises
+    ------
+    ValueError
+        If z is missing, or explains all of a representation's similarity matrix.
+
+    Notes
+    -----
+    Keeps n x n matrices. ``z`` is routed metadata of ``fit`` and ``score``.
+
+    References
+    ----------
+    T. Cui, Y. Kumar, P. Marttinen, S. Kaski. Deconfounded representation similarity
+    for comparison of neural networks. NeurIPS, 2022, arXiv:2202.00095.
+
+    Examples
+    --------
+    Two random projections of the same inputs are alike, but not beyond the inputs:
+
+    >>> import numpy as np
+    >>> from sksim.compose import DeconfoundedSimilarity
+    >>> from sksim.rsm import CKA
+    >>> rng = np.random.default_rng(0)
+    >>> z = rng.normal(size=(100, 5)) * [5, 4, 3, 2, 1]
+    >>> X, y = z @ rng.normal(size=(5, 50)), z @ rng.normal(size=(5, 50))
+    >>> CKA().fit(X, y).score_ > 0.9
+    True
+    >>> DeconfoundedSimilarity(CKA()).fit(X, y, z=z).score_ < 0.5
+    True
+    """
+
+    __metadata_request__fit = {"z": True}
+    __metadata_request__score = {"z": True}
+
+    _parameter_constraints: dict = {
+        "measure": [HasMethods(["fit", "score", "_residual_view"])]
+    }
+
+    def __init__(self, measure):
+        self.measure = measure
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None, z=None):
+        """Compare two representations beyond the similarity of the inputs.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            First representation.
+        y : array-like of shape (n_samples, n_features_y)
+            Second representation of the same inputs.
+        z : array-like of shape (n_samples, n_features_z)
+            The inputs, or another confounder.
+
+        Returns
+        -------
+        self : object
+            The fitted measure.
+        """
+        self._reset_inner()
+        return self._with_confounder(z, lambda: self._fit(X, y))
+
+    def score(self, X=None, y=None, z=None):
+        """Similarity of new rows beyond the similarity of their inputs.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), default=None
+            New rows of the first representation.
+        y : array-like of shape (n_samples, n_features_y), default=None
+            The same new rows of the second representation.
+        z : array-like of shape (n_samples, n_features_z), default=None
+            The inputs of the new rows.
+
+        Returns
+        -------
+        score : float
+            Without data the fitted pair's ``score_``.
+        """
+        if X is None and y is None:
+            return self._score(X, y)
+        return self._with_confounder(z, lambda: self._score(X, y))
+
+    def _with_confounder(self, z, work):
+        if z is None:
+            raise ValueError(
+                "DeconfoundedSimilarity needs the confounder: pass z=... to fit and "
+                "score, with one row for each row of X, such as the networks' inputs. "
+                "Inside cross_val_score this needs scikit-learn's metadata routing."
+            )
+        self._z = z
+        try:
+            return work()
+        finally:
+            del self._z
+
+    def _validate_pair(self, X, y, *, reset):
+        X, y, xp = super()._validate_pair(X, y, reset=reset)
+        checker = clone(self.measure)
+        # as a first representation z may be of any width
+        z = check_representation_pair(checker, self._z, self._z, reset=True)[0]
+        check_same_length(X, z)
+        self.n_features_z_in_ = z.shape[1]
+        self._z = xp.astype(move_to(z, xp=xp, device=device_of(X)), X.dtype, copy=False)
+        return X, y, xp
+
+    def _make_view(self, X, xp, *, role="x", **_):
+        return self._view(X, xp, role)
+
+    def _view(self, X, xp, role):
+        return self._inner._residual_view(X, self._z, xp, role)
+
+    def _similarity_tags(self):
+        tags = super()._similarity_tags()
+        high = tags.bounds[1]
+        return replace(
+            tags,
+            bounds=(-high, high),
+            score_bounds=None,
+            requires=(*tags.requires, "z"),
+            complexity="n^2 d",
+            reference="Cui et al. 2022",
+        )

@@ -1,0 +1,238 @@
+"""Both representations through one preprocessing."""
+
+from sklearn.base import clone
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    process_routing,
+)
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from sksim.compose._wrapper import BaseWrapper
+from sksim.utils._array_api import get_namespace_and_device
+from sksim.utils._sklearn_compat import (
+    HasMethods,
+    StrOptions,
+    fit_context,
+    is_routing_enabled,
+)
+
+
+def _inner_can_transform(self):
+    return hasattr(self._inner, "transform")
+
+
+class TransformedViews(BaseWrapper):
+    """A measure of transformed representations.
+
+    Both representations go through a preprocessing of their own before they are
+    compared. A :class:`sklearn.pipeline.Pipeline` in front of a measure transforms X
+    only, and compares it with the untouched y: a silent trap.
+
+    Parameters
+    ----------
+    measure : estimator
+        Measure of the transformed representations.
+    transformer : transformer or Pipeline
+        Preprocessing of X. It is cloned, and fitted on X with y, the other
+        representation, as its second argument.
+    y_transformer : {"same"}, transformer, Pipeline or None, default="same"
+        Preprocessing of y: a clone of ``transformer`` fitted on y, another one, or
+        None for y as it is.
+
+    Attributes
+    ----------
+    statistic_, score_ : float
+        Outcome of the measure on the transformed representations.
+    similarity_ or distance_ : float
+        The one that the measure has.
+    measure_ : estimator
+        The fitted measure, with all its attributes.
+    transformer_, y_transformer_ : transformers
+        The fitted preprocessing of X and of y; None where there is none.
+    n_samples_fit_ : int
+        Number of rows.
+
+    See Also
+    --------
+    sksim.preprocessing : Transformers made for representations.
+    sklearn.pipeline.make_pipeline : Chains transformers.
+
+    Notes
+    -----
+    Transformers may take arrays of more than two axes, such as feature maps.
+    ``score(X, y)`` and ``transform(X)`` apply the fitted transformers to new rows.
+    Rows must stay rows: a permutation test permutes rows that are already transformed.
+
+    It is a metadata router: with scikit-learn's metadata routing, ``fit`` passes on
+    what measure and transformer request. Without, all metadata goes to the measure.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksim.compose import TransformedViews
+    >>> from sksim.preprocessing import SpatialPooling
+    >>> from sksim.rsm import CKA
+    >>> rng = np.random.default_rng(0)
+    >>> maps = rng.normal(size=(50, 3, 4, 4))
+    >>> shifted = np.roll(maps, 1, axis=3)
+    >>> measure = TransformedViews(CKA(), SpatialPooling())
+    >>> round(measure.fit(maps, shifted).score_, 12)
+    1.0
+    """
+
+    _parameter_constraints: dict = {
+        **BaseWrapper._parameter_constraints,
+        "transformer": [HasMethods(["fit", "transform"])],
+        "y_transformer": [
+            StrOptions({"same"}),
+            HasMethods(["fit", "transform"]),
+            None,
+        ],
+    }
+
+    def __init__(self, measure, transformer, y_transformer="same"):
+        self.measure = measure
+        self.transformer = transformer
+        self.y_transformer = y_transformer
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None, **params):
+        """Transform both representations and compare them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            First representation.
+        y : array-like of shape (n_samples, ...)
+            Second representation of the same inputs, in the same order.
+        **params : dict
+            Metadata, such as ``y_true``, for the measure and the transformers.
+
+        Returns
+        -------
+        self : object
+            The fitted measure.
+        """
+        routed = self._routed("fit", params)
+        X, y = self._fit_transformers(X, y, routed["transformer"].get("fit", {}))
+        self._reset_inner()
+        self.measure_.fit(X, y, **routed["measure"].get("fit", {}))
+        self._store_outcome()
+        return self
+
+    def score(self, X=None, y=None, **params):
+        """Score of the measure on transformed new rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...), default=None
+            New rows of the first representation.
+        y : array-like of shape (n_samples, ...), default=None
+            The same new rows of the second representation.
+        **params : dict
+            Metadata for the measure.
+
+        Returns
+        -------
+        score : float
+            Without data the fitted pair's ``score_``.
+        """
+        check_is_fitted(self)
+        if X is None and y is None:
+            return self.score_
+        routed = self._routed("score", params)
+        X, y = self._apply_transformers(X, y)
+        return self.measure_.score(X, y, **routed["measure"].get("score", {}))
+
+    @available_if(_inner_can_transform)
+    def transform(self, X, y=None):
+        """Apply the fitted transformers, then the map that the measure has learned.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Rows of the first representation.
+        y : array-like of shape (n_samples, ...), default=None
+            Rows of the second representation.
+
+        Returns
+        -------
+        X_transformed : array of shape (n_samples, n_components)
+            Mapped rows, in the coordinates of the transformed y where the measure
+            lands in those of y; with y given, a tuple of both.
+        """
+        check_is_fitted(self)
+        X, y = self._apply_transformers(X, y)
+        return (
+            self.measure_.transform(X) if y is None else self.measure_.transform(X, y)
+        )
+
+    def get_metadata_routing(self):
+        """Metadata that the measure and the transformers request.
+
+        Returns
+        -------
+        routing : MetadataRouter
+            Routing of ``fit`` and ``score``.
+        """
+        to_measure = (
+            MethodMapping()
+            .add(caller="fit", callee="fit")
+            .add(caller="score", callee="score")
+        )
+        to_transformer = MethodMapping().add(caller="fit", callee="fit")
+        router = MetadataRouter(owner=self)
+        router.add(measure=self.measure, method_mapping=to_measure)
+        router.add(transformer=self.transformer, method_mapping=to_transformer)
+        return router
+
+    def _routed(self, method, params):
+        """Keywords of each part's methods."""
+        if is_routing_enabled():
+            return process_routing(self, method, **params)
+        return {"measure": {method: params}, "transformer": {}}
+
+    def _validate_pair(self, X, y, *, reset):
+        """Transform what comes in; all that follows sees the outcome."""
+        if reset:
+            X, y = self._fit_transformers(X, y, {})
+            self._reset_inner()
+        else:
+            X, y = self._apply_transformers(X, y)
+        return self.measure_._validate_pair(X, y, reset=reset)
+
+    def _fit_transformers(self, X, y, params):
+        if y is None:
+            raise ValueError(
+                "TransformedViews requires y to be passed, but the target y is None. "
+                "y is the second representation."
+            )
+        X, y = _as_columns(X), _as_columns(y)
+        self.transformer_ = clone(self.transformer).fit(X, y, **params)
+        if self.y_transformer is None:
+            self.y_transformer_ = None
+        elif isinstance(self.y_transformer, str):
+            self.y_transformer_ = clone(self.transformer).fit(y, X, **params)
+        else:
+            self.y_transformer_ = clone(self.y_transformer).fit(y, X)
+        return self._apply_transformers(X, y)
+
+    def _apply_transformers(self, X, y):
+        X = self.transformer_.transform(_as_columns(X))
+        if y is not None:
+            y = _as_columns(y)
+            if self.y_transformer_ is not None:
+                y = self.y_transformer_.transform(y)
+        return X, y
+
+
+def _as_columns(array):
+    """A vector as one column, anything else as it is."""
+    if getattr(array, "ndim", 0) != 1:
+        return array
+    if hasattr(array, "to_frame"):
+        return array.to_frame()
+    xp = get_namespace_and_device(array)[0]
+    return xp.reshape(array, (-1, 1))

@@ -1,0 +1,227 @@
+"""From feature maps and token sequences to one vector for each row."""
+
+import math
+
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+)
+from sklearn.utils import check_array
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sksim.utils._array_api import (
+    check_same_namespace,
+    get_namespace_and_device,
+    zeros,
+)
+from sksim.utils._sklearn_compat import StrOptions, fit_context
+
+
+class _ReshapingTransformer(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+):
+    """A transformer of arrays with more than two axes; matrices stay as they are.
+
+    Says by ``_count_features`` what must be the same in new rows, and by ``_reduce``
+    what becomes of an array of more than two axes.
+    """
+
+    _parameter_constraints: dict = {}
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Check the input and remember its shape.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Representation.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            Fitted transformer.
+        """
+        X, xp = self._validate(X, reset=True)
+        self._n_features_out = self._reduced(X[:1, ...], xp).shape[1]
+        self._empty = zeros((0,), like=X, xp=xp)
+        return self
+
+    def transform(self, X):
+        """Make one vector of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Representation.
+
+        Returns
+        -------
+        X_transformed : array of shape (n_samples, n_features_out)
+            One vector for each row.
+        """
+        check_is_fitted(self)
+        check_same_namespace(X, self, attribute="_empty", method="transform")
+        return self._reduced(*self._validate(X, reset=False))
+
+    def _reduced(self, X, xp):
+        return X if X.ndim == 2 else self._reduce(X, xp)
+
+    def _validate(self, X, *, reset):
+        xp = get_namespace_and_device(X)[0]
+        dtypes = [xp.float64, xp.float32]
+        if getattr(X, "ndim", 2) <= 2:
+            return validate_data(self, X, reset=reset, dtype=dtypes), xp
+        X = check_array(X, dtype=dtypes, allow_nd=True, estimator=self)
+        count = self._count_features(X)
+        if reset:
+            self.n_features_in_ = count
+        elif count != self.n_features_in_:
+            raise ValueError(
+                f"X has {count} features, but {type(self).__name__} is expecting "
+                f"{self.n_features_in_} features as input."
+            )
+        return X, xp
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.array_api_support = True
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+class Flatten(_ReshapingTransformer):
+    """Put all axes but the first into one.
+
+    Each unit at each place is a feature of its own. Asks whether the same thing is
+    represented at the same place: a representation that is shifted by a pixel counts as
+    different for measures that match columns, and widths grow with the resolution.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of entries of a row.
+
+    See Also
+    --------
+    SpatialPooling : One feature for each channel.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksim.preprocessing import Flatten
+    >>> Flatten().fit_transform(np.ones((10, 3, 4, 4))).shape
+    (10, 48)
+    """
+
+    def _count_features(self, X):
+        return math.prod(X.shape[1:])
+
+    def _reduce(self, X, xp):
+        return xp.reshape(X, (X.shape[0], math.prod(X.shape[1:])))
+
+
+class SpatialPooling(_ReshapingTransformer):
+    """Average (or take the maximum of) each channel over all places.
+
+    Asks what is represented, not where: maps of different sizes become comparable, and
+    a channel is one feature. What differs between places within an image is lost.
+
+    Parameters
+    ----------
+    pool : {"mean", "max"}, default="mean"
+        What is taken of each channel.
+    channels : {"first", "last"}, default="first"
+        Place of the channel axis: (n_samples, channels, height, width), as in torch,
+        or (n_samples, height, width, channels).
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of channels.
+
+    See Also
+    --------
+    Flatten : Keeps the places apart.
+    TokenPooling : For sequences.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksim.preprocessing import SpatialPooling
+    >>> SpatialPooling().fit_transform(np.ones((10, 3, 4, 4))).shape
+    (10, 3)
+    """
+
+    _parameter_constraints: dict = {
+        "pool": [StrOptions({"mean", "max"})],
+        "channels": [StrOptions({"first", "last"})],
+    }
+
+    def __init__(self, pool="mean", channels="first"):
+        self.pool = pool
+        self.channels = channels
+
+    def _count_features(self, X):
+        return X.shape[1 if self.channels == "first" else -1]
+
+    def _reduce(self, X, xp):
+        axes = range(2, X.ndim) if self.channels == "first" else range(1, X.ndim - 1)
+        pool = xp.mean if self.pool == "mean" else xp.max
+        return pool(X, axis=tuple(axes))
+
+
+class TokenPooling(_ReshapingTransformer):
+    """Make one vector of a sequence of token vectors.
+
+    The mean asks about the whole sequence, "first" about a class token, "last" about
+    the last token of a causal language model. Padding counts as tokens: cut it off
+    first, or average with a mask yourself.
+
+    Parameters
+    ----------
+    pool : {"mean", "max", "first", "last"}, default="mean"
+        What is taken of (n_samples, tokens, features) along the tokens.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of features of a token.
+
+    See Also
+    --------
+    Flatten : Compares token by token.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksim.preprocessing import TokenPooling
+    >>> TokenPooling(pool="first").fit_transform(np.ones((10, 7, 16))).shape
+    (10, 16)
+    """
+
+    _parameter_constraints: dict = {
+        "pool": [StrOptions({"mean", "max", "first", "last"})]
+    }
+
+    def __init__(self, pool="mean"):
+        self.pool = pool
+
+    def _count_features(self, X):
+        if X.ndim != 3:
+            raise ValueError(
+                f"X has {X.ndim} axes, but TokenPooling needs 3: (n_samples, tokens, "
+                "features). Use SpatialPooling or Flatten for feature maps."
+            )
+        return X.shape[2]
+
+    def _reduce(self, X, xp):
+        if self.pool == "mean":
+            return xp.mean(X, axis=1)
+        if self.pool == "max":
+            return xp.max(X, axis=1)
+        return X[:, 0 if self.pool == "first" else -1, :]

@@ -1,0 +1,211 @@
+"""GULP: distance of the predictions that ridge regression makes."""
+
+from dataclasses import dataclass
+from numbers import Real
+
+from sksim.base import BaseSimilarity
+from sksim.utils._array_api import as_float64, cholesky_upper, device_of, inner
+from sksim.utils._array_api import right_solve_triangular as solve_right
+from sksim.utils._kernels import row_blocks
+from sksim.utils._linalg import (
+    centered,
+    numerical_rank,
+    orthonormal_basis,
+    refuse_constant,
+    tall_svd,
+)
+from sksim.utils._sklearn_compat import Interval
+from sksim.utils._tags import SimilarityTags
+from sksim.utils._views import View
+
+# Below this ridge the Gram matrix is too ill-conditioned for a Cholesky factor.
+_SAFE_RIDGE = 1e-6
+
+
+@dataclass(frozen=True)
+class Smoother(View):
+    """The ridge regression's n x n smoother matrix, as B B' of B = rows @ root.
+
+    A ``root`` of None stands for the identity. ``squared_norm`` is that of the matrix.
+    """
+
+    rows: object
+    root: object
+    squared_norm: float
+
+    _row_fields = ("rows",)
+
+    @property
+    def factor(self):
+        """The n x r matrix B."""
+        return self.rows if self.root is None else self.rows @ self.root
+
+
+@dataclass(frozen=True)
+class SmootherMatrix(View):
+    """The smoother matrix itself, for representations with more features than rows."""
+
+    matrix: object
+    squared_norm: float
+
+    _row_by_row_fields = ("matrix",)
+
+
+class GULP(BaseSimilarity):
+    r"""GULP distance.
+
+    How differently ridge regressions on the two representations predict, over all
+    possible targets:
+
+    .. math:: m(R, R')^2 = \operatorname{tr}(S_\lambda^{-1} S S_\lambda^{-1} S)
+        + \operatorname{tr}(S_\lambda'^{-1} S' S_\lambda'^{-1} S')
+        - 2 \operatorname{tr}(S_\lambda^{-1} C S_\lambda'^{-1} C^\top)
+
+    where the representations are centred and scaled to :math:`\lVert R \rVert_F^2 =
+    n`, :math:`S = R^\top R / n`, :math:`S_\lambda = S + \lambda I` and :math:`C =
+    R^\top R' / n`. It is the Frobenius distance of the two smoother matrices
+    :math:`R (R^\top R + n \lambda I)^{-1} R^\top`.
+
+    A distance and a metric (its square, which some codes return, is none). Invariant
+    to orthogonal maps, isotropic scaling and translation; with lam=0 to all
+    invertible affine maps, where it is :math:`r + r' - 2 \sum_i \rho_i^2` of the ranks
+    and the canonical correlations.
+
+    Parameters
+    ----------
+    lam : float, default=0.01
+        Ridge penalty, in units in which each representation has total variance 1.
+
+    Attributes
+    ----------
+    statistic_, distance_ : float
+        GULP distance, the root of the expression above.
+    score_ : float
+        Minus the distance.
+    n_features_in_, n_features_y_in_ : int
+        Widths of X and y.
+    n_samples_fit_ : int
+        Number of rows.
+
+    Raises
+    ------
+    ValueError
+        If a representation is constant.
+
+    See Also
+    --------
+    sksim.cca.MeanSquaredCCA : The limit lam=0 as a similarity.
+
+    Notes
+    -----
+    Costs O(n d^2). Directions of relative variance below the penalty hardly count.
+    A distance below a thousandth of the norms is computed from the difference of the
+    matrices itself, block by block, since the expression above would lose its digits.
+
+    References
+    ----------
+    E. Boix-Adserà, H. Lawrence, G. Stepaniants, P. Rigollet. GULP: a
+    prediction-based metric between representations. NeurIPS, 2022, arXiv:2210.06545.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksim.rsm import GULP
+    >>> X = np.random.default_rng(0).normal(size=(50, 3))
+    >>> GULP(lam=0).fit(X, X @ [[1, 1, 0], [0, 2, 1], [0, 0, 3]]).distance_ < 1e-7
+    True
+    """
+
+    _parameter_constraints: dict = {"lam": [Interval(Real, 0, None, closed="left")]}
+
+    def __init__(self, lam=0.01):
+        self.lam = lam
+
+    def _view(self, X, xp, role):
+        X = as_float64(X, xp=xp)
+        if self.lam == 0:
+            basis = orthonormal_basis(X, xp=xp, role=role).basis
+            return Smoother(basis, None, float(basis.shape[1]))
+        rows, _, _, squared_norm = centered(X, xp=xp)
+        refuse_constant(squared_norm, role)
+        rows = rows * (1 / squared_norm**0.5)
+        if self.lam >= _SAFE_RIDGE and rows.shape[1] > rows.shape[0]:
+            return self._matrix_view(rows, xp)
+        if self.lam >= _SAFE_RIDGE:
+            # products with B go through d x d matrices: B itself is not made
+            gram = rows.T @ rows
+            identity = _identity(gram, xp)
+            R = cholesky_upper(gram + self.lam * identity, xp=xp)
+            root = solve_right(identity, R, xp=xp)
+            product = root.T @ gram @ root
+        else:
+            U, s, _ = tall_svd(rows, xp=xp)
+            rank = numerical_rank(s, rows.shape, xp=xp)
+            rows, root = U[:, :rank] * (s / xp.sqrt(s * s + self.lam))[:rank], None
+            product = rows.T @ rows
+        return Smoother(rows, root, float(inner(product, product, xp=xp)))
+
+    def _matrix_view(self, rows, xp):
+        kernel = rows @ rows.T
+        identity = _identity(kernel, xp)
+        R = cholesky_upper(kernel + self.lam * identity, xp=xp)
+        inverse = solve_right(identity, R, xp=xp)
+        matrix = identity - self.lam * (inverse @ inverse.T)
+        return SmootherMatrix(matrix, float(inner(matrix, matrix, xp=xp)))
+
+    def _compare(self, view_x, view_y, xp):
+        norms = view_x.squared_norm + view_y.squared_norm
+        squared = norms - 2 * float(self._product(view_x, view_y, xp))
+        if squared < 1e-6 * norms:
+            # the difference of large numbers has lost its digits
+            squared = self._squared_difference(view_x, view_y, xp)
+        return squared**0.5
+
+    @staticmethod
+    def _product(view_x, view_y, xp):
+        x_is_factor, y_is_factor = (isinstance(v, Smoother) for v in (view_x, view_y))
+        if x_is_factor and y_is_factor:
+            M = view_x.rows.T @ view_y.rows
+            M = M if view_x.root is None else view_x.root.T @ M
+            M = M if view_y.root is None else M @ view_y.root
+            return inner(M, M, xp=xp)
+        if y_is_factor:
+            view_x, view_y = view_y, view_x
+        if x_is_factor or y_is_factor:
+            factor = view_x.factor
+            return inner(factor, view_y.matrix @ factor, xp=xp)
+        return inner(view_x.matrix, view_y.matrix, xp=xp)
+
+    def _squared_difference(self, view_x, view_y, xp):
+        block_x, block_y = self._row_block(view_x), self._row_block(view_y)
+        n = (view_x.rows if isinstance(view_x, Smoother) else view_x.matrix).shape[0]
+        total = 0.0
+        for rows in row_blocks(n, n):
+            difference = block_x(rows) - block_y(rows)
+            total += float(inner(difference, difference, xp=xp))
+        return total
+
+    @staticmethod
+    def _row_block(view):
+        if isinstance(view, SmootherMatrix):
+            return lambda rows: view.matrix[rows, :]
+        factor = view.factor
+        return lambda rows: factor[rows, :] @ factor.T
+
+    def _similarity_tags(self):
+        invariances = {"PT", "OT", "IS", "TR"}
+        invariances |= {"ILT", "AT"} if self.lam == 0 else set()
+        return SimilarityTags(
+            family="rsm",
+            orientation="distance",
+            bounds=(0, float("inf")),
+            metric=True,
+            invariances=invariances,
+            view_keywords=("role",),
+            complexity="n d^2",
+            reference="Boix-Adserà et al. 2022",
+        )
+
+
+def _identity(matrix, xp):
+    return xp.eye(matrix.shape[0], dtype=matrix.dtype, device=device_of(matrix))

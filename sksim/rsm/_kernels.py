@@ -1,0 +1,265 @@
+"""Views and products of kernel matrices, as CKA and HSIC share them."""
+
+from dataclasses import dataclass
+from numbers import Real
+
+from sklearn.metrics.pairwise import PAIRWISE_KERNEL_FUNCTIONS
+
+from sksim.base import BaseSimilarity
+from sksim.utils._array_api import inner, is_numpy, row_sum_of_squares
+from sksim.utils._kernels import (
+    double_center,
+    kernel_matrix,
+    permuted_inner,
+    rbf_kernel,
+    refuse_zero_bandwidth,
+    u_center,
+)
+from sksim.utils._linalg import (
+    centered,
+    lazily_centered,
+    refuse_constant,
+    rescaled,
+    role_name,
+    unit_rows,
+)
+from sksim.utils._pairs import (
+    MATRIX_ROWS,
+    BlockedMatrix,
+    blocked_inner,
+    blocked_matrix,
+    blocked_median,
+    rows_for_distances,
+)
+from sksim.utils._sklearn_compat import Interval, StrOptions
+from sksim.utils._views import View
+
+KERNEL_INVARIANCES = {
+    "linear": {"PT", "OT", "IS", "TR"},
+    "rbf": {"PT", "OT", "IS", "TR"},
+    "cosine": {"PT", "OT", "IS"},
+    "laplacian": {"PT", "TR"},
+}
+
+
+@dataclass(frozen=True)
+class LinearKernel(View):
+    """Linear kernel in factored form: rows, never an n x n matrix.
+
+    ``mean`` is what is still to be subtracted from the rows, None if they are
+    centred. ``diagonal`` is that of the centred kernel matrix, which the unbiased
+    estimators leave out (None for the biased one), and ``norm`` the matrix's norm;
+    times ``unit`` it is the norm for the representation itself.
+    """
+
+    rows: object
+    mean: object
+    diagonal: object
+    norm: float
+    unit: float
+
+    _row_fields = ("rows", "diagonal")
+
+
+@dataclass(frozen=True)
+class CenteredKernel(View):
+    """Centred kernel matrix, divided by its norm, which is ``norm`` times ``unit``."""
+
+    matrix: object
+    norm: float
+    unit: float
+
+    _row_by_row_fields = ("matrix",)
+
+
+def _divided(K, norm, xp):
+    """K / norm, in place where that is possible."""
+    if is_numpy(xp):
+        K *= 1 / norm
+        return K
+    return K / norm
+
+
+def _product(rows_x, mean_x, rows_y, mean_y):
+    """D x D' product of centred views; one centred factor centres the other."""
+    product = rows_x.T @ rows_y
+    if mean_x is None or mean_y is None:
+        return product
+    return product - rows_x.shape[0] * mean_x[:, None] * mean_y[None, :]
+
+
+def refuse_explained(squared_norm, role, xp):
+    """Raise if a confounder leaves nothing of a similarity matrix of norm 1."""
+    rounding = 64 * float(xp.finfo(squared_norm.dtype).eps)
+    if not float(squared_norm) > rounding**2:
+        raise ValueError(
+            f"The similarity matrix of {role_name(role)} is the one of z up to scale, "
+            "so that nothing is left to compare after taking out the confounder."
+        )
+
+
+class BaseKernelSimilarity(BaseSimilarity):
+    """A measure that is made of the inner product of two centred kernel matrices."""
+
+    _parameter_constraints: dict = {
+        "kernel": [StrOptions({"rbf", *PAIRWISE_KERNEL_FUNCTIONS}), callable],
+        "bandwidth": [Interval(Real, 0, None, closed="neither")],
+        "kernel_params": [dict, None],
+    }
+
+    @property
+    def _is_biased(self):
+        return self.estimator == "biased"
+
+    def _view(self, X, xp, role):
+        if self.kernel == "linear":
+            if X.shape[1] <= X.shape[0]:
+                return self._linear_view(X, xp, role)
+            rows, _, scale, squared_norm = centered(X, xp=xp)
+            refuse_constant(squared_norm, role)
+            # the squared norm keeps the entries of the n x n matrix near 1
+            unit = squared_norm * scale * scale
+            return self._kernel_view(
+                (rows @ rows.T) / squared_norm, xp, role, unit=unit
+            )
+        if self.kernel == "rbf":
+            return self._rbf_view(X, xp, role)
+        if self.kernel == "cosine":
+            rows = unit_rows(X, xp=xp, role=role)
+            return self._kernel_view(rows @ rows.T, xp, role)
+        K = kernel_matrix(X, self.kernel, self.kernel_params, xp=xp)
+        return self._kernel_view(K, xp, role)
+
+    def _rbf_view(self, X, xp, role):
+        if X.shape[0] <= MATRIX_ROWS:
+            K = rbf_kernel(X, self.bandwidth, xp=xp, name=role_name(role))
+            return self._kernel_view(K, xp, role)
+        rows, squares, _ = rows_for_distances(X, xp=xp, role=role)
+        median = blocked_median(rows, squares, xp=xp)
+        refuse_zero_bandwidth(median, role_name(role))
+        decay = 0.5 / (self.bandwidth * median) ** 2
+        view = blocked_matrix(rows, squares, decay, hollow=not self._is_biased, xp=xp)
+        self._refuse_flat_kernel(view.norm**2, X.shape[0], role, xp, dtype=X.dtype)
+        return view
+
+    def _linear_view(self, X, xp, role):
+        rows, mean, squared_norm, scale = lazily_centered(X, xp=xp)
+        refuse_constant(squared_norm, role)
+        gram = _product(rows, mean, rows, mean)
+        squared_norm = inner(gram, gram, xp=xp)
+        unit = scale * scale
+        if self._is_biased:
+            return LinearKernel(rows, mean, None, float(squared_norm) ** 0.5, unit)
+        diagonal = row_sum_of_squares(rows, xp=xp)
+        if mean is not None:
+            diagonal = diagonal - 2 * (rows @ mean) + mean @ mean
+        unbiased = self._leave_out_diagonal(squared_norm, diagonal, diagonal, xp)
+        self._refuse_flat_kernel(unbiased, squared_norm, role, xp)
+        return LinearKernel(rows, mean, diagonal, float(unbiased) ** 0.5, unit)
+
+    def _kernel_view(self, K, xp, role, unit=1.0):
+        K, scale, before = rescaled(K, xp=xp)
+        centre = double_center if self._is_biased else u_center
+        K = centre(K, xp=xp, overwrite=True)
+        squared_norm = inner(K, K, xp=xp)
+        self._refuse_flat_kernel(squared_norm, before, role, xp)
+        norm = float(squared_norm) ** 0.5
+        return CenteredKernel(_divided(K, norm, xp), norm, unit * scale)
+
+    def _residual_view(self, X, z, xp, role):
+        """View of the centred kernel matrix without what that of z explains."""
+        matrix, norm, unit = self._dense(self._view(X, xp, role), xp, role)
+        confounder = self._dense(self._view(z, xp, "z"), xp, "z")[0]
+        matrix = matrix - inner(matrix, confounder, xp=xp) * confounder
+        squared_norm = inner(matrix, matrix, xp=xp)
+        refuse_explained(squared_norm, role, xp)
+        share = float(squared_norm) ** 0.5
+        return CenteredKernel(matrix / share, norm * share, unit)
+
+    def _dense(self, view, xp, role):
+        """Centred kernel matrix of unit norm of any view, its norm and its unit."""
+        if isinstance(view, LinearKernel):
+            rows = view.rows if view.mean is None else view.rows - view.mean
+            view = self._kernel_view(rows @ rows.T, xp, role, unit=view.unit)
+        elif isinstance(view, BlockedMatrix):
+            everything = slice(0, view.rows.shape[0])
+            matrix = view.block(everything, everything, xp=xp) / view.norm
+            return matrix, view.norm, view.unit
+        return view.matrix, view.norm, view.unit
+
+    @staticmethod
+    def _refuse_flat_kernel(squared_norm, before, role, xp, dtype=None):
+        rounding = 64 * float(xp.finfo(dtype or squared_norm.dtype).eps)
+        if not float(squared_norm) > rounding**2 * float(before):
+            raise ValueError(
+                f"The centred kernel matrix of {role_name(role)} is zero: all rows are "
+                "equally similar, so that nothing is left to compare. Check that the "
+                "representation is not constant, or choose another kernel."
+            )
+
+    @staticmethod
+    def _leave_out_diagonal(product, diagonal_x, diagonal_y, xp):
+        """Inner product of two bias-corrected linear kernels, from the full one's.
+
+        Centred rows make the kernel's row sums vanish, so that without its diagonal
+        the row sums are minus the diagonal.
+        """
+        n = diagonal_x.shape[0]
+        shared = inner(diagonal_x, diagonal_y, xp=xp)
+        sums = xp.sum(diagonal_x) * xp.sum(diagonal_y)
+        return product - shared * (1 + 2 / (n - 2)) + sums / ((n - 1) * (n - 2))
+
+    def _alignment(self, view_x, view_y, xp):
+        """Cosine of the two centred kernel matrices."""
+        if isinstance(view_x, BlockedMatrix):
+            return blocked_inner(view_x, view_y, xp=xp)
+        x_is_factored = isinstance(view_x, LinearKernel)
+        y_is_factored = isinstance(view_y, LinearKernel)
+        if x_is_factored and y_is_factored:
+            M = _product(view_x.rows, view_x.mean, view_y.rows, view_y.mean)
+            product = inner(M, M, xp=xp)
+            if not self._is_biased:
+                product = self._leave_out_diagonal(
+                    product, view_x.diagonal, view_y.diagonal, xp
+                )
+            return product / (view_x.norm * view_y.norm)
+        if y_is_factored:
+            view_x, view_y = view_y, view_x
+        if x_is_factored or y_is_factored:
+            # centring is a projection: one centred kernel centres the other
+            product = inner(view_x.rows, view_y.matrix @ view_x.rows, xp=xp)
+            return product / view_x.norm
+        return inner(view_x.matrix, view_y.matrix, xp=xp)
+
+    def _prepare_permutations(self, view_x, view_y, xp):
+        """Kernel matrices, where picking their entries beats a product of rows."""
+        if not (isinstance(view_x, LinearKernel) and isinstance(view_y, LinearKernel)):
+            return view_x, view_y
+        n = view_x.rows.shape[0]
+        # measured: picking an entry costs as much as 32 multiplications
+        if 32 * n > view_x.rows.shape[1] * view_y.rows.shape[1] or n > 8192:
+            return view_x, view_y
+        return self._as_kernels(view_x, view_y, xp)
+
+    def _as_kernels(self, view_x, view_y, xp):
+        """Both views as kernel matrices, whose rows sum to zero."""
+        return tuple(
+            self._kernel_view(view.rows @ view.rows.T, xp, role, unit=view.unit)
+            if isinstance(view, LinearKernel)
+            else view
+            for view, role in ((view_x, "x"), (view_y, "y"))
+        )
+
+    def _alignment_permuted(self, view_x, view_y, order, xp):
+        """Cosine of the kernel matrices with the rows of y in another order."""
+        if isinstance(view_x, CenteredKernel) and isinstance(view_y, CenteredKernel):
+            return permuted_inner(view_x.matrix, view_y.matrix, order, xp=xp)
+        return self._alignment(view_x, self._permute(view_y, order, xp), xp)
+
+    def _min_samples(self):
+        return 2 if self._is_biased else 4
+
+    def _invariances(self):
+        return KERNEL_INVARIANCES.get(
+            self.kernel if isinstance(self.kernel, str) else None, ()
+        ) or ({"PT"} if isinstance(self.kernel, str) else ())

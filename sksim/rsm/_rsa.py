@@ -1,0 +1,328 @@
+"""Representational similarity analysis."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.stats
+
+from sksim.base import BaseSimilarity
+from sksim.rsm._kernels import refuse_explained
+from sksim.utils._array_api import as_float64, inner, to_numpy
+from sksim.utils._kernels import permuted_inner
+from sksim.utils._linalg import role_name
+from sksim.utils._pairs import (
+    RDM_METRICS,
+    SquaredDistances,
+    condensed,
+    pair_vector,
+    square,
+    squared_distance_rows,
+)
+from sksim.utils._ranks import average_ranks, quantized
+from sksim.utils._sklearn_compat import StrOptions
+from sksim.utils._tags import SimilarityTags
+from sksim.utils._views import View, take_rows
+
+# Beyond this many rows a square matrix of pairs (512 MB) is no longer made for the
+# sake of permutations.
+_SQUARE_ROWS = 8192
+
+
+@dataclass(frozen=True)
+class PairValues(View):
+    """What is compared of all pairs i < j: values, centred values or ranks.
+
+    For all comparisons but Kendall's the vector has unit norm.
+    """
+
+    values: object
+
+
+@dataclass(frozen=True)
+class SquarePairs(View):
+    """The same in a square matrix, of which permutations pick entries."""
+
+    matrix: object
+
+    _row_by_row_fields = ("matrix",)
+
+
+@dataclass(frozen=True)
+class PairMoments(View):
+    """Rows whose squared distances are compared, without a list of all pairs.
+
+    ``mean`` is that of the squared distances over all pairs if they are to be centred,
+    else 0; ``norm`` is that of the (centred) distances over all ordered pairs.
+    """
+
+    distances: SquaredDistances
+    mean: float
+    norm: float
+
+
+class RSA(BaseSimilarity):
+    r"""Representational similarity analysis.
+
+    The correlation of the dissimilarities of all pairs of rows in both
+    representations:
+
+    .. math:: m(R, R') = \operatorname{corr}\bigl(
+        (d(R_i, R_j))_{i<j}, \; (d(R'_i, R'_j))_{i<j} \bigr)
+
+    A similarity in [-1, 1]. With the correlation distance, invariant to permutations
+    of the columns and isotropic scaling; with Euclidean distances also to orthogonal
+    maps and translation; with the cosine distance to orthogonal maps and scaling.
+
+    Parameters
+    ----------
+    rdm_metric : {"correlation", "euclidean", "sqeuclidean", "cosine"}, \
+            default="correlation"
+        Dissimilarity d of two rows. Ranks are the same for "euclidean" and
+        "sqeuclidean".
+    comparison : {"spearman", "pearson", "kendall", "cosine"}, default="spearman"
+        How the two lists of dissimilarities are compared: by the correlation of ranks
+        or of values, by Kendall's tau-a (on the CPU, O(n^2 log n) for each
+        comparison), or by the cosine, without centring.
+
+    Attributes
+    ----------
+    statistic_, score_, similarity_ : float
+        Correlation of the dissimilarities.
+    n_features_in_, n_features_y_in_ : int
+        Widths of X and y.
+    n_samples_fit_ : int
+        Number of rows.
+
+    Raises
+    ------
+    ValueError
+        If a row has no dissimilarity (constant rows for "correlation", zero rows for
+        "cosine"), or if all pairs of rows are equally dissimilar.
+
+    See Also
+    --------
+    CKA : Compares centred kernels; equivalent to RSA on centred squared distances.
+
+    Notes
+    -----
+    Dissimilarities that agree in their first ten digits tie, so that neither the
+    order of summation nor a shift of the data decides. Ranked once; a permutation
+    test permutes the ranks. Pearson's correlation and the cosine of squared
+    dissimilarities come from d x d' products, without any list of pairs, where d < n.
+
+    References
+    ----------
+    N. Kriegeskorte, M. Mur, P. Bandettini. Representational similarity analysis:
+    connecting the branches of systems neuroscience. Frontiers in Systems
+    Neuroscience, 2008.
+
+    H. Nili, C. Wingfield, A. Walther et al. A toolbox for representational similarity
+    analysis. PLoS Computational Biology, 2014 (Kendall's tau-a).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksim.rsm import RSA
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(50, 6))
+    >>> round(RSA().fit(X, 3 * X[:, ::-1]).score_, 12)
+    1.0
+    >>> euclidean = RSA(rdm_metric="euclidean", comparison="pearson")
+    >>> round(euclidean.fit(X, X + 1).score_, 12)
+    1.0
+    """
+
+    _parameter_constraints: dict = {
+        "rdm_metric": [StrOptions(set(RDM_METRICS))],
+        "comparison": [StrOptions({"spearman", "pearson", "kendall", "cosine"})],
+    }
+
+    def __init__(self, rdm_metric="correlation", comparison="spearman"):
+        self.rdm_metric = rdm_metric
+        self.comparison = comparison
+
+    def _view(self, X, xp, role):
+        # ties and differences of large sums both need double precision
+        X = as_float64(X, xp=xp)
+        distances = squared_distance_rows(X, self.rdm_metric, xp=xp, role=role)
+        n, width = distances.rows.shape
+        is_moment = (
+            self.comparison in ("pearson", "cosine") and self.rdm_metric != "euclidean"
+        )
+        if is_moment and width < n:
+            view = self._moments(distances, role, xp)
+            if view is not None:
+                return view
+        return self._pair_view(pair_vector(distances, xp=xp), role, xp)
+
+    def _pair_view(self, squares, role, xp):
+        """What is compared of the squared distances of all pairs."""
+        if self.comparison in ("spearman", "kendall"):
+            values = quantized(squares, xp=xp)
+        elif self.rdm_metric == "euclidean":
+            values = xp.sqrt(squares)
+        else:
+            values = squares
+        return self._comparable(values, role, xp)
+
+    def _comparable(self, values, role, xp):
+        """Ranks, centred or as they are, of unit norm."""
+        if self.comparison == "kendall":
+            values = to_numpy(values, xp=xp)
+            self._refuse_equal(float(values.max() - values.min()), 1.0, role)
+            return PairValues(values)
+        if self.comparison == "spearman":
+            values = average_ranks(values, xp=xp)
+        before = inner(values, values, xp=xp)
+        if self.comparison != "cosine":
+            values -= xp.mean(values)
+        squared_norm = inner(values, values, xp=xp)
+        self._refuse_equal(float(squared_norm), float(before), role)
+        values /= xp.sqrt(squared_norm)
+        return PairValues(values)
+
+    def _residual_view(self, X, z, xp, role):
+        """View of the dissimilarities without what those of z explain."""
+        values, confounder = (
+            self._dissimilarities(as_float64(array, xp=xp), xp, name)
+            for array, name in ((X, role), (z, "z"))
+        )
+        values = values / xp.max(values)
+        confounder = confounder - xp.mean(confounder)
+        slope = inner(values, confounder, xp=xp)
+        slope = slope / inner(confounder, confounder, xp=xp)
+        residuals = values - slope * confounder
+        residuals = residuals - xp.mean(residuals)
+        spread = values - xp.mean(values)
+        spread = inner(spread, spread, xp=xp)
+        self._refuse_equal(float(spread), 1.0, role)
+        refuse_explained(inner(residuals, residuals, xp=xp) / spread, role, xp)
+        if self.comparison in ("spearman", "kendall"):
+            residuals = quantized(residuals - xp.min(residuals), xp=xp)
+        return self._comparable(residuals, role, xp)
+
+    def _dissimilarities(self, X, xp, role):
+        distances = squared_distance_rows(X, self.rdm_metric, xp=xp, role=role)
+        squares = pair_vector(distances, xp=xp)
+        return xp.sqrt(squares) if self.rdm_metric == "euclidean" else squares
+
+    def _moments(self, distances, role, xp):
+        """View without a list of pairs, or None where that would lose digits."""
+        n = distances.rows.shape[0]
+        count = n * (n - 1)
+        mean = 2 * n * float(xp.sum(distances.squares)) / count
+        second = float(_sum_of_products(distances, distances, xp))
+        if self.comparison == "cosine":
+            return PairMoments(distances, 0.0, second**0.5)
+        squared_norm = second - count * mean**2
+        if squared_norm < 1e-6 * second:
+            return None
+        return PairMoments(distances, mean, squared_norm**0.5)
+
+    @staticmethod
+    def _refuse_equal(spread, before, role):
+        if not spread > 1e-20 * before:
+            raise ValueError(
+                f"All pairs of rows of {role_name(role)} are equally dissimilar, so "
+                "that there is nothing to correlate. RSA needs at least three rows "
+                "at different distances."
+            )
+
+    def _compare(self, view_x, view_y, xp):
+        if isinstance(view_x, PairMoments) and isinstance(view_y, PairMoments):
+            n = view_x.distances.rows.shape[0]
+            product = _sum_of_products(view_x.distances, view_y.distances, xp)
+            product = product - n * (n - 1) * view_x.mean * view_y.mean
+            return product / view_x.norm / view_y.norm
+        values_x, values_y = (self._values(view, xp) for view in (view_x, view_y))
+        if self.comparison == "kendall":
+            return _kendall_tau_a(values_x, values_y)
+        return inner(values_x, values_y, xp=xp)
+
+    def _values(self, view, xp):
+        if isinstance(view, PairMoments):
+            squares = pair_vector(view.distances, xp=xp)
+            return self._pair_view(squares, None, xp).values
+        return view.values
+
+    def _permute(self, view, order, xp):
+        if isinstance(view, PairMoments):
+            moved = take_rows(view.distances, order, xp=xp)
+            return PairMoments(moved, view.mean, view.norm)
+        values = view.values
+        if self.comparison == "kendall":
+            order, xp = to_numpy(order, xp=xp), np
+        moved = take_rows(SquarePairs(square(values, xp=xp)), order, xp=xp)
+        return PairValues(condensed(moved.matrix, xp=xp))
+
+    def _prepare_permutations(self, view_x, view_y, xp):
+        """Square matrices of the pairs, of which a permutation picks entries."""
+        source = view_x.distances.rows if isinstance(view_x, PairMoments) else None
+        if self.comparison == "kendall":
+            return view_x, view_y
+        if source is not None and source.shape[0] > _SQUARE_ROWS:
+            return view_x, view_y
+        if source is None and view_x.values.shape[0] > _SQUARE_ROWS**2 / 2:
+            return view_x, view_y
+        return tuple(
+            SquarePairs(square(self._values(view, xp), xp=xp))
+            for view in (view_x, view_y)
+        )
+
+    def _compare_permuted(self, view_x, view_y, order, xp):
+        if isinstance(view_x, SquarePairs):
+            product = permuted_inner(view_x.matrix, view_y.matrix, order, xp=xp)
+            return product / 2
+        return super()._compare_permuted(view_x, view_y, order, xp)
+
+    def _min_samples(self):
+        return 3
+
+    def _similarity_tags(self):
+        invariances = {
+            "correlation": {"PT", "IS"},
+            "cosine": {"PT", "OT", "IS"},
+        }.get(self.rdm_metric, {"PT", "OT", "IS", "TR"})
+        return SimilarityTags(
+            family="rsm",
+            orientation="similarity",
+            bounds=(-1, 1),
+            invariances=invariances,
+            requires={
+                "correlation": ("nonconstant_rows",),
+                "cosine": ("nonzero_rows",),
+            }.get(self.rdm_metric, ()),
+            view_keywords=("role",),
+            array_api=self.comparison != "kendall",
+            complexity="n^2 (d + log n)",
+            reference="Kriegeskorte et al. 2008",
+        )
+
+
+def _sum_of_products(a, b, xp):
+    """Sum over ordered pairs of the products of squared distances in a and in b.
+
+    With centred rows, sums of the cross terms vanish; what remains are the squared
+    norms of the rows and the d x d' product of both representations.
+    """
+    n = a.rows.shape[0]
+    cross = a.rows.T @ b.rows
+    return (
+        2 * n * inner(a.squares, b.squares, xp=xp)
+        + 2 * xp.sum(a.squares) * xp.sum(b.squares)
+        + 4 * inner(cross, cross, xp=xp)
+    )
+
+
+def _kendall_tau_a(values_x, values_y):
+    """Kendall's tau of all pairs, tied ones in the denominator too."""
+    tau_b = scipy.stats.kendalltau(values_x, values_y).statistic
+    count = len(values_x)
+    pairs = count * (count - 1) / 2
+    untied = (pairs - _tied_pairs(values) for values in (values_x, values_y))
+    return tau_b * (next(untied) * next(untied)) ** 0.5 / pairs
+
+
+def _tied_pairs(values):
+    counts = np.unique(values, return_counts=True)[1].astype(float)
+    return float(np.sum(counts * (counts - 1)) / 2)

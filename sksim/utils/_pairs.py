@@ -1,0 +1,302 @@
+"""Pairs of rows: dissimilarities, and sums over n x n matrices that are never made."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial.distance import squareform
+
+from sksim.utils._array_api import (
+    as_float64,
+    device_of,
+    inner,
+    is_numpy,
+    row_sum_of_squares,
+    take,
+)
+from sksim.utils._linalg import centered, refuse_constant, role_name, unit_rows
+from sksim.utils._views import View
+
+RDM_METRICS = ("correlation", "cosine", "euclidean", "sqeuclidean")
+
+# Below this many rows an n x n matrix (134 MB) is kept, since it makes every further
+# comparison and permutation cheap; above it, sums run over blocks.
+MATRIX_ROWS = 4096
+_BLOCK_ROWS = 1024
+
+
+# ----- rows whose squared distances are the dissimilarities ------------------------
+
+
+@dataclass(frozen=True)
+class SquaredDistances(View):
+    """Centred rows whose squared distances are dissimilarities.
+
+    ``squares`` are the rows' squared norms. The dissimilarity is the squared distance
+    times ``unit`` times the square of ``scale``.
+    """
+
+    rows: object
+    squares: object
+    unit: float
+    scale: float
+
+    _row_fields = ("rows", "squares")
+
+
+def squared_distance_rows(X, rdm_metric, *, xp, role=None):
+    """Rows of which the squared distances are the dissimilarities of ``rdm_metric``.
+
+    One minus the cosine of two rows is half the squared distance of the rows scaled
+    to unit norm; one minus their correlation the same after subtracting each row's
+    mean. "euclidean" is treated as "sqeuclidean": its root is for the caller to take.
+    """
+    unit = 1.0
+    if rdm_metric in ("correlation", "cosine"):
+        if rdm_metric == "correlation":
+            X = _rows_without_mean(X, xp=xp, role=role)
+        X = unit_rows(X, xp=xp, role=role)
+        unit = 0.5
+    rows, _, scale, squared_norm = centered(X, xp=xp)
+    refuse_constant(squared_norm, role)
+    return SquaredDistances(rows, row_sum_of_squares(rows, xp=xp), unit, scale)
+
+
+def _rows_without_mean(X, *, xp, role):
+    """Rows centred around their own means; constant rows raise."""
+    largest = xp.max(xp.abs(X), axis=1)[:, None]
+    # a power of two would do as well; here the rows are scaled to unit norm anyway
+    X = X / xp.where(largest == 0, xp.ones_like(largest), largest)
+    X = X - xp.mean(X, axis=1)[:, None]
+    rounding = 8 * float(xp.finfo(X.dtype).eps) * X.shape[1] ** 0.5
+    constant = xp.sqrt(row_sum_of_squares(X, xp=xp)) <= rounding
+    if bool(xp.any(constant)):
+        place = int(xp.argmax(xp.astype(constant, X.dtype)))
+        raise ValueError(
+            f"{role_name(role)} has a constant row (row {place}), which correlates "
+            "with nothing. Remove the row, or use a Euclidean metric."
+        )
+    return X
+
+
+# ----- all pairs as a vector -------------------------------------------------------
+
+
+def pair_vector(view, *, xp):
+    """Squared distances of all pairs i < j, as a vector, in the view's own unit."""
+    rows, squares = view.rows, view.squares
+    n = rows.shape[0]
+    if not is_numpy(xp):
+        everything = slice(0, n)
+        return condensed(
+            distance_block(rows, squares, everything, everything, xp=xp), xp=xp
+        )
+    values = np.empty(n * (n - 1) // 2, dtype=rows.dtype)
+    filled = 0
+    size = max(1, min(n, 2**20 // n))
+    for start in range(0, n - 1, size):
+        stop = min(start + size, n - 1)
+        block = distance_block(
+            rows, squares, slice(start, stop), slice(start, n), xp=xp
+        )
+        for i in range(stop - start):
+            length = n - start - i - 1
+            values[filled : filled + length] = block[i, i + 1 :]
+            filled += length
+    return values
+
+
+def condensed(matrix, *, xp):
+    """Entries above the diagonal of a symmetric matrix, row by row."""
+    if is_numpy(xp):
+        return squareform(matrix, checks=False)
+    index = xp.arange(matrix.shape[0], device=device_of(matrix))
+    return matrix[index[:, None] < index[None, :]]
+
+
+def square(values, *, xp):
+    """Symmetric matrix, zero on the diagonal, of the vector of its pairs."""
+    if is_numpy(xp):
+        return squareform(values, checks=False)
+    n = n_rows_of_pairs(values)
+    index = xp.arange(n, device=device_of(values))
+    low = xp.minimum(index[:, None], index[None, :])
+    high = xp.maximum(index[:, None], index[None, :])
+    place = low * n - low * (low + 1) // 2 + high - low - 1
+    off_diagonal = low != high
+    place = xp.where(off_diagonal, place, xp.zeros_like(place))
+    matrix = xp.reshape(take(values, xp.reshape(place, (-1,)), xp=xp), (n, n))
+    return xp.where(off_diagonal, matrix, xp.zeros_like(matrix))
+
+
+def n_rows_of_pairs(values):
+    """Number of rows that have so many pairs."""
+    return round((1 + (1 + 8 * values.shape[0]) ** 0.5) / 2)
+
+
+# ----- sums over blocks ------------------------------------------------------------
+
+
+def symmetric_blocks(n):
+    """(rows, columns, weight) that cover a symmetric n x n matrix once."""
+    cuts = [slice(i, min(i + _BLOCK_ROWS, n)) for i in range(0, n, _BLOCK_ROWS)]
+    for a, rows in enumerate(cuts):
+        for columns in cuts[a:]:
+            yield rows, columns, 1 if columns is rows else 2
+
+
+def distance_block(rows, squares, i, j, *, xp):
+    """Squared distances of the rows ``i`` from the rows ``j``, both slices.
+
+    A row's distance from itself is exactly 0.
+    """
+    if is_numpy(xp):
+        block = rows[i] @ rows[j].T
+        block *= -2
+        block += squares[i, None]
+        block += squares[None, j]
+        np.maximum(block, 0, out=block)
+        diagonal = np.arange(max(i.start, j.start), min(i.stop, j.stop))
+        block[diagonal - i.start, diagonal - j.start] = 0
+        return block
+    block = squares[i, None] + squares[None, j] - 2 * (rows[i, :] @ rows[j, :].T)
+    block = xp.where(block > 0, block, xp.zeros_like(block))
+    index = xp.arange(rows.shape[0], device=device_of(rows))
+    same = index[i][:, None] == index[j][None, :]
+    return xp.where(same, xp.zeros_like(block), block)
+
+
+@dataclass(frozen=True)
+class BlockedMatrix(View):
+    """A centred n x n matrix that is a function of the rows' distances, never made.
+
+    Entries are f(d_ij) - o_i - o_j with f the distance itself or, where ``decay`` is
+    given, exp(-decay d^2). ``hollow`` matrices are zero on the diagonal.
+    """
+
+    rows: object
+    squares: object
+    offsets: object
+    decay: float | None
+    hollow: bool
+    norm: float
+    unit: float = 1.0
+
+    _row_fields = ("rows", "squares", "offsets")
+
+    def block(self, i, j, *, xp):
+        """The entries of some rows and columns, both slices."""
+        entries = of_distances(
+            distance_block(self.rows, self.squares, i, j, xp=xp), self.decay, xp=xp
+        )
+        if is_numpy(xp):
+            entries -= self.offsets[i, None]
+            entries -= self.offsets[None, j]
+            if self.hollow and i == j:
+                np.fill_diagonal(entries, 0)
+            return entries
+        entries = entries - self.offsets[i, None] - self.offsets[None, j]
+        if self.hollow and i == j:
+            diagonal = xp.eye(
+                entries.shape[0], dtype=entries.dtype, device=device_of(entries)
+            )
+            entries = entries * (1 - diagonal)
+        return entries
+
+
+def of_distances(squares, decay, *, xp):
+    """The distances, or exp(-decay d^2), of squared ones that may be overwritten."""
+    if is_numpy(xp):
+        if decay is None:
+            return np.sqrt(squares, out=squares)
+        squares *= -decay
+        return np.exp(squares, out=squares)
+    return xp.sqrt(squares) if decay is None else xp.exp(-decay * squares)
+
+
+def blocked_matrix(rows, squares, decay, *, hollow, xp):
+    """Centre a function of the distances block by block, and find its norm.
+
+    Parameters
+    ----------
+    rows, squares : arrays
+        Centred rows and their squared norms.
+    decay : float or None
+        None for the distances themselves, a number for exp(-decay d^2).
+    hollow : bool
+        Whether the diagonal is set aside (unbiased estimators) or centred too.
+    xp : module
+        Array namespace.
+    """
+    n = rows.shape[0]
+    sums = [0.0] * len(range(0, n, _BLOCK_ROWS))
+    for i, j, weight in symmetric_blocks(n):
+        entries = of_distances(distance_block(rows, squares, i, j, xp=xp), decay, xp=xp)
+        entries = as_float64(entries, xp=xp)
+        sums[i.start // _BLOCK_ROWS] += xp.sum(entries, axis=1)
+        if weight == 2:
+            sums[j.start // _BLOCK_ROWS] += xp.sum(entries, axis=0)
+    sums = xp.concat(sums)
+    if hollow:
+        # the kernel of a row with itself is 1, its distance 0
+        sums = sums - (0 if decay is None else 1)
+        sums = sums / (n - 2)
+        offsets = sums - xp.sum(sums) / (2 * (n - 1))
+    else:
+        offsets = sums / n - xp.sum(sums) / (2 * n * n)
+    offsets = xp.astype(offsets, rows.dtype)
+    matrix = BlockedMatrix(rows, squares, offsets, decay, hollow, 1.0)
+    norm = blocked_inner(matrix, matrix, xp=xp) ** 0.5
+    return BlockedMatrix(rows, squares, offsets, decay, hollow, norm)
+
+
+def blocked_inner(a, b, *, xp):
+    """Sum of the elementwise product of two blocked matrices, divided by the norms."""
+    total = 0.0
+    for i, j, weight in symmetric_blocks(a.rows.shape[0]):
+        first = a.block(i, j, xp=xp)
+        second = first if a is b else b.block(i, j, xp=xp)
+        total += weight * float(inner(first, second, xp=xp))
+    return total / a.norm / b.norm
+
+
+def rows_for_distances(X, *, xp, role=None):
+    """(rows, squared norms, scale): centred rows, whose distances are X's / scale."""
+    rows, _, scale, squared_norm = centered(X, xp=xp)
+    refuse_constant(squared_norm, role)
+    return rows, row_sum_of_squares(rows, xp=xp), scale
+
+
+def blocked_median(rows, squares, *, xp):
+    """Median distance of all pairs of rows, without a list of them.
+
+    Evenly spaced rows tell between which values the median lies; only pairs in that
+    bracket are kept.
+    """
+    n = rows.shape[0]
+    count = n * (n - 1) // 2
+    middle = ((count - 1) // 2, count // 2)
+    step = -(-n // _BLOCK_ROWS)
+    some = SquaredDistances(rows[::step, :], squares[::step], 1.0, 1.0)
+    sample = xp.sort(pair_vector(some, xp=xp))
+    margin = 0.02
+    while True:
+        last = sample.shape[0] - 1
+        is_all = margin >= 0.5
+        low = -1.0 if is_all else float(sample[int((0.5 - margin) * last)])
+        high = float("inf") if is_all else float(sample[int((0.5 + margin) * last)])
+        below, inside = _pairs_between(rows, squares, low, high, xp=xp)
+        if below <= middle[0] and middle[1] < below + inside.shape[0]:
+            inside = xp.sort(inside)
+            return sum(float(inside[place - below]) ** 0.5 for place in middle) / 2
+        margin *= 4
+
+
+def _pairs_between(rows, squares, low, high, *, xp):
+    """(number of pairs below ``low``, those from ``low`` to ``high``)."""
+    below, inside = 0, []
+    for i, j, weight in symmetric_blocks(rows.shape[0]):
+        block = distance_block(rows, squares, i, j, xp=xp)
+        values = condensed(block, xp=xp) if weight == 1 else xp.reshape(block, (-1,))
+        below += int(xp.count_nonzero(values < low))
+        inside.append(values[(values >= low) & (values <= high)])
+    return below, xp.concat(inside)

@@ -1,0 +1,112 @@
+"""Similarity without what the inputs explain."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy.spatial.distance import pdist
+from scipy.stats import kendalltau, pearsonr, spearmanr
+from sklearn import config_context
+from sklearn.model_selection import cross_val_score
+
+from sksim.compose import DeconfoundedSimilarity
+from sksim.rsm import CKA, HSIC, RSA, NormalizedBures
+
+
+@pytest.fixture
+def data():
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(40, 4))
+    X = np.hstack([z, rng.normal(size=(40, 3))])
+    return X, z @ rng.normal(size=(4, 5)) + rng.normal(size=(40, 5)), z
+
+
+def partial(xy, xz, yz):
+    return (xy - xz * yz) / np.sqrt((1 - xz**2) * (1 - yz**2))
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [
+        CKA(),
+        CKA(estimator="debiased"),
+        CKA(kernel="rbf"),
+        CKA(kernel="rbf", estimator="debiased"),
+    ],
+)
+def test_partial_correlation_of_kernels(data, measure):
+    X, y, z = data
+    pairs = [(X, y), (X, z), (y, z)]
+    expected = partial(*(measure.fit(*pair).score_ for pair in pairs))
+    value = DeconfoundedSimilarity(measure).fit(X, y, z=z).score_
+    assert_allclose(value, expected, rtol=1e-10)
+
+
+def test_wide_views(data):
+    X, y, z = data
+    wide = np.hstack([X] * 10) + np.random.default_rng(1).normal(size=(40, 70))
+    pairs = [(wide, y), (wide, z), (y, z)]
+    expected = partial(*(CKA().fit(*pair).score_ for pair in pairs))
+    value = DeconfoundedSimilarity(CKA()).fit(wide, y, z=z).score_
+    assert_allclose(value, expected, rtol=1e-10)
+
+
+def test_hsic_of_residual_kernels(data):
+    X, y, z = data
+    K, L, M = ((c := v - v.mean(axis=0)) @ c.T for v in data)
+    K, L = (A - np.sum(A * M) / np.sum(M * M) * M for A in (K, L))
+    value = DeconfoundedSimilarity(HSIC()).fit(X, y, z=z).statistic_
+    assert_allclose(value, np.sum(K * L) / 39**2, rtol=1e-10)
+
+
+CORRELATIONS = {
+    "pearson": lambda a, b: pearsonr(a, b).statistic,
+    "spearman": lambda a, b: spearmanr(a, b).statistic,
+    "kendall": lambda a, b: kendalltau(a, b).statistic,
+}
+
+
+@pytest.mark.parametrize("comparison", CORRELATIONS)
+@pytest.mark.parametrize("rdm_metric", ["euclidean", "sqeuclidean", "correlation"])
+def test_rsa_of_residual_dissimilarities(data, comparison, rdm_metric):
+    dissimilarities = [pdist(view, rdm_metric) for view in data]
+    design = np.column_stack([np.ones(780), dissimilarities[2]])
+    residuals = [
+        d - design @ np.linalg.lstsq(design, d)[0] for d in dissimilarities[:2]
+    ]
+    expected = CORRELATIONS[comparison](*residuals)
+    measure = DeconfoundedSimilarity(RSA(rdm_metric, comparison))
+    assert_allclose(
+        measure.fit(data[0], data[1], z=data[2]).score_, expected, rtol=1e-9
+    )
+
+
+def test_score_of_new_rows(data):
+    X, y, z = data
+    measure = DeconfoundedSimilarity(CKA()).fit(X[:20], y[:20], z=z[:20])
+    again = DeconfoundedSimilarity(CKA()).fit(X[20:], y[20:], z=z[20:])
+    assert_allclose(measure.score(X[20:], y[20:], z=z[20:]), again.score_)
+    assert measure.score() == measure.score_
+    assert (measure.n_features_in_, measure.n_features_z_in_) == (7, 4)
+
+
+def test_confounder_is_routed(data):
+    X, y, z = data
+    with config_context(enable_metadata_routing=True):
+        scores = cross_val_score(
+            DeconfoundedSimilarity(CKA()), X, y, cv=2, params={"z": z}
+        )
+    assert np.all(np.isfinite(scores))
+
+
+def test_what_cannot_be_deconfounded(data):
+    X, y, z = data
+    with pytest.raises(ValueError, match="pass z="):
+        DeconfoundedSimilarity(CKA()).fit(X, y)
+    with pytest.raises(ValueError, match="one of z up to scale"):
+        DeconfoundedSimilarity(CKA()).fit(2 * z, y, z=z)
+    with pytest.raises(ValueError, match="one of z up to scale"):
+        DeconfoundedSimilarity(RSA()).fit(2 * z, y, z=z)
+    with pytest.raises(ValueError, match="39"):
+        DeconfoundedSimilarity(CKA()).fit(X, y, z=z[:39])
+    with pytest.raises(ValueError, match="measure"):
+        DeconfoundedSimilarity(NormalizedBures()).fit(X, y, z=z)
