@@ -12,7 +12,7 @@ from sksim.rsm import CKA
 
 @pytest.mark.parametrize(
     "name, direction, X, y, value",
-    reference_cases("second_order_cosine_k10"),
+    list(reference_cases("second_order_cosine_k10")),
     ids=lambda argument: argument if isinstance(argument, str) else "",
 )
 def test_values_of_an_independent_derivation(name, direction, X, y, value):
