@@ -182,3 +182,15 @@ def in_batches(compute, X, batch_size, *, verbose=0):
 def take_batch(X, start, stop):
     """Rows from start to stop, of whatever kind of table."""
     return X.iloc[start:stop] if hasattr(X, "iloc") else X[start:stop]
+
+
+# Layers that are a model's answer, rather than what it is made of.
+_OUTPUT_LAYERS = ("output", "decision_function")
+
+
+def last_representation(model, X):
+    """Name and array of a model's last layer before its answer."""
+    layers = extract_representations(model, X)
+    hidden = [n for n in layers if n.split(".")[-1] not in _OUTPUT_LAYERS]
+    name = hidden[-1] if hidden else next(iter(layers))
+    return name, layers[name]
