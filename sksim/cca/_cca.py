@@ -28,6 +28,8 @@ class BaseCCA(AlignmentMixin, BaseSimilarity):
     become one number.
     """
 
+    _reference = "Hotelling 1936"
+
     @abstractmethod
     def _aggregate(self, correlations, xp):
         """Statistic of the correlations of fitted variates on new rows."""
@@ -79,6 +81,7 @@ class BaseCCA(AlignmentMixin, BaseSimilarity):
             view_keywords=("role",),
             score_uses_fit=True,
             complexity="n d^2 + d^3",
+            reference=self._reference,
         )
 
 
@@ -222,6 +225,7 @@ class MeanSquaredCCA(BaseCCA):
     0.5
     """
 
+    _reference = "Yanai 1974"
     _parameter_constraints: dict = {
         "denominator": [StrOptions({"rank", "width", "geometric"})]
     }

@@ -154,8 +154,8 @@ def similarity_interval(
         all models' outputs as X, and none here.
     y_true : array-like of shape (n_samples,), default=None
         True labels, for measures that use them.
-    method : {"jackknife", "subsample", "masked_bootstrap", "bootstrap"}, \
-            default="jackknife"
+    method : str, default="jackknife"
+        One of "jackknife", "subsample", "masked_bootstrap" and "bootstrap".
         "jackknife" leaves out each row (or group) in turn; "subsample" takes random
         parts without replacement; "masked_bootstrap" draws rows with replacement and
         leaves out pairs of copies; "bootstrap" draws rows with replacement, which is
@@ -198,10 +198,11 @@ def similarity_interval(
 
     Notes
     -----
-    The jackknife's nominal .95 intervals cover .90 to .97 where the views depend on each
-    other and have finite fourth moments; they are conservative where the views are
-    independent (.99), and too short for heavy tails (.80 for Student's t with 2.5
-    degrees of freedom). For debiased CKA with a fixed kernel all scores come from one product.
+    The jackknife's nominal .95 intervals cover .90 to .97 where the views depend on
+    each other and have finite fourth moments; they are conservative where the views
+    are independent (.99), and too short for heavy tails (.80 for Student's t with 2.5
+    degrees of freedom). For debiased CKA with a fixed kernel all scores come from one
+    product.
 
     References
     ----------
