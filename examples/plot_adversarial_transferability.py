@@ -132,9 +132,9 @@ matrix = similarity_matrix(decisions, models, data=X_test[few], y_true=y_test[fe
 print(matrix.round(2))
 
 # %%
-# The examples of the bisection lie just behind the border of the model that they were made for. They
-# transfer to another model only where its border is nearer still. Half of the rows (log
-# 50 = 3.9) is what two models with the same idea of the task get, and no more.
+# The examples of the bisection lie just behind the border of the model that they were
+# made for. They transfer to another model only where its border is nearer still. Half
+# of the rows (log 50 = 3.9) is what two models with the same idea of the task get.
 
 fig, ax = plt.subplots(figsize=(5.5, 4.5), layout="constrained")
 picture = ax.imshow(matrix, cmap="viridis")

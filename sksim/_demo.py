@@ -15,8 +15,8 @@ from sklearn.neural_network import MLPClassifier
 
 from sksim.discovery import FAMILIES, all_measures
 from sksim.extract import extract_outputs, extract_representations
+from sksim.extract._extract import last_representation
 from sksim.pairwise import compare, similarity_matrix
-from sksim.pairwise._inputs import last_representation
 from sksim.report import write_report
 from sksim.report._text import format_table
 from sksim.utils._progress import ProgressBar

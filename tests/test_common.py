@@ -9,7 +9,20 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sksim import all_measures
 from sksim.alignment import OrthogonalProcrustes
 from sksim.cca import PWCCA, SVCCA, MeanSquaredCCA
-from sksim.functional import JensenShannonDivergence
+from sksim.functional import (
+    CohenKappa,
+    Discrepancy,
+    ErrorCorrectedDisagreement,
+    JensenShannonDivergence,
+    KullbackLeibler,
+    LabelEntropy,
+    MinMaxNormalizedDisagreement,
+    PerformanceDifference,
+    PredictionDifference,
+    RankCorrelation,
+    SoftPredictionDifference,
+    SurrogateChurn,
+)
 from sksim.neighbors import (
     CKNNA,
     GraphBasedSimilarity,
@@ -45,6 +58,21 @@ VARIANTS = [
     OrthogonalProcrustes(center=False),
     OrthogonalProcrustes(scale=False),
     JensenShannonDivergence(base=2, sqrt=True),
+    KullbackLeibler(base=2, clip=1e-3),
+    SoftPredictionDifference(p=1, half=False),
+    SurrogateChurn(alpha=5),
+    RankCorrelation(kind="kendall"),
+    CohenKappa(weights="quadratic"),
+    ErrorCorrectedDisagreement(normalize_by="second"),
+    MinMaxNormalizedDisagreement(bound="exact"),
+    PerformanceDifference(signed=True),
+    PerformanceDifference(scoring="f1_macro"),
+    PerformanceDifference(scoring="neg_log_loss", signed=True),
+    Discrepancy(baseline=0),
+    LabelEntropy(base=2),
+    LabelEntropy(normalized=True),
+    PredictionDifference(p=2),
+    PredictionDifference(relative=True),
     NeighborJaccard(n_neighbors=3, metric="euclidean"),
     RankSimilarity(n_neighbors=3, metric="euclidean"),
     CKNNA(metric="euclidean"),

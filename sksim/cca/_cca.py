@@ -40,6 +40,8 @@ class BaseCCA(AlignmentMixin, BaseSimilarity):
     become one number.
     """
 
+    _reference = "Hotelling 1936"
+
     @abstractmethod
     def _aggregate(self, correlations, xp):
         """Statistic of the correlations of fitted variates on new rows."""
@@ -91,6 +93,7 @@ class BaseCCA(AlignmentMixin, BaseSimilarity):
             view_keywords=("role",),
             score_uses_fit=True,
             complexity="n d^2 + d^3",
+            reference=self._reference,
         )
 
 
@@ -234,6 +237,7 @@ class MeanSquaredCCA(BaseCCA):
     0.5
     """
 
+    _reference = "Yanai 1974"
     _parameter_constraints: dict = {
         "denominator": [StrOptions({"rank", "width", "geometric"})]
     }

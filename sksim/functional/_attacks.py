@@ -15,8 +15,9 @@ class GradientAttack:
     """Steps along the gradient of the loss, within a ball around each row.
 
     One step of full length is the fast gradient (sign) method, many are projected
-    gradient descent. The loss is the cross-entropy; for a model without probabilities
-    minus the margin of the class.
+    gradient descent. The loss is minus the log-odds of the class: its gradient has the
+    direction of the cross-entropy's, but never vanishes. For a model without
+    probabilities it is minus the margin of the class.
     """
 
     eps: float
@@ -32,8 +33,14 @@ class GradientAttack:
         low, high = self.data_range or (-np.inf, np.inf)
         step = self.step_size or self._default_step()
         moved = X
-        for _ in range(self.n_steps):
+        for i in range(self.n_steps):
             gradients = values_and_gradients(model, moved, y, output)[1]
+            if i == 0 and not np.any(gradients):
+                raise ValueError(
+                    f"{model} has a gradient of zero at every row, so that attack="
+                    "'fgsm' and 'pgd' lead nowhere. Use a decision-based attack, "
+                    "attack=callable."
+                )
             moved = moved - step * _unit(gradients, self.norm)
             moved = X + _project(moved - X, self.eps, self.norm)
             moved = np.clip(moved, low, high)
@@ -46,7 +53,7 @@ class GradientAttack:
 
 def _loss_output(model):
     has_probabilities = model.is_torch or hasattr(model.model, "predict_proba")
-    return "log_proba" if has_probabilities else "margin"
+    return "log_odds" if has_probabilities else "margin"
 
 
 def _unit(gradients, norm):

@@ -125,8 +125,10 @@ class AdversarialTransferability(AttackingSimilarity):
     Notes
     -----
     Only rows that both models get right count, and each model is only attacked on rows
-    that it gets right itself. Models without probabilities, such as ``LinearSVC``, are
-    attacked by their margin instead of the cross-entropy.
+    that it gets right itself. The attacks follow the gradient of the cross-entropy in
+    the form of the log-odds of the class, which has the same direction and does not
+    vanish where a model is certain. Models without probabilities, such as
+    ``LinearSVC``, are attacked by their margin.
 
     References
     ----------
@@ -146,7 +148,7 @@ class AdversarialTransferability(AttackingSimilarity):
     >>> round(measure.similarity_, 2)
     3.64
     >>> round(measure.transfer_rate_y_, 2), round(measure.success_rate_y_, 2)
-    (0.26, 0.29)
+    (0.37, 0.37)
     """
 
     _parameter_constraints: dict = {

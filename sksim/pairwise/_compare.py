@@ -243,11 +243,11 @@ def _numbers(measure, tags, inputs, job):
     }
     if job.n_permutations == 0 or not math.isfinite(numbers["value"]):
         return numbers
+    if tags.inputs == "models":
+        return numbers | {"note": "no p-value: this measure compares no rows"}
     if not tags.paired:
         note = "no p-value: the order of rows does not matter to this measure"
         return numbers | {"note": note}
-    if tags.inputs == "models":
-        return numbers | {"note": "no p-value: this measure compares no rows"}
     if job.time_limit is not None:
         needed = _time_of_test(measure, inputs, job, numbers["seconds"])
         if needed > job.time_limit:

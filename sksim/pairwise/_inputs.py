@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sksim.extract import extract_representations
+from sksim.extract._extract import last_representation
 from sksim.utils._sklearn_compat import num_samples
 from sksim.utils._validation import SIMPLEX_TOLERANCE
 
@@ -160,15 +160,3 @@ def _pair_of(arrays):
     if isinstance(arrays, list | tuple):
         return arrays
     return arrays[:, 0], arrays[:, 1]
-
-
-# Layers that are a model's answer, rather than what it is made of.
-_OUTPUT_LAYERS = ("output", "decision_function")
-
-
-def last_representation(model, X):
-    """Name and array of a model's last layer before its answer."""
-    layers = extract_representations(model, X)
-    hidden = [n for n in layers if n.split(".")[-1] not in _OUTPUT_LAYERS]
-    name = hidden[-1] if hidden else next(iter(layers))
-    return name, layers[name]

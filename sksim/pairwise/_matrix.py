@@ -127,6 +127,7 @@ def similarity_matrix(
         "measure": repr(measure),
         "output": output,
         "orientation": "similarity" if output == "score" else tags.orientation,
+        "is_negated_distance": output == "score" and tags.orientation == "distance",
     }
     return matrix
 

@@ -1,34 +1,13 @@
 """Centered kernel alignment."""
 
-from functools import partial
-
 from sksim.rsm._kernels import BaseKernelSimilarity, LinearKernel
-from sksim.utils._kernels import (
-    factored_tile,
-    product_of_tiles,
-    tiles_are_cheaper,
-    u_leave_one_out,
-    u_row_products,
-    weighted_u_inner,
-)
+from sksim.utils._kernels import u_leave_one_out, u_row_products, weighted_u_inner
 from sksim.utils._pairs import BlockedMatrix
 from sksim.utils._sklearn_compat import StrOptions
 from sksim.utils._tags import SimilarityTags
 
 # Both kernels' product, and each one's with itself.
 _PAIRS_OF_TWO = ((0, 1), (0, 0), (1, 1))
-
-
-def _n_rows(view):
-    kept = view.rows if isinstance(view, LinearKernel) else view.matrix
-    return kept.shape[0]
-
-
-def _tiles(view):
-    """Function of row and column slices that gives a tile of the kernel matrix."""
-    if isinstance(view, LinearKernel):
-        return partial(factored_tile, view.rows, view.mean)
-    return lambda rows, columns: view.matrix[rows, columns]
 
 
 class CKA(BaseKernelSimilarity):
@@ -123,43 +102,12 @@ class CKA(BaseKernelSimilarity):
     def _compare(self, view_x, view_y, xp):
         return self._alignment(view_x, view_y, xp)
 
-    def _compare_many(self, views_x, views_y, xp):
-        """All pairs by one product of kernel matrices, where that is cheaper."""
-        together = views_x if views_x is views_y else views_x + views_y
-        if any(isinstance(view, BlockedMatrix) for view in together):
-            return super()._compare_many(views_x, views_y, xp)
-        n = _n_rows(together[0])
-        if all(isinstance(view, LinearKernel) for view in together):
-            widths_x = [view.rows.shape[1] for view in views_x]
-            widths_y = widths_x
-            if views_y is not views_x:
-                widths_y = [view.rows.shape[1] for view in views_y]
-            if not tiles_are_cheaper(widths_x, widths_y, n):
-                return super()._compare_many(views_x, views_y, xp)
-        tiles_x = [_tiles(view) for view in views_x]
-        tiles_y = tiles_x if views_y is views_x else [_tiles(view) for view in views_y]
-        products = product_of_tiles(tiles_x, tiles_y, n, xp=xp)
-        return [
-            [
-                self._from_product(products[i, j], view_x, view_y, xp)
-                for j, view_y in enumerate(views_y)
-            ]
-            for i, view_x in enumerate(views_x)
-        ]
-
-    def _from_product(self, product, view_x, view_y, xp):
-        """Statistic from the inner product of the kernel matrices as they are kept."""
-        views = [v for v in (view_x, view_y) if isinstance(v, LinearKernel)]
-        if self.estimator == "debiased" and len(views) == 2:
-            product = self._leave_out_diagonal(
-                product, view_x.diagonal, view_y.diagonal, xp
-            )
-        for view in views:
-            product = product / view.norm
-        return product
-
     def _compare_permuted(self, view_x, view_y, order, xp):
         return self._alignment_permuted(view_x, view_y, order, xp)
+
+    def _compare_many(self, views_x, views_y, xp):
+        many = self._alignment_many(views_x, views_y, xp)
+        return super()._compare_many(views_x, views_y, xp) if many is None else many
 
     def _trace_form(self, view_x, view_y, xp):
         if isinstance(view_x, BlockedMatrix):

@@ -1,6 +1,6 @@
 """Hilbert-Schmidt independence criterion."""
 
-from sksim.rsm._kernels import BaseKernelSimilarity
+from sksim.rsm._kernels import BaseKernelSimilarity, n_rows
 from sksim.utils._sklearn_compat import StrOptions
 from sksim.utils._tags import SimilarityTags
 
@@ -85,17 +85,12 @@ class HSIC(BaseKernelSimilarity):
         return self._times_norms(cosine, view_x, view_y)
 
     def _times_norms(self, cosine, view_x, view_y):
-        n = self._n_rows(view_x)
+        n = n_rows(view_x)
         divisor = (n - 1) ** 2 if self._is_biased else n * (n - 3)
         value = float(cosine) / divisor
         for view in (view_x, view_y):
             value *= view.norm * view.unit
         return value
-
-    @staticmethod
-    def _n_rows(view):
-        rows = view.matrix if hasattr(view, "matrix") else view.rows
-        return rows.shape[0]
 
     def _similarity_tags(self):
         invariances = set(self._invariances())

@@ -1,6 +1,7 @@
 """Views and products of kernel matrices, as CKA and HSIC share them."""
 
 from dataclasses import dataclass
+from functools import partial
 from numbers import Real
 
 from sklearn.metrics.pairwise import PAIRWISE_KERNEL_FUNCTIONS
@@ -9,10 +10,13 @@ from sksim.base import BaseSimilarity
 from sksim.utils._array_api import inner, is_numpy, row_sum_of_squares
 from sksim.utils._kernels import (
     double_center,
+    factored_tile,
     kernel_matrix,
     permuted_inner,
+    product_of_tiles,
     rbf_kernel,
     refuse_zero_bandwidth,
+    tiles_are_cheaper,
     u_center,
 )
 from sksim.utils._linalg import (
@@ -96,6 +100,18 @@ def refuse_explained(squared_norm, role, xp):
             f"The similarity matrix of {role_name(role)} is the one of z up to scale, "
             "so that nothing is left to compare after taking out the confounder."
         )
+
+
+def n_rows(view):
+    """Number of rows of the representation that a view is made of."""
+    return (view.matrix if isinstance(view, CenteredKernel) else view.rows).shape[0]
+
+
+def _tiles(view):
+    """Function of row and column slices that gives a tile of the kernel matrix."""
+    if isinstance(view, LinearKernel):
+        return partial(factored_tile, view.rows, view.mean)
+    return lambda rows, columns: view.matrix[rows, columns]
 
 
 class BaseKernelSimilarity(BaseSimilarity):
@@ -230,6 +246,41 @@ class BaseKernelSimilarity(BaseSimilarity):
             product = inner(view_x.rows, view_y.matrix @ view_x.rows, xp=xp)
             return product / view_x.norm
         return inner(view_x.matrix, view_y.matrix, xp=xp)
+
+    def _alignment_many(self, views_x, views_y, xp):
+        """Cosines of all pairs, by one product of kernel matrices where cheaper."""
+        together = views_x if views_x is views_y else views_x + views_y
+        if any(isinstance(view, BlockedMatrix) for view in together):
+            return None
+        n = n_rows(together[0])
+        if all(isinstance(view, LinearKernel) for view in together):
+            widths_x = [view.rows.shape[1] for view in views_x]
+            widths_y = widths_x
+            if views_y is not views_x:
+                widths_y = [view.rows.shape[1] for view in views_y]
+            if not tiles_are_cheaper(widths_x, widths_y, n):
+                return None
+        tiles_x = [_tiles(view) for view in views_x]
+        tiles_y = tiles_x if views_y is views_x else [_tiles(view) for view in views_y]
+        products = product_of_tiles(tiles_x, tiles_y, n, xp=xp)
+        return [
+            [
+                self._from_product(products[i, j], view_x, view_y, xp)
+                for j, view_y in enumerate(views_y)
+            ]
+            for i, view_x in enumerate(views_x)
+        ]
+
+    def _from_product(self, product, view_x, view_y, xp):
+        """Cosine from the inner product of the kernel matrices as they are kept."""
+        views = [v for v in (view_x, view_y) if isinstance(v, LinearKernel)]
+        if not self._is_biased and len(views) == 2:
+            product = self._leave_out_diagonal(
+                product, view_x.diagonal, view_y.diagonal, xp
+            )
+        for view in views:
+            product = product / view.norm
+        return product
 
     def _prepare_permutations(self, view_x, view_y, xp):
         """Kernel matrices, where picking their entries beats a product of rows."""

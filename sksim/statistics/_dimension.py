@@ -58,7 +58,8 @@ class IntrinsicDimension(BaseStatistic):
     statistics_ : tuple of float
         Dimension of X and of y.
     row_values_ : tuple of arrays
-        Dimension at each row of X and of y that is no duplicate; not for "twonn".
+        Only for "mle" and "local_pca": dimension at each row of X and of y that is no
+        duplicate.
     n_features_in_, n_features_y_in_ : int
         Widths of X and y.
     n_samples_fit_ : int

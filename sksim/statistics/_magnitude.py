@@ -2,6 +2,8 @@
 
 import math
 
+from sklearn.base import clone
+
 from sksim.statistics._base import BaseStatistic, Description
 from sksim.utils._array_api import (
     as_float64,
@@ -129,12 +131,13 @@ class Concentricity(BaseStatistic):
     """
 
     def _view(self, X, xp, role):
+        # a mean of this order is what rounding leaves of centred rows
+        rounding = math.sqrt(float(xp.finfo(X.dtype).eps))
         X = as_float64(X, xp=xp)
         rows, _, squared_norm = rescaled(X, xp=xp)
         mean = xp.mean(rows, axis=0)
         length = math.sqrt(float(xp.sum(mean * mean)))
         directions = unit_rows(X, xp=xp, role=role)
-        rounding = 64 * float(xp.finfo(xp.float64).eps)
         if length <= rounding * math.sqrt(squared_norm / X.shape[0]):
             raise ValueError(
                 f"The mean row of {role_name(role)} is zero, so that no angle with it "
@@ -182,12 +185,13 @@ def instance_variance(statistic, representations):
             "A variance across models needs at least 2 representations, got "
             f"{len(representations)}."
         )
+    if not isinstance(statistic, Magnitude | Concentricity):
+        raise ValueError(
+            f"{type(statistic).__name__} has no value for each row: statistic must be "
+            "Magnitude() or Concentricity()."
+        )
     first = representations[0]
-    values = []
-    for other in representations:
-        # the pair's check makes sure that all models describe the same rows
-        fitted = type(statistic)(**statistic.get_params()).fit(first, other)
-        values.append(fitted.row_values_[1])
+    values = [clone(statistic).fit(first, X).row_values_[1] for X in representations]
     if any(len(v) != len(values[0]) for v in values):
         lengths = sorted({len(v) for v in values})
         raise ValueError(

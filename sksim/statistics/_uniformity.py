@@ -15,7 +15,7 @@ from sksim.utils._array_api import (
     row_sum_of_squares,
 )
 from sksim.utils._graphs import label_codes
-from sksim.utils._linalg import centered
+from sksim.utils._linalg import centered, role_name
 from sksim.utils._neighbors import unit_rows
 from sksim.utils._sklearn_compat import Interval
 
@@ -104,9 +104,9 @@ class Uniformity(BaseStatistic):
             # exponents of raw rows are large: their absolute error is what counts
             rows, _, factor, _ = centered(as_float64(X, xp=xp), xp=xp)
         width = math.sqrt(2 * self.t) * factor
-        if not math.isfinite(width**2 * X.shape[0]):
+        if not math.isfinite(width * width * X.shape[0]):
             raise ValueError(
-                f"The squared distances of {role} overflow. Rescale the "
+                f"The squared distances of {role_name(role)} overflow. Rescale the "
                 "representations, or use normalize=True."
             )
         rows = rows * width

@@ -130,7 +130,7 @@ def _exact_moments(adjacency):
     n_samples = adjacency.shape[0]
     square = float(np.sum(adjacency.data**2))
     cube = fourth = 0.0
-    for rows in row_blocks(n_samples, max(1, n_samples // 64)):
+    for rows in row_blocks(n_samples, max(1, n_samples // 8)):
         part = adjacency[rows]
         product = csr_array(part @ adjacency)
         cube += float(product.multiply(part).sum())

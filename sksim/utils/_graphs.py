@@ -87,7 +87,7 @@ def best_partition(weights, n_init, random_state):
 
     Nodes move to the community that gains most, communities become the nodes of a
     smaller graph, and at the end single nodes may move again. The best of ``n_init``
-    runs, which visit the nodes in different orders.
+    runs: the first starts with each node by itself, the others with random parts.
 
     Parameters
     ----------
@@ -106,8 +106,11 @@ def best_partition(weights, n_init, random_state):
     canonical = np.argsort(weights.sum(axis=0), kind="stable")
     ordered = np.ascontiguousarray(weights[np.ix_(canonical, canonical)])
     best, best_value = np.zeros(len(weights), dtype=np.intp), 0.0
-    for _ in range(n_init):
-        labels = _louvain(ordered, random_state)
+    for i in range(n_init):
+        start = np.arange(len(weights))
+        if i > 0:
+            start = random_state.randint(random_state.randint(2, 9), size=len(weights))
+        labels = _louvain(ordered, start, random_state)
         value = modularity(ordered, labels)
         if value > best_value:
             best, best_value = labels, value
@@ -116,8 +119,8 @@ def best_partition(weights, n_init, random_state):
     return labels, best_value
 
 
-def _louvain(weights, random_state):
-    labels = np.arange(len(weights))
+def _louvain(weights, labels, random_state):
+    labels = np.unique(labels, return_inverse=True)[1]
     if not weights.any():
         return labels
     value = -np.inf

@@ -484,9 +484,12 @@ def unit_rows(X, *, xp, role=None):
 
 
 def check_n_neighbors(n_neighbors, X, y):
-    """Raise unless both representations have more rows than neighbours are asked."""
+    """Raise unless the representations have more rows than neighbours are asked.
+
+    ``y`` is None where one representation is checked alone.
+    """
     for name, array in (("X", X), ("y", y)):
-        n_samples = array.shape[0]
+        n_samples = array.shape[0] if array is not None else n_neighbors + 1
         if n_samples <= n_neighbors:
             raise ValueError(
                 f"n_neighbors={n_neighbors} needs at least {n_neighbors + 1} rows, but "

@@ -1,8 +1,8 @@
 """Neighbours, graphs and statistics against faiss and transcriptions of the formulas.
 
-Run with ``python tests/benchmarks/bench_neighbors.py [n_samples n_features]``. CPU time,
-one BLAS thread, both sides in turn in one process; the last column is how many times
-faster sksim is. faiss (``pip install faiss-cpu``) is used where it is installed.
+Run with ``python tests/benchmarks/bench_neighbors.py [n_samples n_features]``: CPU
+time, one BLAS thread, both sides in turn in one process. The last column is how many
+times faster sksim is. faiss (``pip install faiss-cpu``) is used where it is installed.
 """
 
 import sys

@@ -497,6 +497,28 @@ def test_attacks_that_return_something_else(iris, models):
         DecisionDistance(attack=lambda model, X, y: X).fit(*pair, X)
 
 
+def test_models_that_do_not_react(iris, models):
+    X, y = iris
+    X, y = X[y < 2], y[y < 2]
+    a, b = binary([1, 0, 0, 0]), binary([0, 0, 0, 0], offset=1.0)
+    with pytest.raises(ValueError, match="gradient of zero at every row"):
+        AdversarialTransferability().fit(a, b, X, y)
+    with pytest.raises(ValueError, match="At every row"):
+        SaliencySimilarity().fit(a, b, X, y)
+
+
+def test_certain_models_can_be_attacked(iris, models):
+    X, y = iris
+    certain = copy.copy(models["linear"])
+    certain.coef_, certain.intercept_ = 1e6 * certain.coef_, 1e6 * certain.intercept_
+    rates = [
+        AdversarialTransferability(eps=0.5).fit(m, m, X, y).success_rate_x_
+        for m in (models["linear"], certain)
+    ]
+    assert rates[0] > 0.2
+    assert rates[1] == pytest.approx(rates[0], abs=0.1)
+
+
 def test_regressors_are_refused_where_classes_are_needed():
     X, y = load_diabetes(return_X_y=True)
     model = Ridge().fit(X, y)

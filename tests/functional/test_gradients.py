@@ -56,10 +56,12 @@ from sklearn.tree import DecisionTreeClassifier
 
 from sksim.functional import input_gradients
 from sksim.utils import _gradients
+from sksim.utils._chains import exact_chain
 from sksim.utils._gradients import values_and_gradients
 from sksim.utils._models import wrap_model
 
 torch = pytest.importorskip("torch")
+OUTPUTS = ["score", "proba", "log_proba", "log_odds", "margin"]
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +116,10 @@ def by_differences(model, X, y, output):
             scores = np.array([-scores[0], scores[0]]) if len(scores) == 1 else scores
             rest = np.delete(scores, column).max() if output == "margin" else 0
             return scores[column] - rest
-        p = model.predict_proba([x])[0, column]
+        probabilities = model.predict_proba([x])[0]
+        p, rest = probabilities[column], np.delete(probabilities, column).sum()
+        if output == "log_odds":
+            return np.log(p) - np.log(rest)
         return np.log(p) if output == "log_proba" else p
 
     h = 1e-5
@@ -147,7 +152,7 @@ def test_reference_rows_are_the_first_of_the_test_half():
     assert_array_equal(reference_arrays("gradients")["X60"], breast_cancer()[2][:60])
 
 
-@pytest.mark.parametrize("output", ["score", "proba", "log_proba", "margin"])
+@pytest.mark.parametrize("output", OUTPUTS)
 @pytest.mark.parametrize("n_classes", [2, 4])
 @pytest.mark.parametrize("activation", ["relu", "tanh", "logistic", "identity"])
 def test_exact_gradients_are_those_of_autograd(activation, n_classes, output):
@@ -157,8 +162,23 @@ def test_exact_gradients_are_those_of_autograd(activation, n_classes, output):
     value, exact = values_and_gradients(mlp, X, y, output)
     value_torch, autograd = values_and_gradients(torch_replica(mlp), X, y, output)
     assert np.abs(exact).max() > 1e-3
-    assert_allclose(exact, autograd, rtol=1e-11, atol=1e-12)
+    assert_allclose(exact, autograd, rtol=1e-12, atol=1e-12)
     assert_allclose(value, value_torch, rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "logistic", "identity"])
+def test_exact_gradients_of_regressors_are_those_of_autograd(activation):
+    X, y = load_diabetes(return_X_y=True)
+    X, y = 20 * X[:60], np.column_stack([y, y**2 / 100])[:60] / 100
+    model = MLPRegressor(
+        hidden_layer_sizes=(7, 5), activation=activation, max_iter=30, random_state=0
+    )
+    model = fitted(model, (X, y))
+    targets = np.arange(60) % 2
+    exact = input_gradients(model, X, targets)
+    autograd = input_gradients(torch_replica(model), X, targets)
+    assert np.abs(exact).max() > 1e-3
+    assert_allclose(exact, autograd, rtol=1e-12, atol=1e-12)
 
 
 def test_gradient_by_hand():
@@ -185,17 +205,17 @@ LINEAR = [
 ]
 
 
-@pytest.mark.parametrize("output", ["score", "proba", "log_proba", "margin"])
+@pytest.mark.parametrize("output", OUTPUTS)
 @pytest.mark.parametrize("data", ["iris", "binary"])
 @pytest.mark.parametrize("model", LINEAR, ids=repr)
 def test_linear_models(model, data, output, request):
     X, y = data = request.getfixturevalue(data)
     model = fitted(model, data)
-    if "proba" in output and not hasattr(model, "predict_proba"):
+    if output not in ("score", "margin") and not hasattr(model, "predict_proba"):
         with pytest.raises(ValueError, match="has no predict_proba"):
             input_gradients(model, X, y, output)
         return
-    assert _gradients._exact_chain(wrap_model(model), X, output) is not None
+    assert exact_chain(wrap_model(model), X, output) is not None
     gradients = input_gradients(model, X, y, output)
     expected = by_differences(model, X[:8], y[:8], output)
     assert_allclose(gradients[:8], expected, rtol=1e-4, atol=1e-7)
@@ -221,7 +241,7 @@ def test_linear_models(model, data, output, request):
 def test_steps_of_a_pipeline_are_exact(steps, iris):
     X, y = iris
     model = fitted(make_pipeline(*steps, LogisticRegression()), iris)
-    assert _gradients._exact_chain(wrap_model(model), X, "proba") is not None
+    assert exact_chain(wrap_model(model), X, "proba") is not None
     gradients = input_gradients(model, X, y, "proba")
     assert_allclose(
         gradients[:8], by_differences(model, X[:8], y[:8], "proba"), atol=1e-8
@@ -284,6 +304,34 @@ def test_frames_keep_their_names(iris):
         assert_allclose(gradients, input_gradients(model, X, y))
         with pytest.raises(ValueError, match="same columns in the same order"):
             input_gradients(model, frame[list("badc")], y)
+
+
+@pytest.mark.parametrize("replica", [False, True])
+def test_log_odds_follow_the_loss_where_it_vanishes(replica):
+    model = random_network("tanh", 4)
+    rng = np.random.default_rng(1)
+    X, y = rng.normal(size=(50, 5)), model.predict(rng.normal(size=(50, 5)))
+
+    def directions(model, output):
+        gradients = input_gradients(model, X, y, output)
+        return gradients / np.linalg.norm(gradients, axis=1, keepdims=True)
+
+    odds, loss = (directions(model, output) for output in ("log_odds", "log_proba"))
+    assert_allclose(odds, loss, atol=1e-10)
+    certain = copy.copy(model)
+    certain.coefs_ = [*model.coefs_[:-1], 1e6 * model.coefs_[-1]]
+    y = model.predict(X)
+    certain = torch_replica(certain) if replica else certain
+    assert not input_gradients(certain, X, y, "log_proba").any(axis=1).all()
+    assert_allclose(directions(certain, "log_odds"), directions(certain, "margin"))
+
+
+def test_a_flat_probability_has_no_gradient_of_noise():
+    X = np.array([[0.0], [1.0], [10.0], [11.0]])
+    model = GaussianNB().fit(X, [0, 0, 1, 1])
+    gradients = input_gradients(model, X, [0, 0, 1, 1], "proba")
+    assert_array_equal(gradients, 0)
+    assert (input_gradients(model, X, [0, 0, 1, 1], "log_odds") != 0).all()
 
 
 # ----- regressors -----------------------------------------------------------------

@@ -33,9 +33,7 @@ def test_values_of_original_implementations(key, name, direction, X, y, value):
     assert (n_tied == 0) == (name != "iris")
     # a row whose neighbours are tied moves the mean by at most the gain or loss of
     # one shared neighbour, 1 / 5, divided by the number of rows
-    assert_allclose(
-        measure.statistic_, value, rtol=1e-12, atol=n_tied * 0.2 / len(X)
-    )
+    assert_allclose(measure.statistic_, value, rtol=1e-12, atol=n_tied * 0.2 / len(X))
 
 
 def on_a_line(*places):

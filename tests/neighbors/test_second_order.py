@@ -12,7 +12,7 @@ from sksim.rsm import CKA
 
 @pytest.mark.parametrize(
     "name, direction, X, y, value",
-    reference_cases("second_order_cosine_k10"),
+    list(reference_cases("second_order_cosine_k10")),
     ids=lambda argument: argument if isinstance(argument, str) else "",
 )
 def test_values_of_an_independent_derivation(name, direction, X, y, value):
@@ -60,9 +60,7 @@ def test_second_order_by_hand():
         ([c(angles[1]), c(np.pi / 6)], [c(other[1]), c(2 * np.pi / 3)]),
         ([c(angles[2]), c(np.pi / 6)], [c(other[2]), c(2 * np.pi / 3)]),
     ]
-    expected = [
-        np.dot(s, t) / np.linalg.norm(s) / np.linalg.norm(t) for s, t in pairs
-    ]
+    expected = [np.dot(s, t) / np.linalg.norm(s) / np.linalg.norm(t) for s, t in pairs]
     measure = SecondOrderCosine(2).fit(X, y)
     assert_allclose(measure.row_values_, expected, atol=1e-12)
 

@@ -131,6 +131,15 @@ def test_single_layer_by_hand():
     assert_allclose(with_bias.births, [0.9])
 
 
+def test_short_lived_components_are_dropped():
+    network = [(np.array([[1.0, -0.8], [0.6, 0.2]]), None)]
+    bars = barcode(network, min_persistence=0.1)
+    assert_allclose(bars.deaths, [0.2, 0.4])
+    assert_allclose(bars.births, [0.8])
+    living = NetworkPersistence("betti", min_persistence=0.3).fit(network, network)
+    assert_array_equal(living.curves_x_[:, 0], [1, 0])
+
+
 def tents(births, deaths, grid):
     t = grid[:, None]
     return np.maximum(np.minimum(t - births, deaths - t), 0)

@@ -1,0 +1,33 @@
+"""Text that fits its cell; imported only when something is drawn."""
+
+from matplotlib.text import Text
+
+# Smaller cells, in points, hold no readable number.
+_SMALLEST_CELL = 19
+
+
+class CellText(Text):
+    """Number in a cell of a heat map, in a size that is found when it is drawn.
+
+    A layout may still change after the picture has been composed, so that only then is
+    the cell's size known. In a cell that is too small, nothing is drawn unless it must.
+    """
+
+    def __init__(self, *args, always=False, **kwargs):
+        super().__init__(*args, ha="center", va="center", **kwargs)
+        self.always = always
+        self.set_in_layout(False)
+
+    def draw(self, renderer):
+        """Draw the number if there is room for it."""
+        cell = cell_in_points(self.axes)
+        if cell < _SMALLEST_CELL and not self.always:
+            return
+        self.set_fontsize(min(10.0, 0.36 * cell))
+        super().draw(renderer)
+
+
+def cell_in_points(ax):
+    """Smaller side of a cell of unit size, in points."""
+    (x0, y0), (x1, y1) = ax.transData.transform([(0, 0), (1, 1)])
+    return min(abs(x1 - x0), abs(y1 - y0)) * 72 / ax.figure.dpi

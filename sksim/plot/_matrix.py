@@ -1,0 +1,264 @@
+"""Heat map of a matrix of similarities."""
+
+import numpy as np
+import pandas as pd
+
+from sksim.extract import extract_representations
+from sksim.pairwise import similarity_matrix
+
+
+class SimilarityMatrixDisplay:
+    """Heat map of a matrix of similarities, layer by layer or model by model.
+
+    Light is similar: of distances, the colours are reversed.
+
+    Parameters
+    ----------
+    matrix : DataFrame
+        Similarities or distances, with names.
+    pvalues : DataFrame or ndarray, default=None
+        P-value of each cell, for marks of significance.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes of the picture.
+    figure_ : matplotlib Figure
+        Figure of the picture.
+    im_ : matplotlib AxesImage
+        The cells.
+    text_ : ndarray of matplotlib Text or None
+        The numbers in the cells; None if there are none.
+
+    See Also
+    --------
+    sksim.pairwise.similarity_matrix : Makes the matrix.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksim.plot import SimilarityMatrixDisplay
+    >>> from sksim.rsm import CKA
+    >>> rng = np.random.default_rng(0)
+    >>> layers = {"first": rng.normal(size=(30, 4)), "second": rng.normal(size=(30, 6))}
+    >>> display = SimilarityMatrixDisplay.from_representations(CKA(), layers).plot()
+    >>> [label.get_text() for label in display.ax_.get_yticklabels()]
+    ['first', 'second']
+    """
+
+    def __init__(self, *, matrix, pvalues=None):
+        self.matrix = matrix
+        self.pvalues = pvalues
+
+    @classmethod
+    def from_matrix(cls, matrix, *, pvalues=None):
+        """Display of a matrix that has been computed.
+
+        Parameters
+        ----------
+        matrix : DataFrame or array-like of shape (n_rows, n_columns)
+            Similarities or distances; ``attrs["orientation"]`` of a DataFrame tells.
+        pvalues : DataFrame or array-like of the same shape, default=None
+            P-value of each cell.
+
+        Returns
+        -------
+        display : SimilarityMatrixDisplay
+            Not drawn yet: call ``plot``.
+        """
+        if not isinstance(matrix, pd.DataFrame):
+            matrix = pd.DataFrame(np.asarray(matrix, dtype=float))
+        if pvalues is not None:
+            pvalues = np.asarray(pvalues, dtype=float)
+            if pvalues.shape != matrix.shape:
+                raise ValueError(
+                    f"pvalues has the shape {pvalues.shape} and matrix {matrix.shape}: "
+                    "each cell needs one p-value."
+                )
+        return cls(matrix=matrix, pvalues=pvalues)
+
+    @classmethod
+    def from_representations(cls, measure, Xs, Ys=None, *, y_true=None, n_jobs=None):
+        """Display of all layers compared with all layers.
+
+        Parameters
+        ----------
+        measure : estimator
+            The measure.
+        Xs : dict of str to array, or list of arrays
+            The layers, in rows of the picture.
+        Ys : dict or list, default=None
+            The layers in columns; None for those of Xs.
+        y_true : array-like of shape (n_samples,), default=None
+            True labels, for measures that use them.
+        n_jobs : int, default=None
+            Number of parallel jobs.
+
+        Returns
+        -------
+        display : SimilarityMatrixDisplay
+            Not drawn yet: call ``plot``.
+        """
+        matrix = similarity_matrix(
+            measure, Xs, Ys, y_true=y_true, n_jobs=n_jobs, output="statistic"
+        )
+        return cls(matrix=matrix)
+
+    @classmethod
+    def from_estimators(cls, measure, a, b, X, *, layers=None, y_true=None):
+        """Display of the layers of one fitted model against those of another.
+
+        Parameters
+        ----------
+        measure : estimator
+            The measure.
+        a, b : fitted models
+            The models of the rows and of the columns; None for b compares a with
+            itself.
+        X : array-like of shape (n_samples, n_features)
+            Rows that both models are applied to.
+        layers : str or list of str, default=None
+            Names or patterns of layers, see
+            :func:`sksim.extract.extract_representations`.
+        y_true : array-like of shape (n_samples,), default=None
+            True labels, for measures that use them.
+
+        Returns
+        -------
+        display : SimilarityMatrixDisplay
+            Not drawn yet: call ``plot``.
+        """
+        Xs = extract_representations(a, X, layers)
+        Ys = None if b is None else extract_representations(b, X, layers)
+        return cls.from_representations(measure, Xs, Ys, y_true=y_true)
+
+    def plot(
+        self,
+        ax=None,
+        *,
+        cmap="viridis",
+        include_values=None,
+        values_format=".2f",
+        colorbar=True,
+        emphasize_diagonal=True,
+        alpha=0.05,
+        title=None,
+    ):
+        """Draw the heat map.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None for a new figure.
+        cmap : str or matplotlib Colormap, default="viridis"
+            Colours from dissimilar to similar.
+        include_values : bool, default=None
+            Whether to write the numbers into the cells; None writes them if they turn
+            out to be readable.
+        values_format : str, default=".2f"
+            Format of the numbers.
+        colorbar : bool, default=True
+            Whether to draw the scale.
+        emphasize_diagonal : bool, default=True
+            Whether to frame the diagonal of a square matrix: corresponding layers.
+        alpha : float, default=0.05
+            Cells with smaller p-values are marked by a star, if there are p-values.
+        title : str, default=None
+            Title of the picture.
+
+        Returns
+        -------
+        display : SimilarityMatrixDisplay
+            This display, with its attributes.
+        """
+        import matplotlib.pyplot as plt
+
+        values = self.matrix.to_numpy(dtype=float)
+        n_rows, n_columns = values.shape
+        if ax is None:
+            width = min(max(2.4 + 0.5 * n_columns, 3.4), 11)
+            height = min(max(1.4 + 0.5 * n_rows, 2.4), 10)
+            _, ax = plt.subplots(figsize=(width, height), layout="constrained")
+        is_distance = self.matrix.attrs.get("orientation") == "distance"
+        colors = plt.get_cmap(cmap)
+        colors = colors.reversed() if is_distance else colors
+        self.im_ = ax.imshow(values, cmap=colors, interpolation="nearest")
+        ax.set_xticks(range(n_columns), [str(name) for name in self.matrix.columns])
+        ax.set_yticks(range(n_rows), [str(name) for name in self.matrix.index])
+        plt.setp(ax.get_xticklabels(), rotation=45, ha="right", rotation_mode="anchor")
+        ax.tick_params(length=0)
+        for spine in ax.spines.values():
+            spine.set_visible(False)
+        if colorbar:
+            meaning = "distance" if is_distance else "similarity"
+            bar = ax.figure.colorbar(self.im_, ax=ax, label=meaning, fraction=0.05)
+            bar.outline.set_visible(False)
+        if title is not None:
+            ax.set_title(title)
+        self.ax_, self.figure_ = ax, ax.figure
+        self._fit_tick_labels()
+        self.text_ = None
+        if include_values is not False:
+            self.text_ = self._write(values, values_format, alpha, include_values)
+        elif self.pvalues is not None:
+            self._star(values, alpha)
+        if emphasize_diagonal and n_rows == n_columns:
+            self._frame_diagonal(values)
+        return self
+
+    def _fit_tick_labels(self):
+        """Names no larger than the rows and columns they name."""
+        from sksim.plot._cell_text import cell_in_points
+
+        self.figure_.draw_without_rendering()
+        labels = [*self.ax_.get_xticklabels(), *self.ax_.get_yticklabels()]
+        for label in labels:
+            fitting = max(4.5, 0.8 * cell_in_points(self.ax_))
+            label.set_fontsize(min(label.get_fontsize(), fitting))
+
+    def _ink(self, value):
+        """Black or white, whichever reads better on a cell's colour."""
+        red, green, blue, _ = self.im_.cmap(self.im_.norm(value))
+        return "black" if 0.3 * red + 0.59 * green + 0.11 * blue > 0.5 else "white"
+
+    def _is_significant(self, i, j, alpha):
+        return self.pvalues is not None and self.pvalues[i, j] < alpha
+
+    def _write(self, values, values_format, alpha, include_values):
+        from sksim.plot._cell_text import CellText
+
+        texts = np.empty(values.shape, dtype=object)
+        for (i, j), value in np.ndenumerate(values):
+            if not np.isfinite(value):
+                continue
+            star = "*" if self._is_significant(i, j, alpha) else ""
+            text = CellText(
+                j,
+                i,
+                f"{value:{values_format}}{star}",
+                color=self._ink(value),
+                always=include_values is True,
+            )
+            texts[i, j] = self.ax_.add_artist(text)
+        return texts
+
+    def _star(self, values, alpha):
+        for (i, j), value in np.ndenumerate(values):
+            if self._is_significant(i, j, alpha):
+                self.ax_.text(
+                    j, i, "*", ha="center", va="center", color=self._ink(value)
+                )
+
+    def _frame_diagonal(self, values):
+        from matplotlib.patches import Rectangle
+
+        for i, value in enumerate(np.diag(values)):
+            frame = Rectangle(
+                (i - 0.44, i - 0.44),
+                0.88,
+                0.88,
+                fill=False,
+                linewidth=1.2,
+                edgecolor=self._ink(value) if np.isfinite(value) else "gray",
+            )
+            self.ax_.add_patch(frame)
