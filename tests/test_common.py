@@ -9,7 +9,24 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sksim import all_measures
 from sksim.alignment import OrthogonalProcrustes
 from sksim.cca import PWCCA, SVCCA, MeanSquaredCCA
-from sksim.functional import JensenShannonDivergence
+from sksim.functional import (
+    AdversarialTransferability,
+    CohenKappa,
+    DecisionDistance,
+    Discrepancy,
+    ErrorCorrectedDisagreement,
+    JensenShannonDivergence,
+    KullbackLeibler,
+    LabelEntropy,
+    MinMaxNormalizedDisagreement,
+    ModelStitching,
+    PerformanceDifference,
+    PredictionDifference,
+    RankCorrelation,
+    SaliencySimilarity,
+    SoftPredictionDifference,
+    SurrogateChurn,
+)
 from sksim.neighbors import (
     CKNNA,
     GraphBasedSimilarity,
@@ -45,6 +62,21 @@ VARIANTS = [
     OrthogonalProcrustes(center=False),
     OrthogonalProcrustes(scale=False),
     JensenShannonDivergence(base=2, sqrt=True),
+    KullbackLeibler(base=2, clip=1e-3),
+    SoftPredictionDifference(p=1, half=False),
+    SurrogateChurn(alpha=5),
+    RankCorrelation(kind="kendall"),
+    CohenKappa(weights="quadratic"),
+    ErrorCorrectedDisagreement(normalize_by="second"),
+    MinMaxNormalizedDisagreement(bound="exact"),
+    PerformanceDifference(signed=True),
+    PerformanceDifference(scoring="f1_macro"),
+    PerformanceDifference(scoring="neg_log_loss", signed=True),
+    Discrepancy(baseline=0),
+    LabelEntropy(base=2),
+    LabelEntropy(normalized=True),
+    PredictionDifference(p=2),
+    PredictionDifference(relative=True),
     NeighborJaccard(n_neighbors=3, metric="euclidean"),
     RankSimilarity(n_neighbors=3, metric="euclidean"),
     CKNNA(metric="euclidean"),
@@ -62,6 +94,12 @@ VARIANTS = [
     NetworkPersistence(representation="heat"),
     NetworkPersistence(representation="landscape"),
     NetworkPersistence(representation="betti", grid="pair"),
+    SaliencySimilarity(absolute=False, output="proba"),
+    SaliencySimilarity(target="predicted"),
+    AdversarialTransferability(attack="pgd", norm="l2", eps=1.0),
+    DecisionDistance(output="score", data_range="data"),
+    ModelStitching(stitch="procrustes", value="penalty"),
+    ModelStitching(stitch="task_loss", max_iter=5),
 ]
 
 

@@ -6,8 +6,11 @@ from fnmatch import fnmatchcase
 import numpy as np
 
 from sksim.extract._sklearn import sklearn_layers, sklearn_outputs
+from sksim.extract._torch import TorchExtractor
 from sksim.utils._progress import ProgressBar
 from sksim.utils._sklearn_compat import num_samples
+
+_TORCH_BATCH = 256
 
 
 def extract_representations(model, X, layers=None, batch_size=None, verbose=0):
@@ -33,8 +36,8 @@ def extract_representations(model, X, layers=None, batch_size=None, verbose=0):
     -------
     representations : dict of str to array
         Layers from input to output, each with one row for each row of X. Arrays of a
-        torch module keep their shape (convolutional maps, tokens), as tensors on the
-        CPU's or the model's device.
+        torch module are tensors on its device and keep their shape (convolutional
+        maps, tokens).
 
     Raises
     ------
@@ -69,6 +72,8 @@ def extract_representations(model, X, layers=None, batch_size=None, verbose=0):
     all with ``decision_function``              ``decision_function``
     all with ``predict_proba``                  ``output``: probabilities
     regressors                                  ``output``: predictions
+    ``torch.nn.Module``                         submodules by name, and ``output``: see
+                                                :class:`TorchExtractor`
     ==========================================  ======================================
 
     Searches (``GridSearchCV``) and other wrappers stand for the model inside.
@@ -83,6 +88,9 @@ def extract_representations(model, X, layers=None, batch_size=None, verbose=0):
     >>> {name: R.shape for name, R in extract_representations(mlp, X).items()}
     {'hidden_1': (150, 8), 'hidden_2': (150, 4), 'output': (150, 3)}
     """
+    if is_torch_module(model):
+        extractor = TorchExtractor(model, layers, batch_size=batch_size or _TORCH_BATCH)
+        return extractor.extract(X, verbose=verbose)
     chosen = choose_layers(sklearn_layers(model, X), layers, model)
 
     def compute(rows):
@@ -122,6 +130,11 @@ def extract_outputs(model, X, batch_size=None):
     >>> {name: output.shape for name, output in outputs.items()}
     {'labels': (150,), 'probabilities': (150, 3), 'scores': (150, 3)}
     """
+    if is_torch_module(model):
+        extractor = TorchExtractor(
+            model, "output", batch_size=batch_size or _TORCH_BATCH
+        )
+        return {"outputs": extractor.extract(X)["output"]}
     return in_batches(lambda rows: sklearn_outputs(model, rows), X, batch_size)
 
 

@@ -100,12 +100,12 @@ class ModelStitching(AppliedModelsSimilarity):
 
     Parameters
     ----------
-    stitch : {"least_squares", "ridge", "procrustes", "task_loss"}, \
-            default="least_squares"
-        What the stitch is fitted to: to reproduce the activations that the tail is
-        used to, freely, with a penalty ``alpha``, or as an isometry with a shift; or,
-        "task_loss", to make the stitched model right (cross-entropy or squared error,
-        with both models frozen, from the least-squares stitch on).
+    stitch : str, default="least_squares"
+        What the stitch is fitted to. "least_squares", "ridge" and "procrustes"
+        reproduce the activations that the tail is used to: freely, with a penalty
+        ``alpha``, or by an isometry and a shift. "task_loss" makes the stitched model
+        right (cross-entropy or squared error, with both models frozen, from the
+        least-squares stitch on).
     value : {"relative", "penalty"}, default="relative"
         Quality of the stitched model divided by that of the second model, or what is
         lost.
@@ -259,7 +259,7 @@ class ModelStitching(AppliedModelsSimilarity):
 
     def _view(self, cut, xp, *, role, data, y_true, seed):
         cut.whole.check_width(data)
-        fitting, scoring = self._split(y_true, seed, cut)
+        fitting, scoring = self._split(y_true, seed)
         cut.check_order(data.values)
         head = cut.head()
         activations = cut.activations(head, data.values)
@@ -286,7 +286,7 @@ class ModelStitching(AppliedModelsSimilarity):
             end_score,
         )
 
-    def _split(self, y_true, seed, cut):
+    def _split(self, y_true, seed):
         """Rows that the stitch is fitted on, and those that it is scored on."""
         everything = np.arange(len(y_true))
         if self.test_rows is not None:
@@ -464,6 +464,7 @@ class ModelStitching(AppliedModelsSimilarity):
             requires=("models", "data", "y_true"),
             view_keywords=("role", "data", "y_true", "seed"),
             intervals=(),
+            deterministic=self.random_state is not None,
             array_api=False,
             complexity="n d^2",
             reference="Lenc & Vedaldi 2015",

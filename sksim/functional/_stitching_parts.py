@@ -189,7 +189,13 @@ class CutModel:
         activations = head.transform(prepared)
         if sparse.issparse(activations):
             activations = activations.toarray()
-        return np.asarray(activations, dtype=float)
+        activations = np.asarray(activations, dtype=float)
+        if not np.isfinite(activations).all():
+            raise ValueError(
+                f"Layer {self.layer} of {self} gives NaN or infinity on data: the "
+                "network diverged in training. Train it again."
+            )
+        return activations
 
     def _place_in_pipeline(self):
         """Number of the step, and of the hidden layer within it (0: after the step)."""

@@ -154,8 +154,8 @@ def similarity_interval(
         all models' outputs as X, and none here.
     y_true : array-like of shape (n_samples,), default=None
         True labels, for measures that use them.
-    method : {"jackknife", "subsample", "masked_bootstrap", "bootstrap"}, \
-            default="jackknife"
+    method : str, default="jackknife"
+        One of "jackknife", "subsample", "masked_bootstrap" and "bootstrap".
         "jackknife" leaves out each row (or group) in turn; "subsample" takes random
         parts without replacement; "masked_bootstrap" draws rows with replacement and
         leaves out pairs of copies; "bootstrap" draws rows with replacement, which is

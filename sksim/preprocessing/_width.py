@@ -41,7 +41,7 @@ class WidthMatching(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         Number of columns that come out.
     mean_ : array of shape (n_features,)
         Column means, only for "pca".
-    components_ : array of shape (width_, n_features)
+    components_ : array of shape (width, n_features)
         Principal directions, only for "pca".
     n_features_in_ : int
         Number of columns that go in.
@@ -122,7 +122,7 @@ class WidthMatching(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
 
         Returns
         -------
-        X_transformed : array of shape (n_samples, width_)
+        X_transformed : array of shape (n_samples, width)
             Rows of the wanted width.
         """
         check_is_fitted(self)

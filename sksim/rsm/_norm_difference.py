@@ -47,8 +47,8 @@ class RSMNormDifference(BaseSimilarity):
 
     Parameters
     ----------
-    rdm_metric : {"euclidean", "sqeuclidean", "correlation", "cosine", "linear"}, \
-            default="euclidean"
+    rdm_metric : str, default="euclidean"
+        One of "euclidean", "sqeuclidean", "correlation", "cosine", "linear".
         What s is: the (squared) Euclidean distance, one minus the correlation or the
         cosine, or the inner product of the two rows.
 

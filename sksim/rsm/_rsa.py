@@ -75,8 +75,8 @@ class RSA(BaseSimilarity):
 
     Parameters
     ----------
-    rdm_metric : {"correlation", "euclidean", "sqeuclidean", "cosine"}, \
-            default="correlation"
+    rdm_metric : str, default="correlation"
+        One of "correlation", "euclidean", "sqeuclidean", "cosine".
         Dissimilarity d of two rows. Ranks are the same for "euclidean" and
         "sqeuclidean".
     comparison : {"spearman", "pearson", "kendall", "cosine"}, default="spearman"

@@ -102,10 +102,12 @@ def _spanning_forest(matrices):
         columns = np.arange(offsets[layer + 1], offsets[layer + 2], dtype=np.int32)
         for rows in row_blocks(*matrix.shape):
             values = matrix[rows]
-            lengths = np.zeros(n_nodes + 1, dtype=np.int64)
+            lengths = np.zeros(n_nodes + 1, dtype=np.int32)
             first = offsets[layer] + rows.start
             lengths[first + 1 : first + 1 + len(values)] = n_columns
-            edges = (values.ravel(), np.tile(columns, len(values)), np.cumsum(lengths))
+            # older scipy searches spanning trees by 32-bit indices only
+            starts = np.cumsum(lengths, dtype=np.int32)
+            edges = (values.ravel(), np.tile(columns, len(values)), starts)
             block = csr_array(edges, shape=(n_nodes, n_nodes))
             forest = csr_array(minimum_spanning_tree(forest + block))
     return forest.data

@@ -110,8 +110,9 @@ class RTD(BaseSimilarity):
     Notes
     -----
     The cost of a barcode grows faster than the cube of the subset's size: 0.4 s at 500
-    rows, a few seconds at 1000. Blind to holes of dimension 2 and more, and to where
-    in space a cluster lies, as long as the distances agree. Not a metric.
+    rows, a few seconds at 1000. A permutation test takes two barcodes for each
+    permutation: lower ``subset_size`` for it. Blind to holes of dimension 2 and more.
+    Not a metric.
 
     References
     ----------

@@ -149,6 +149,12 @@ def test_two_forms_of_a_pair_agree():
     assert RashomonCapacity().fit(X[:, 0], X[:, 1]).distance_ == pair.distance_
 
 
+def test_newton_needs_few_steps():
+    X = np.random.default_rng(0).dirichlet(np.full(5, 0.5), size=(200, 6))
+    assert RashomonCapacity().fit(X[:, :2]).n_iter_ <= 8
+    assert RashomonCapacity().fit(X).n_iter_ <= 20
+
+
 def test_rows_are_kept_in_order_over_blocks():
     X = np.random.default_rng(0).dirichlet(np.full(100, 0.2), size=(1200, 3))
     values = RashomonCapacity().fit(X).row_values_

@@ -285,6 +285,17 @@ def test_classes_absent_from_the_truth(group):
         measure.fit(group)
 
 
+def test_absent_classes_are_columns_of_zeros_wherever_they_stand():
+    X, y = load_iris(return_X_y=True)
+    full = GaussianNB().fit(X, y)
+    for absent in range(3):
+        fewer = GaussianNB().fit(X[y != absent], y[y != absent])
+        aligned = np.insert(fewer.predict_proba(X), absent, 0, axis=1)
+        measure = TotalVariation.from_estimators(fewer, full, X)
+        expected = abs(aligned - full.predict_proba(X)).sum(axis=1).mean() / 2
+        assert_allclose(measure.distance_, expected)
+
+
 def test_naive_bayes_against_itself():
     X, y = load_iris(return_X_y=True)
     model = GaussianNB().fit(X, y)

@@ -575,6 +575,11 @@ def test_bad_input(digits, networks):
     for arguments, message in cases:
         with pytest.raises(ValueError, match=message):
             ModelStitching().fit(*arguments)
+    diverged = copy.copy(a)
+    diverged.coefs_ = [np.full_like(W, np.inf) for W in a.coefs_]
+    raises = pytest.raises(ValueError, match="Layer hidden_2 of .* gives NaN or inf")
+    with raises, np.errstate(all="ignore"):
+        ModelStitching().fit(diverged, a, X, y)
     with pytest.raises(ValueError, match="'stitch' parameter of ModelStitching"):
         ModelStitching(stitch="affine").fit(a, a, X, y)
     with pytest.raises(ValueError, match="The tail never saw the classes"):
