@@ -67,7 +67,9 @@ table = compare(
     ],
     random_state=0,
 )
-table[["measure", "compared", "value", "direction", "null_mean", "calibrated", "pvalue"]]
+table[
+    ["measure", "compared", "value", "direction", "null_mean", "calibrated", "pvalue"]
+]
 
 # %%
 # The representations are far more alike than chance, and the answers agree on nearly
