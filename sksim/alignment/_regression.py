@@ -157,6 +157,20 @@ class LinearRegressionSimilarity(AlignmentMixin, BaseSimilarity):
         r_squared = xp.sum(explained) / view_y.squared_norm
         return r_squared, {"_cross_product": product}
 
+    def _trace_form(self, view_x, view_y, xp):
+        basis, rows = view_x.basis, view_y.rows
+        if view_x.shares is not None:
+            missed = 1 - view_x.shares
+            basis = basis * xp.sqrt(1 - missed * missed)
+        return basis @ basis.T, (rows @ rows.T) / view_y.squared_norm
+
+    def _null_mean(self, view_x, view_y, xp):
+        shares = view_x.rank
+        if view_x.shares is not None:
+            missed = 1 - view_x.shares
+            shares = float(xp.sum(1 - missed * missed))
+        return shares / (view_x.basis.shape[0] - 1)
+
     def _fit_maps(self, view_x, view_y, xp):
         coefficients = view_x.rotations(self._cross_product, xp=xp) * view_y.scale
         U, s, Vt = thin_svd(coefficients, xp=xp)

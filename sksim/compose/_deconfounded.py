@@ -126,12 +126,6 @@ class DeconfoundedSimilarity(BaseWrapper):
         return self._with_confounder(z, lambda: self._score(X, y))
 
     def _with_confounder(self, z, work):
-        if z is None:
-            raise ValueError(
-                "DeconfoundedSimilarity needs the confounder: pass z=... to fit and "
-                "score, with one row for each row of X, such as the networks' inputs. "
-                "Inside cross_val_score this needs scikit-learn's metadata routing."
-            )
         self._z = z
         try:
             return work()
@@ -139,6 +133,13 @@ class DeconfoundedSimilarity(BaseWrapper):
             del self._z
 
     def _validate_pair(self, X, y, *, reset):
+        if getattr(self, "_z", None) is None:
+            raise ValueError(
+                "DeconfoundedSimilarity needs the confounder: pass z=... to fit and "
+                "score, with one row for each row of X, such as the networks' inputs. "
+                "Inside cross_val_score this needs scikit-learn's metadata routing; "
+                "permutation tests and matrices can't pass it on."
+            )
         X, y, xp = super()._validate_pair(X, y, reset=reset)
         checker = clone(self.measure)
         # as a first representation z may be of any width

@@ -45,6 +45,8 @@ class BaseWrapper(BaseSimilarity):
     _check_views = _delegated("_check_views")
     _draw_seed = _delegated("_draw_seed")
     _min_samples = _delegated("_min_samples")
+    _exchange = _delegated("_exchange")
+    _exact_pvalue = _delegated("_exact_pvalue")
     _trace_form = _delegated("_trace_form")
     _null_mean = _delegated("_null_mean")
     _subset = _delegated("_subset")

@@ -136,6 +136,12 @@ class DistanceCorrelation(BaseSimilarity):
         product = permuted_inner(view_x.matrix, view_y.matrix, order, xp=xp)
         return self._root(product / view_x.norm / view_y.norm)
 
+    def _trace_form(self, view_x, view_y, xp):
+        is_product = self.unbiased or self.squared
+        if isinstance(view_x, BlockedMatrix) or not is_product:
+            return None
+        return tuple(view.matrix / view.norm for view in (view_x, view_y))
+
     def _root(self, cosine):
         if self.unbiased or self.squared:
             return cosine

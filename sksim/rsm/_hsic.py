@@ -1,6 +1,7 @@
 """Hilbert-Schmidt independence criterion."""
 
 from sksim.rsm._kernels import BaseKernelSimilarity, n_rows
+from sksim.utils._pairs import BlockedMatrix
 from sksim.utils._sklearn_compat import StrOptions
 from sksim.utils._tags import SimilarityTags
 
@@ -83,6 +84,13 @@ class HSIC(BaseKernelSimilarity):
     def _compare_permuted(self, view_x, view_y, order, xp):
         cosine = self._alignment_permuted(view_x, view_y, order, xp)
         return self._times_norms(cosine, view_x, view_y)
+
+    def _trace_form(self, view_x, view_y, xp):
+        if isinstance(view_x, BlockedMatrix):
+            return None
+        scale = self._times_norms(1.0, view_x, view_y)
+        K, L = (view.matrix for view in self._as_kernels(view_x, view_y, xp))
+        return K * scale, L
 
     def _times_norms(self, cosine, view_x, view_y):
         n = n_rows(view_x)

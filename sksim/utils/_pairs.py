@@ -1,6 +1,6 @@
 """Pairs of rows: dissimilarities, and sums over n x n matrices that are never made."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.spatial.distance import squareform
@@ -229,24 +229,34 @@ def blocked_matrix(rows, squares, decay, *, hollow, xp):
     """
     n = rows.shape[0]
     sums = [0.0] * len(range(0, n, _BLOCK_ROWS))
+    total_squares = 0.0
     for i, j, weight in symmetric_blocks(n):
         entries = of_distances(distance_block(rows, squares, i, j, xp=xp), decay, xp=xp)
         entries = as_float64(entries, xp=xp)
+        total_squares += weight * float(inner(entries, entries, xp=xp))
         sums[i.start // _BLOCK_ROWS] += xp.sum(entries, axis=1)
         if weight == 2:
             sums[j.start // _BLOCK_ROWS] += xp.sum(entries, axis=0)
     sums = xp.concat(sums)
     if hollow:
         # the kernel of a row with itself is 1, its distance 0
-        sums = sums - (0 if decay is None else 1)
-        sums = sums / (n - 2)
-        offsets = sums - xp.sum(sums) / (2 * (n - 1))
+        own = 0 if decay is None else 1
+        sums, total_squares = sums - own, total_squares - n * own
+        offsets = sums / (n - 2)
+        offsets = offsets - xp.sum(offsets) / (2 * (n - 1))
     else:
         offsets = sums / n - xp.sum(sums) / (2 * n * n)
-    offsets = xp.astype(offsets, rows.dtype)
-    matrix = BlockedMatrix(rows, squares, offsets, decay, hollow, 1.0)
-    norm = blocked_inner(matrix, matrix, xp=xp) ** 0.5
-    return BlockedMatrix(rows, squares, offsets, decay, hollow, norm)
+    matrix = BlockedMatrix(
+        rows, squares, xp.astype(offsets, rows.dtype), decay, hollow, 1.0
+    )
+    # the norm after centring, from sums of this pass where that keeps ten digits
+    removed = 4 * float(xp.sum(offsets * sums))
+    both = 2 * float(xp.sum(offsets)) ** 2
+    both += 2 * (n - 2 * hollow) * float(xp.sum(offsets * offsets))
+    squared_norm = total_squares - removed + both
+    if rows.dtype != xp.float64 or squared_norm < 1e-5 * total_squares:
+        squared_norm = blocked_inner(matrix, matrix, xp=xp)
+    return replace(matrix, norm=squared_norm**0.5)
 
 
 def blocked_inner(a, b, *, xp):

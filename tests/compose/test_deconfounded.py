@@ -102,6 +102,8 @@ def test_what_cannot_be_deconfounded(data):
     X, y, z = data
     with pytest.raises(ValueError, match="pass z="):
         DeconfoundedSimilarity(CKA()).fit(X, y)
+    with pytest.raises(ValueError, match="can't pass it on"):
+        DeconfoundedSimilarity(CKA())._validate_pair(X, y, reset=True)
     with pytest.raises(ValueError, match="one of z up to scale"):
         DeconfoundedSimilarity(CKA()).fit(2 * z, y, z=z)
     with pytest.raises(ValueError, match="one of z up to scale"):

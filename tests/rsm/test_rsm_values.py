@@ -469,3 +469,27 @@ def test_ill_conditioned_view_with_itself(measure):
     X = rng.normal(size=(60, 6)) * np.geomspace(1, 1e-8, 6)
     value = measure.fit(X, X @ rotation).statistic_
     assert_allclose(value, measure._similarity_tags().best, atol=1e-6)
+
+
+# ----- closed form of the null distribution ------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [
+        HSIC(),
+        HSIC(estimator="unbiased"),
+        HSIC(kernel="rbf"),
+        DistanceCorrelation(squared=True),
+        DistanceCorrelation(unbiased=True),
+    ],
+    ids=repr,
+)
+@WIDTHS
+def test_trace_form(measure, widths):
+    """Centred matrices whose inner product is the statistic."""
+    X, y = views(30, *widths)
+    K, L = measure._trace_form(*(measure._make_view(v, np) for v in (X, y)), np)
+    assert_allclose(np.sum(K * L), measure.fit(X, y).statistic_, rtol=1e-10)
+    for matrix in (K, L):
+        assert_allclose(matrix.sum(axis=0), 0, atol=1e-9 * np.abs(matrix).max())
