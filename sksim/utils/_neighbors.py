@@ -281,15 +281,14 @@ class _Bounds:
 
     def _note(self, tile, rows, columns, own, group, n_groups):
         """Note those members of some rows' groups that are within the bounds."""
-        n_columns = tile.shape[1]
-        members = group[:, None] + np.arange(0, n_columns, n_groups)
-        own = np.broadcast_to(own[:, None], members.shape)
-        is_inside = members < n_columns
-        own, members = own[is_inside], members[is_inside]
-        distances = tile[own, members]
+        last = tile.shape[1] - 1
+        members = group[:, None] + np.arange(0, last + 1, n_groups)
+        distances = tile[own[:, None], np.minimum(members, last)]
         own += rows.start
-        is_within = distances <= self.limits[own]
-        places = own[is_within] * self.n_samples + columns.start
+        is_within = distances <= self.limits[own, None]
+        is_within &= members <= last
+        hit = np.nonzero(is_within)[0]
+        places = own[hit] * self.n_samples + columns.start
         self.places.append(places + members[is_within])
         self.distances.append(distances[is_within])
 
