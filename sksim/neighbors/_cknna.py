@@ -9,13 +9,16 @@ from sksim.utils._array_api import (
     row_sum_of_squares,
     take,
 )
-from sksim.utils._linalg import centered, role_name
+from sksim.utils._linalg import (
+    centered,
+    role_name,
+    unit_rows,
+)
 from sksim.utils._neighbors import (
     Neighbors,
     products_with,
     relabelled,
     shared_ranks,
-    unit_rows,
     with_table,
 )
 from sksim.utils._views import View

@@ -19,12 +19,14 @@ from sksim.utils._graphs import (
     triangle_counts,
 )
 from sksim.utils._kernels import row_blocks
-from sksim.utils._linalg import row_factor
+from sksim.utils._linalg import (
+    refuse_rows,
+    row_factor,
+    unit_rows,
+)
 from sksim.utils._neighbors import (
     check_n_neighbors,
     nearest_neighbors,
-    refuse_rows,
-    unit_rows,
 )
 from sksim.utils._sklearn_compat import Interval
 from sksim.utils._tags import SimilarityTags

@@ -5,13 +5,15 @@ from numbers import Integral
 
 from sksim.neighbors._base import BaseNeighborSimilarity
 from sksim.utils._array_api import as_float64, device_of, row_sum_of_squares, take
+from sksim.utils._linalg import (
+    refuse_rows,
+    unit_rows,
+)
 from sksim.utils._neighbors import (
     Neighbors,
     products_with,
-    refuse_rows,
     relabelled,
     shared_ranks,
-    unit_rows,
     with_table,
 )
 from sksim.utils._sklearn_compat import Interval, StrOptions

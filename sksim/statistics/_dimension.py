@@ -6,8 +6,15 @@ from numbers import Integral, Real
 from sksim.statistics._base import BaseStatistic, Description
 from sksim.utils._array_api import as_float64, device_of, take
 from sksim.utils._kernels import row_blocks
-from sksim.utils._linalg import rescaled, role_name
-from sksim.utils._neighbors import check_n_neighbors, nearest_neighbors, refuse_rows
+from sksim.utils._linalg import (
+    refuse_rows,
+    rescaled,
+    role_name,
+)
+from sksim.utils._neighbors import (
+    check_n_neighbors,
+    nearest_neighbors,
+)
 from sksim.utils._sklearn_compat import Interval, StrOptions
 from sksim.utils._validation import check_representation_pair
 

@@ -10,8 +10,11 @@ from sksim.utils._array_api import (
     get_namespace_and_device,
     row_sum_of_squares,
 )
-from sksim.utils._linalg import rescaled, role_name
-from sksim.utils._neighbors import unit_rows
+from sksim.utils._linalg import (
+    rescaled,
+    role_name,
+    unit_rows,
+)
 
 
 class Magnitude(BaseStatistic):

@@ -15,8 +15,11 @@ from sksim.utils._array_api import (
     row_sum_of_squares,
 )
 from sksim.utils._graphs import label_codes
-from sksim.utils._linalg import centered, role_name
-from sksim.utils._neighbors import unit_rows
+from sksim.utils._linalg import (
+    centered,
+    role_name,
+    unit_rows,
+)
 from sksim.utils._sklearn_compat import Interval
 
 # Entries of a block of exponents: small enough for the cache.

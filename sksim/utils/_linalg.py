@@ -13,6 +13,7 @@ from sksim.utils._array_api import (
     column_sum_of_squares,
     is_numpy,
     right_solve_triangular,
+    row_blocks_of,
     row_sum_of_squares,
     triangular_factor,
 )
@@ -60,17 +61,49 @@ def rescaled(X, *, xp):
     return rows, scale, float(xp.sum(column_sum_of_squares(rows, xp=xp)))
 
 
-def unit_rows(X, *, xp, role=None):
-    """Rows divided by their Euclidean norms, without overflow; zero rows raise."""
+def inverse_row_norms(X, *, xp, role=None):
+    """One over each row's Euclidean norm, in double precision.
+
+    A row of zeros has no direction, which is a ValueError.
+    """
+    squares = xp.concat(
+        [
+            row_sum_of_squares(as_float64(X[b, :], xp=xp), xp=xp)
+            for b in row_blocks_of(X)
+        ]
+    )
+    # outside of this range squares may have overflowed or vanished
+    if float(xp.min(squares)) > 1e-200 and float(xp.max(squares)) < 1e200:
+        return 1 / xp.sqrt(squares)
+    X = as_float64(X, xp=xp)
     largest = xp.max(xp.abs(X), axis=1)
-    if bool(xp.any(largest == 0)):
+    refuse_rows(largest == 0, role, "zero, so that its angles are undefined", xp=xp)
+    return 1 / (largest * xp.sqrt(row_sum_of_squares(X / largest[:, None], xp=xp)))
+
+
+def refuse_rows(is_bad, role, problem, *, xp):
+    """Raise if there is a bad row, naming the first."""
+    n_bad = int(xp.count_nonzero(is_bad))
+    if n_bad:
+        first = int(xp.argmax(xp.astype(is_bad, xp.int64)))
+        others = f", and so are {n_bad - 1} others" if n_bad > 1 else ""
         raise ValueError(
-            f"{role_name(role)} has a row of zeros (row {int(xp.argmin(largest))}), "
-            "which has no direction, so that its cosine with other rows is undefined. "
-            "Remove the row, or use a Euclidean metric."
+            f"Row {first} of {role_name(role)} is {problem}{others}. Leave such rows "
+            "out of both representations, or choose a measure that does not need "
+            "directions, for example one with metric='euclidean'."
         )
-    X = X / largest[:, None]
-    return X / xp.sqrt(row_sum_of_squares(X, xp=xp))[:, None]
+
+
+def unit_rows(X, *, xp, role=None):
+    """Rows scaled to unit norm, in X's precision; ValueError for a row of zeros."""
+    factors = inverse_row_norms(X, xp=xp, role=role)
+    return xp.concat(
+        [
+            # in double precision, where the norms of tiny rows have an inverse
+            xp.astype(as_float64(X[b, :], xp=xp) * factors[b][:, None], X.dtype)
+            for b in row_blocks_of(X)
+        ]
+    )
 
 
 def centered(X, *, xp):
