@@ -51,7 +51,7 @@ def n_repetitions(width):
 
 def distances(width, noise, seed):
     """Distance of a noisy rotation, and of ten shuffles of it."""
-    rng = np.random.default_rng((seed, width, round(100 * noise)))
+    rng = np.random.default_rng((seed, width))  # the same pairs at each noise level
     X = rng.normal(size=(N_SAMPLES, width))
     rotation = np.linalg.qr(rng.normal(size=(width, width)))[0]
     y = X @ rotation + noise * rng.normal(size=X.shape)
@@ -80,20 +80,22 @@ found = dict(
     )
 )
 
-print("kind      noise     D      mean      std  count")
+print("kind      noise     D      mean      std  count  standard error")
 curves = {}
 for noise in NOISE_LEVELS:
     for width in WIDTHS:
         results = [found[width, noise, seed] for seed in range(n_repetitions(width))]
         kinds = {
-            "aligned": np.array([near for near, _ in results]),
-            "shuffled": np.concatenate([baseline for _, baseline in results]),
+            "aligned": np.array([[near] for near, _ in results]),
+            "shuffled": np.stack([baseline for _, baseline in results]),
         }
         for kind, values in kinds.items():
             curves[kind, noise, width] = values
+            # of the pairs' means: shuffles of one pair are not independent
+            error = values.mean(axis=1).std(ddof=1) / len(values) ** 0.5
             print(
                 f"{kind:9s} {noise:5.1f} {width:5d} {values.mean():9.4f} "
-                f"{values.std(ddof=1):8.4f} {len(values):6d}"
+                f"{values.std(ddof=1):8.4f} {values.size:6d} {error:15.4f}"
             )
 
 # %%

@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from sksim.utils._array_api import check_same_namespace, namespace_of
 from sksim.utils._outputs import model_outputs
 from sksim.utils._sklearn_compat import fit_context
-from sksim.utils._tags import MeasureTags
+from sksim.utils._tags import MeasureTags, SimilarityTags
 from sksim.utils._validation import (
     check_labels,
     check_output_group,
@@ -33,6 +33,7 @@ __all__ = [
     "BaseModelSimilarity",
     "BaseSimilarity",
     "LabelsMixin",
+    "SimilarityTags",
 ]
 
 

@@ -23,7 +23,7 @@ def all_measures(**filters):
     Parameters
     ----------
     **filters : dict
-        Values of :class:`sksim.utils._tags.SimilarityTags` that a measure with default
+        Values of :class:`sksim.base.SimilarityTags` that a measure with default
         parameters must have, such as ``family="cca"`` or ``metric=True``. A set or
         list is a choice (``family=["cca", "rsm"]``), and for ``invariances`` all that
         are given must be claimed.

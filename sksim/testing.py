@@ -166,6 +166,7 @@ def expected_failed_checks(measure):
     Parameters
     ----------
     measure : estimator
+        The measure, not necessarily fitted.
 
     Returns
     -------
@@ -195,7 +196,9 @@ def make_inputs(measure, random_state=0, n_samples=40):
     Parameters
     ----------
     measure : estimator
+        The measure, with the parameters that the input is for.
     random_state : int, default=0
+        Seed of the data.
     n_samples : int, default=40
         Number of rows.
 
@@ -299,6 +302,7 @@ def similarity_checks(measure):
     Parameters
     ----------
     measure : estimator
+        The measure, not necessarily fitted.
 
     Yields
     ------
@@ -380,6 +384,7 @@ def parametrize_with_similarity_checks(measures):
     Parameters
     ----------
     measures : iterable of estimators
+        The measures to check.
 
     Returns
     -------

@@ -10,16 +10,20 @@ from sksim import all_measures
 from sksim.alignment import OrthogonalProcrustes
 from sksim.cca import PWCCA, SVCCA, MeanSquaredCCA
 from sksim.functional import (
+    AdversarialTransferability,
     CohenKappa,
+    DecisionDistance,
     Discrepancy,
     ErrorCorrectedDisagreement,
     JensenShannonDivergence,
     KullbackLeibler,
     LabelEntropy,
     MinMaxNormalizedDisagreement,
+    ModelStitching,
     PerformanceDifference,
     PredictionDifference,
     RankCorrelation,
+    SaliencySimilarity,
     SoftPredictionDifference,
     SurrogateChurn,
 )
@@ -90,6 +94,12 @@ VARIANTS = [
     NetworkPersistence(representation="heat"),
     NetworkPersistence(representation="landscape"),
     NetworkPersistence(representation="betti", grid="pair"),
+    SaliencySimilarity(absolute=False, output="proba"),
+    SaliencySimilarity(target="predicted"),
+    AdversarialTransferability(attack="pgd", norm="l2", eps=1.0),
+    DecisionDistance(output="score", data_range="data"),
+    ModelStitching(stitch="procrustes", value="penalty"),
+    ModelStitching(stitch="task_loss", max_iter=5),
 ]
 
 

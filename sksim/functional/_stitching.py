@@ -101,11 +101,11 @@ class ModelStitching(AppliedModelsSimilarity):
     Parameters
     ----------
     stitch : str, default="least_squares"
-        One of "least_squares", "ridge", "procrustes", "task_loss".
-        What the stitch is fitted to: to reproduce the activations that the tail is
-        used to, freely, with a penalty ``alpha``, or as an isometry with a shift; or,
-        "task_loss", to make the stitched model right (cross-entropy or squared error,
-        with both models frozen, from the least-squares stitch on).
+        What the stitch is fitted to. "least_squares", "ridge" and "procrustes"
+        reproduce the activations that the tail is used to: freely, with a penalty
+        ``alpha``, or by an isometry and a shift. "task_loss" makes the stitched model
+        right (cross-entropy or squared error, with both models frozen, from the
+        least-squares stitch on).
     value : {"relative", "penalty"}, default="relative"
         Quality of the stitched model divided by that of the second model, or what is
         lost.

@@ -274,6 +274,7 @@ class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
         Returns
         -------
         routing : MetadataRouter
+            What is passed on to the measure.
         """
         mapping = MethodMapping()
         for method in ("fit", "score"):

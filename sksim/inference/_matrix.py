@@ -73,6 +73,8 @@ class SimilarityMatrixTestResult:
         Returns
         -------
         frame : pandas.DataFrame
+            Names of the two layers, their score and its null distribution's mean and
+            spread, and both p-values.
         """
         i, j = np.nonzero(~np.isnan(self.pvalues))
         columns = {

@@ -39,6 +39,17 @@ class BaseNeighborOverlap(BaseNeighborSimilarity):
     def _prepare_permutations(self, view_x, view_y, xp):
         return with_table(view_x, xp=xp), view_y
 
+    def _compare_permuted(self, view_x, view_y, order, xp):
+        if view_x.table is None:
+            return super()._compare_permuted(view_x, view_y, order, xp)
+        # row i of y becomes row places[i]: its list is looked up there
+        n_samples = len(order)
+        places = np.empty(n_samples, dtype=np.intp)
+        places[order] = np.arange(n_samples)
+        entries = places.take(view_y.indices)
+        entries += n_samples * places[:, None]
+        return self._row_values(view_x.table.ravel().take(entries), xp).mean()
+
 
 def _n_shared(ranks, xp):
     return xp.sum(xp.astype(ranks > 0, xp.float64), axis=1)

@@ -86,6 +86,7 @@ class PermutationNullDisplay:
         Returns
         -------
         display : PermutationNullDisplay
+            The display itself, with the artists it drew.
         """
         import matplotlib.pyplot as plt
 

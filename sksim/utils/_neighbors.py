@@ -274,16 +274,23 @@ class _Bounds:
         own, group = np.nonzero(minima <= limits[:, None])
         if len(own) > _MANY_CANDIDATES * self.k * max(tile.shape):
             return False
-        members = group[:, None] + np.arange(0, n_columns, n_groups)
-        own = np.broadcast_to(own[:, None], members.shape)
-        is_inside = members < n_columns
-        own, members = own[is_inside], members[is_inside]
-        distances = tile[own, members]
-        is_within = distances <= limits[own]
-        places = (own[is_within] + rows.start) * self.n_samples
-        self.places.append(places + members[is_within] + columns.start)
-        self.distances.append(distances[is_within])
+        for i in range(0, len(own), _BATCH_ELEMENTS):
+            batch = slice(i, i + _BATCH_ELEMENTS)
+            self._note(tile, rows, columns, own[batch], group[batch], n_groups)
         return True
+
+    def _note(self, tile, rows, columns, own, group, n_groups):
+        """Note those members of some rows' groups that are within the bounds."""
+        last = tile.shape[1] - 1
+        members = group[:, None] + np.arange(0, last + 1, n_groups)
+        distances = tile[own[:, None], np.minimum(members, last)]
+        own += rows.start
+        is_within = distances <= self.limits[own, None]
+        is_within &= members <= last
+        hit = np.nonzero(is_within)[0]
+        places = own[hit] * self.n_samples + columns.start
+        self.places.append(places + members[is_within])
+        self.distances.append(distances[is_within])
 
     def candidates(self):
         """(row, column) of what is within the final bounds, row by row."""

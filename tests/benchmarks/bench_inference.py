@@ -64,6 +64,17 @@ def rsa(X, y, orders):
         np.corrcoef(first, rankdata(pdist(y[order], "correlation")))
 
 
+def textbook_cca(power):
+    """Bases by QR and canonical correlations by SVD, for each permutation."""
+
+    def run(X, y, orders):
+        for order in orders:
+            bases = [np.linalg.qr(Z - Z.mean(axis=0))[0] for Z in (X, y[order])]
+            np.mean(np.linalg.svd(bases[0].T @ bases[1], compute_uv=False) ** power)
+
+    return run
+
+
 def refits(measure):
     def run(X, y, orders):
         for order in orders:
@@ -84,6 +95,8 @@ def per_permutation(X, y):
         ),
         "RSA Spearman, textbook (80)": (measures.get("RSA"), rsa),
         "linear CKA, own fit (3)": (CKA(), refits(CKA())),
+        "mean squared CCA, textbook (10)": (MeanSquaredCCA(), textbook_cca(2)),
+        "mean CCA, textbook (5)": (MeanCCA(), textbook_cca(1)),
         "mean squared CCA, own fit (10)": (MeanSquaredCCA(), refits(MeanSquaredCCA())),
         "mean CCA, own fit (5)": (MeanCCA(), refits(MeanCCA())),
     }
@@ -143,15 +156,25 @@ def against_calibrated_similarity(X, y):
     torch.set_num_threads(1)
     first, second = torch.asarray(X), torch.asarray(y)
     measures = dict(all_measures())
-    pairs = {
-        "CKA": (CKA(), "cka"),
-        "mutual k-NN": (measures["MutualKNN"](), "mutual_knn"),
-    }
-    for title, (measure, name) in pairs.items():
-        function = getattr(calibrated_similarity, name, None)
-        if function is None:
-            print("calibrated-similarity has no", name, dir(calibrated_similarity))
-            continue
+
+    def cka(A, B):
+        A, B = A - A.mean(0), B - B.mean(0)
+        product = torch.linalg.norm(A.T @ B) ** 2
+        return product / torch.linalg.norm(A.T @ A) / torch.linalg.norm(B.T @ B)
+
+    def mutual_knn(A, B, k=10):
+        lists = []
+        for Z in (A, B):
+            Z = Z / torch.linalg.norm(Z, dim=1, keepdim=True)
+            cosines = Z @ Z.T
+            cosines.fill_diagonal_(-2)
+            members = torch.zeros_like(cosines)
+            members.scatter_(1, cosines.topk(k, dim=1).indices, 1.0)
+            lists.append(members)
+        return (lists[0] * lists[1]).sum(1).mean() / k
+
+    pairs = {"CKA": (CKA(), cka), "mutual k-NN": (measures["MutualKNN"](), mutual_knn)}
+    for title, (measure, function) in pairs.items():
         report(
             f"calibrated-similarity: 99 permutations of {title} (10)",
             lambda measure=measure: similarity_test(

@@ -248,6 +248,19 @@ def test_steps_of_a_pipeline_are_exact(steps, iris):
     )
 
 
+def test_what_a_subclass_predicts_is_what_is_differentiated(iris):
+    X, y = iris
+
+    class Halved(LogisticRegression):
+        def decision_function(self, X):
+            return super().decision_function(X) / 2
+
+    whole = LogisticRegression(max_iter=500).fit(X, y)
+    half = Halved(max_iter=500).fit(X, y)
+    gradients = input_gradients(half, X, y)
+    assert_allclose(gradients, input_gradients(whole, X, y) / 2, atol=1e-9)
+
+
 def test_searches_stand_for_their_best_model(iris):
     X, y = iris
     search = GridSearchCV(LogisticRegression(max_iter=500), {"C": [1, 10]}).fit(X, y)

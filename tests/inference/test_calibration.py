@@ -65,7 +65,7 @@ def test_permutation_pvalues_are_uniform(measure):
     pvalues, randomized = [], []
     for kind in KINDS:
         for shape in SHAPES:
-            for _ in range(5):
+            for _ in range(4):
                 X, y = _pair(measure, kind, shape, rng)
                 result = similarity_test(
                     measure,

@@ -238,7 +238,7 @@ def test_groups_in_comparisons(data):
     X, y = data
     groups = np.arange(40) // 4
     far = X + 3 * np.random.default_rng(5).normal(size=X.shape)
-    result = compare_similarities(DEBIASED, X, y, far, groups=groups, n_jobs=2)
+    result = compare_similarities(DEBIASED, X, y, far, groups=groups)
     assert result.replicates.shape == (10, 2)
     first = similarity_interval(DEBIASED, X, y, groups=groups)
     np.testing.assert_allclose(result.replicates[:, 0], first.replicates)

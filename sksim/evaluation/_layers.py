@@ -1,0 +1,148 @@
+"""Whether corresponding layers of two networks find each other."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from sksim.pairwise import similarity_matrix
+
+
+@dataclass(frozen=True)
+class LayerIdentification:
+    """Result of :func:`layer_identification`.
+
+    Parameters
+    ----------
+    accuracy : float
+        Share of layers whose most similar layer in another network is the
+        corresponding one.
+    chance : float
+        What guessing gives: 1 / number of layers.
+    per_layer : Series
+        The share for each layer.
+    found : DataFrame
+        Row: a layer; column: how often which layer of the other network was the most
+        similar, as a share.
+
+    See Also
+    --------
+    layer_identification : Makes the result.
+
+    Examples
+    --------
+    >>> from sksim.datasets import make_layer_stack
+    >>> from sksim.evaluation import layer_identification
+    >>> from sksim.rsm import CKA
+    >>> networks = make_layer_stack(n_networks=3, random_state=0)
+    >>> layer_identification(networks, CKA()).found.loc["layer_1", "layer_1"]
+    np.float64(1.0)
+    """
+
+    accuracy: float
+    chance: float
+    per_layer: pd.Series
+    found: pd.DataFrame
+
+
+def layer_identification(networks, measure, *, y_true=None, n_jobs=None):
+    """Count how often corresponding layers of two networks find each other.
+
+    Networks of one architecture that were trained from different seeds compute about
+    the same in corresponding layers. For each ordered pair of networks and each layer
+    of the first, the most similar layer of the second is looked up.
+
+    Parameters
+    ----------
+    networks : list of dict of str to array
+        At least two networks with the same layers, each layer of shape
+        (n_samples, n_features_of_the_layer), with the same rows throughout.
+    measure : estimator
+        The measure.
+    y_true : array-like of shape (n_samples,), default=None
+        True labels, for measures that use them.
+    n_jobs : int, default=None
+        Number of parallel jobs.
+
+    Returns
+    -------
+    result : LayerIdentification
+        With the attributes ``accuracy``, ``chance``, ``per_layer`` and ``found``.
+
+    Raises
+    ------
+    ValueError
+        If there is only one network, or layers have different names.
+
+    See Also
+    --------
+    sksim.extract.extract_representations : Layers of a fitted model.
+
+    Notes
+    -----
+    A tie of k layers counts as 1 / k for each of them. All layers of all networks are
+    viewed once.
+
+    References
+    ----------
+    S. Kornblith, M. Norouzi, H. Lee, G. Hinton. Similarity of neural network
+    representations revisited. ICML, 2019, arXiv:1905.00414 (section 6.1).
+
+    Examples
+    --------
+    >>> from sksim.datasets import make_layer_stack
+    >>> from sksim.evaluation import layer_identification
+    >>> from sksim.rsm import CKA
+    >>> networks = make_layer_stack(n_networks=3, random_state=0)
+    >>> layer_identification(networks, CKA()).accuracy
+    1.0
+    """
+    names = _layer_names(networks)
+    layers = {
+        (number, name): layer
+        for number, network in enumerate(networks)
+        for name, layer in network.items()
+    }
+    scores = similarity_matrix(measure, layers, y_true=y_true, n_jobs=n_jobs)
+    n_networks, n_layers = len(networks), len(names)
+    blocks = scores.to_numpy().reshape(n_networks, n_layers, n_networks, n_layers)
+    found = np.zeros((n_layers, n_layers))
+    for first in range(n_networks):
+        for second in range(n_networks):
+            if first != second:
+                found += _most_similar(blocks[first, :, second])
+    found = found / (n_networks * (n_networks - 1))
+    hits = np.diag(found)
+    return LayerIdentification(
+        accuracy=float(np.mean(hits)),
+        chance=1 / n_layers,
+        per_layer=pd.Series(hits, index=names, name="accuracy"),
+        found=pd.DataFrame(found, index=names, columns=names),
+    )
+
+
+def _layer_names(networks):
+    """Names of the layers, the same in all networks."""
+    if isinstance(networks, Mapping) or not all(
+        isinstance(network, Mapping) for network in networks
+    ):
+        raise ValueError(
+            "networks must be a list of dicts of layers, one dict for each network."
+        )
+    if len(networks) < 2:
+        raise ValueError(f"At least two networks are needed, got {len(networks)}.")
+    names = list(networks[0])
+    for number, network in enumerate(networks[1:], start=1):
+        if list(network) != names:
+            raise ValueError(
+                f"Network {number} has the layers {list(network)}, network 0 {names}: "
+                "corresponding layers must have the same names, in the same order."
+            )
+    return names
+
+
+def _most_similar(scores):
+    """1 in each row where the score is largest, shared between ties."""
+    largest = scores == np.max(scores, axis=1, keepdims=True)
+    return largest / np.sum(largest, axis=1, keepdims=True)
