@@ -12,13 +12,15 @@ def quantized(values, *, xp):
     """Non-negative values as multiples of 1e-10 of the largest, rounded.
 
     Equal distances computed in another order, or of shifted data, differ in their
-    last digits; rounded they tie, as they should.
+    last digits; rounded they tie, as they should. The values may be overwritten.
     """
     largest = float(xp.max(values))
     if largest == 0:
         return values
-    steps = values * (_STEPS / largest)
-    return np.rint(steps, out=steps) if is_numpy(xp) else xp.round(steps)
+    if is_numpy(xp) and values.dtype == np.float64:
+        values *= _STEPS / largest
+        return np.rint(values, out=values)
+    return xp.round(values * (_STEPS / largest))
 
 
 def average_ranks(values, *, xp):
@@ -27,7 +29,7 @@ def average_ranks(values, *, xp):
     Parameters
     ----------
     values : array of shape (n,)
-        Whole numbers below 2**34, as `quantized` returns them.
+        Whole numbers below 2**34, as `quantized` returns them. May be overwritten.
     xp : module
         Array namespace.
     """
@@ -43,31 +45,55 @@ def average_ranks(values, *, xp):
 def _average_ranks_numpy(values):
     n = values.shape[0]
     index_bits = max(1, int(n - 1).bit_length())
-    if index_bits + 34 > 63:
+    if index_bits + 34 > 63 or values.dtype != np.float64:
         order = np.argsort(values, kind="stable")
-        return _spread_ranks(order, values[order])
-    # value and place in one integer: one sort instead of an indirect one, which is
-    # twice as fast and needs no second array
-    keys = values.astype(np.int64)
-    keys <<= index_bits
-    keys |= np.arange(n)
-    keys.sort()
-    order = keys & ((1 << index_bits) - 1)
-    keys >>= index_bits
-    return _spread_ranks(order, keys)
-
-
-def _spread_ranks(order, ascending):
-    """Average ranks of values that are given in ascending order, put into place."""
-    n = len(order)
-    ranks = np.empty(n)
-    is_first = np.empty(n, dtype=bool)
-    is_first[:1] = True
-    np.not_equal(ascending[1:], ascending[:-1], out=is_first[1:])
-    if is_first.all():
-        ranks[order] = np.arange(1, n + 1)
+        ranks = np.empty(n)
+        ranks[order] = _ranks_of_sorted(values[order])
         return ranks
-    first = np.flatnonzero(is_first)
-    counts = np.diff(np.append(first, n))
-    ranks[order] = np.repeat(first + (counts + 1) / 2, counts)
+    # value and place in one integer: one sort instead of an indirect one, twice as
+    # fast, in the memory that the values had
+    keys = values.view(np.int64)
+    for chunk in _chunks(n):
+        whole = values[chunk].astype(np.int64) << index_bits
+        keys[chunk] = whole | np.arange(chunk.start, chunk.stop)
+    keys.sort()
+    ranks = np.empty(n)
+    sorted_ranks = _ranks_of_sorted(keys, shift=index_bits)
+    mask = (1 << index_bits) - 1
+    for chunk in _chunks(n):
+        order = keys[chunk] & mask
+        if sorted_ranks is None:
+            ranks[order] = np.arange(chunk.start + 1, chunk.stop + 1)
+        else:
+            ranks[order] = sorted_ranks[chunk]
+    return ranks
+
+
+def _chunks(n):
+    return [slice(i, min(i + 2**20, n)) for i in range(0, n, 2**20)]
+
+
+def _ranks_of_sorted(ascending, shift=None):
+    """Average ranks of values in ascending order.
+
+    With ``shift``, values are what is left of integers after shifting them, and None
+    stands for 1, 2, 3, ... where no values tie.
+    """
+    n = len(ascending)
+    is_first = np.ones(n, dtype=bool)
+    for chunk in _chunks(n - 1):
+        here, following = ascending[chunk], ascending[chunk.start + 1 : chunk.stop + 1]
+        if shift is not None:
+            here, following = here >> shift, following >> shift
+        np.not_equal(following, here, out=is_first[chunk.start + 1 : chunk.stop + 1])
+    if shift is not None and is_first.all():
+        return None
+    # only runs of ties need more than counting, and these are few in real numbers
+    is_tied = ~is_first
+    is_tied[:-1] |= is_tied[1:]
+    tied = np.flatnonzero(is_tied)
+    starts = np.flatnonzero(is_first[tied])
+    counts = np.diff(np.append(starts, len(tied)))
+    ranks = np.arange(1.0, n + 1)
+    ranks[tied] = np.repeat(tied[starts] + (counts + 1) / 2, counts)
     return ranks
