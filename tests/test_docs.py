@@ -43,7 +43,6 @@ ERRORS = {
     "PR07": "parameter without description",
     "PR10": "no space before the colon of a parameter",
     "RT01": "no Returns section",
-    "RT03": "return value without description",
     "YD01": "no Yields section",
     "SA04": "reference without description",
 }
