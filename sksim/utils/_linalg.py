@@ -61,8 +61,8 @@ def rescaled(X, *, xp):
     return rows, scale, float(xp.sum(column_sum_of_squares(rows, xp=xp)))
 
 
-def inverse_row_norms(X, *, xp, role=None):
-    """One over each row's Euclidean norm, in double precision.
+def nonzero_row_norms(X, *, xp, role=None):
+    """Euclidean norm of each row, in double precision.
 
     A row of zeros has no direction, which is a ValueError.
     """
@@ -74,11 +74,11 @@ def inverse_row_norms(X, *, xp, role=None):
     )
     # outside of this range squares may have overflowed or vanished
     if float(xp.min(squares)) > 1e-200 and float(xp.max(squares)) < 1e200:
-        return 1 / xp.sqrt(squares)
+        return xp.sqrt(squares)
     X = as_float64(X, xp=xp)
     largest = xp.max(xp.abs(X), axis=1)
     refuse_rows(largest == 0, role, "zero, so that its angles are undefined", xp=xp)
-    return 1 / (largest * xp.sqrt(row_sum_of_squares(X / largest[:, None], xp=xp)))
+    return largest * xp.sqrt(row_sum_of_squares(X / largest[:, None], xp=xp))
 
 
 def refuse_rows(is_bad, role, problem, *, xp):
@@ -96,11 +96,11 @@ def refuse_rows(is_bad, role, problem, *, xp):
 
 def unit_rows(X, *, xp, role=None):
     """Rows scaled to unit norm, in X's precision; ValueError for a row of zeros."""
-    factors = inverse_row_norms(X, xp=xp, role=role)
+    norms = nonzero_row_norms(X, xp=xp, role=role)
     return xp.concat(
         [
             # in double precision, where the norms of tiny rows have an inverse
-            xp.astype(as_float64(X[b, :], xp=xp) * factors[b][:, None], X.dtype)
+            xp.astype(as_float64(X[b, :], xp=xp) / norms[b][:, None], X.dtype)
             for b in row_blocks_of(X)
         ]
     )

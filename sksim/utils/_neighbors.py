@@ -21,7 +21,7 @@ from sksim.utils._array_api import (
     take,
     to_numpy,
 )
-from sksim.utils._linalg import inverse_row_norms, rescaled, role_name
+from sksim.utils._linalg import nonzero_row_norms, rescaled, role_name
 from sksim.utils._views import View
 
 # Squared distances that agree to ten digits of the k-th nearest are tied.
@@ -107,7 +107,7 @@ class _Points:
         self.n_samples, self.n_features = X.shape
         if metric == "cosine":
             self.X = X
-            self.factors = inverse_row_norms(X, xp=xp, role=role)
+            self.factors = 1 / nonzero_row_norms(X, xp=xp, role=role)
             smallest, largest = (float(f(self.factors)) for f in (xp.min, xp.max))
             if not 1e-50 < smallest <= largest < 1e50:
                 # products of such rows would overflow or vanish

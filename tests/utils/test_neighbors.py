@@ -6,12 +6,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_digits, load_iris
 
 from sksim.utils import _neighbors
+from sksim.utils._linalg import unit_rows
 from sksim.utils._neighbors import (
     nearest_neighbors,
     products_with,
     relabelled,
     shared_ranks,
-    unit_rows,
     with_table,
 )
 
