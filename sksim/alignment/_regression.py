@@ -6,6 +6,7 @@ from numbers import Real
 
 from sksim.base import AlignmentMixin, BaseSimilarity
 from sksim.utils._array_api import as_float64, inner
+from sksim.utils._kernels import TraceMatrix, permuted_inner, picking_is_cheaper
 from sksim.utils._linalg import (
     Basis,
     centered,
@@ -156,6 +157,18 @@ class LinearRegressionSimilarity(AlignmentMixin, BaseSimilarity):
             product = product * view_x.shares[:, None]
         r_squared = xp.sum(explained) / view_y.squared_norm
         return r_squared, {"_cross_product": product}
+
+    def _prepare_permutations(self, view_x, view_y, xp):
+        """Both factors of the trace, where picking beats a product of rows."""
+        n_samples, width = view_y.rows.shape
+        if not picking_is_cheaper(n_samples, view_x.rank, width):
+            return view_x, view_y
+        return tuple(map(TraceMatrix, self._trace_form(view_x, view_y, xp)))
+
+    def _compare_permuted(self, view_x, view_y, order, xp):
+        if isinstance(view_x, TraceMatrix):
+            return permuted_inner(view_x.matrix, view_y.matrix, order, xp=xp)
+        return super()._compare_permuted(view_x, view_y, order, xp)
 
     def _trace_form(self, view_x, view_y, xp):
         basis, rows = view_x.basis, view_y.rows

@@ -2,14 +2,15 @@
 
 import warnings
 from abc import abstractmethod
-from dataclasses import dataclass
 from functools import partial
 
 from sksim.base import AlignmentMixin, BaseSimilarity
 from sksim.utils._array_api import as_float64, column_sum_of_squares, inner
 from sksim.utils._kernels import (
+    TraceMatrix,
     factored_tile,
     permuted_inner,
+    picking_is_cheaper,
     product_of_tiles,
     tiles_are_cheaper,
 )
@@ -21,16 +22,6 @@ from sksim.utils._linalg import (
 )
 from sksim.utils._sklearn_compat import StrOptions
 from sksim.utils._tags import ALL_INVARIANCES, SimilarityTags
-from sksim.utils._views import View
-
-
-@dataclass(frozen=True)
-class Projection(View):
-    """Projection onto a column space, as permutations want it."""
-
-    matrix: object
-
-    _row_by_row_fields = ("matrix",)
 
 
 class BaseCCA(AlignmentMixin, BaseSimilarity):
@@ -266,13 +257,12 @@ class MeanSquaredCCA(BaseCCA):
     def _prepare_permutations(self, view_x, view_y, xp):
         """Projections, where picking their entries beats a product of bases."""
         n_samples = view_x.basis.shape[0]
-        # measured: picking an entry costs as much as 32 multiplications
-        if 32 * n_samples > view_x.rank * view_y.rank or n_samples > 8192:
+        if not picking_is_cheaper(n_samples, view_x.rank, view_y.rank):
             return view_x, view_y
-        return tuple(map(Projection, self._trace_form(view_x, view_y, xp)))
+        return tuple(map(TraceMatrix, self._trace_form(view_x, view_y, xp)))
 
     def _compare_permuted(self, view_x, view_y, order, xp):
-        if isinstance(view_x, Projection):
+        if isinstance(view_x, TraceMatrix):
             return permuted_inner(view_x.matrix, view_y.matrix, order, xp=xp)
         return super()._compare_permuted(view_x, view_y, order, xp)
 

@@ -13,6 +13,7 @@ from sksim.utils._kernels import (
     factored_tile,
     kernel_matrix,
     permuted_inner,
+    picking_is_cheaper,
     product_of_tiles,
     rbf_kernel,
     refuse_zero_bandwidth,
@@ -287,8 +288,7 @@ class BaseKernelSimilarity(BaseSimilarity):
         if not (isinstance(view_x, LinearKernel) and isinstance(view_y, LinearKernel)):
             return view_x, view_y
         n = view_x.rows.shape[0]
-        # measured: picking an entry costs as much as 32 multiplications
-        if 32 * n > view_x.rows.shape[1] * view_y.rows.shape[1] or n > 8192:
+        if not picking_is_cheaper(n, view_x.rows.shape[1], view_y.rows.shape[1]):
             return view_x, view_y
         return self._as_kernels(view_x, view_y, xp)
 

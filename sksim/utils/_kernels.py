@@ -1,6 +1,7 @@
 """Kernel matrices: distances, centring, and inner products under permutation."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from sklearn.metrics.pairwise import pairwise_kernels
@@ -16,6 +17,7 @@ from sksim.utils._array_api import (
 )
 from sksim.utils._linalg import centered
 from sksim.utils._pairs import condensed
+from sksim.utils._views import View
 
 # Rows that a block of an n x n matrix holds: a block of 8 MB stays in the cache.
 _BLOCK_ELEMENTS = 2**20
@@ -133,6 +135,24 @@ def u_center(K, *, xp, overwrite=False):
         return K
     centred = K - offsets[None, :] - offsets[:, None]
     return centred * (1 - _identity_like(K, xp=xp))
+
+
+@dataclass(frozen=True)
+class TraceMatrix(View):
+    """One factor of a statistic tr(K L), as permutations want it."""
+
+    matrix: object
+
+    _row_by_row_fields = ("matrix",)
+
+
+def picking_is_cheaper(n, width_x, width_y):
+    """Whether a permutation picks n x n entries faster than it multiplies factors.
+
+    Measured: picking an entry costs as much as 32 multiplications. Above 8192 rows
+    the matrices would fill the memory.
+    """
+    return 32 * n <= width_x * width_y and n <= 8192
 
 
 def permuted_inner(K, L, order, *, xp):
