@@ -156,3 +156,9 @@ def test_permuted_kernel_matrices_are_permuted_rows(n_samples):
         prepared = measure._prepare_permutations(*measure._views(a, b, xp), xp)
         fast = float(measure._compare_permuted(*prepared, order, xp))
         assert_allclose(fast, CKA(estimator=estimator).fit(X, y[order]).score_)
+
+
+@pytest.mark.parametrize("kernel", ["linear", "rbf"])
+def test_long_sums_in_single_precision_keep_their_digits(kernel):
+    X = np.random.default_rng(0).normal(size=(2000, 20)).astype(np.float32)
+    assert_allclose(CKA(kernel=kernel).fit(X, X).statistic_, 1, atol=1e-6)
