@@ -337,7 +337,7 @@ class RankCorrelation(UndefinedMixin, BaseFunctionalSimilarity):
             invariances=("IS", "TR"),
             inputs="outputs",
             requires=("outputs",),
-            intervals=("jackknife", "subsample"),
+            intervals=INTERVALS,
             array_api=self.kind == "spearman",
             complexity="n c log n",
             reference="Spearman 1904" if self.kind == "spearman" else "Kendall 1938",

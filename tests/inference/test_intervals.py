@@ -7,7 +7,7 @@ from sklearn import config_context
 
 from sksim.alignment import OrthogonalProcrustes
 from sksim.cca import MeanSquaredCCA
-from sksim.functional import Disagreement, JensenShannonDivergence
+from sksim.functional import Disagreement, JensenShannonDivergence, RankCorrelation
 from sksim.inference import compare_similarities, similarity_interval
 from sksim.rsm import CKA
 from sksim.utils._kernels import u_center, u_row_products, weighted_u_inner
@@ -305,3 +305,21 @@ def test_heavy_tails_make_intervals_too_short():
         8 * variance**2 * np.sum(covariance**2)
     )
     assert 0.6 < _coverage(heavy, truth, 100, 200) < 0.9
+
+
+def test_rank_correlation_bootstrap_covers():
+    """Copies of rows are ties, which tau-b and average ranks allow for."""
+    truth = 6 / np.pi * np.arcsin(0.3)  # Spearman's for a normal pair correlated by .6
+    covered = 0
+    for seed in range(60):
+        x, noise = np.random.default_rng(seed).normal(size=(2, 100))
+        interval = similarity_interval(
+            RankCorrelation(),
+            x,
+            0.6 * x + 0.8 * noise,
+            method="bootstrap",
+            n_resamples=99,
+            random_state=seed,
+        ).confidence_interval
+        covered += interval.low <= truth <= interval.high
+    assert 0.85 <= covered / 60 <= 1
