@@ -28,6 +28,7 @@ from sksim.utils._tags import ALL_INVARIANCES
 __all__ = [
     "REQUIREMENTS",
     "Requirement",
+    "check_array_api",
     "check_similarity",
     "expected_failed_checks",
     "make_inputs",
@@ -953,10 +954,25 @@ def check_array_api(measure, namespace, device=None):
     Parameters
     ----------
     measure : estimator
+        The measure.
     namespace : str
         Importable name of the library, such as "torch" or "array_api_strict".
     device : str, default=None
         Where its arrays live.
+
+    Raises
+    ------
+    AssertionError
+        If the number differs, or results have left the library.
+
+    Examples
+    --------
+    scikit-learn asks for ``SCIPY_ARRAY_API=1`` in the environment before scipy is
+    imported.
+
+    >>> from sksim.rsm import CKA
+    >>> from sksim.testing import check_array_api
+    >>> check_array_api(CKA(), "numpy")
     """
     import importlib
 

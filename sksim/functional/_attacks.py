@@ -7,8 +7,6 @@ import numpy as np
 from sksim.utils._gradients import values_and_gradients
 from sksim.utils._models import wrap_model
 
-NORMS = ("inf", "l2")
-
 
 @dataclass(frozen=True)
 class GradientAttack:

@@ -41,10 +41,6 @@ class HeatTrace(View):
     def mean(self):
         return self.estimates.mean(axis=0)
 
-    @property
-    def is_exact(self):
-        return len(self.estimates) == 1
-
 
 def neighbor_graph(rows, n_neighbors, role):
     """Symmetric unweighted graph that joins each row and its nearest neighbours."""
