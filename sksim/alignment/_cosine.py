@@ -1,7 +1,7 @@
 """Aligned cosine similarity."""
 
 from sksim.alignment._procrustes import OrthogonalProcrustes
-from sksim.utils._array_api import row_sum_of_squares
+from sksim.utils._array_api import row_inner, row_sum_of_squares
 from sksim.utils._linalg import numerical_rank, role_name, thin_svd
 from sksim.utils._tags import SimilarityTags
 
@@ -78,8 +78,9 @@ class AlignedCosine(OrthogonalProcrustes):
     def __init__(self, center=True):
         self.center = center
 
-    def _rows_view(self, X, xp, role):
-        view = super()._rows_view(X, xp, role)
+    def _rows_view(self, X, xp, role, lazily=False):
+        # of a row near the mean little would be left after a late subtraction
+        view = super()._rows_view(X, xp, role, lazily=False)
         self._refuse_zero_rows(view.rows, role, xp)
         return view
 
@@ -135,7 +136,9 @@ def _matched_directions(cross_product, xp):
 
 
 def _row_cosines(A, B, U, V, xp):
-    products = xp.sum((A @ U) * (B @ V), axis=1)
+    # one product of the rows instead of two
+    mapped = A @ (U @ V.T)
+    products = row_inner(mapped, B, xp=xp)
     norms_a = xp.sqrt(row_sum_of_squares(A, xp=xp))
     norms_b = xp.sqrt(row_sum_of_squares(B, xp=xp))
     return products / norms_a / norms_b

@@ -9,9 +9,12 @@ import numpy as np
 from sksim.base import BaseSimilarity
 from sksim.utils._array_api import (
     as_float64,
+    cholesky_upper,
     column_sum_of_squares,
     device_of,
     move_to,
+    right_solve_triangular,
+    row_inner,
     take,
     triangular_factor,
 )
@@ -20,11 +23,15 @@ from sksim.utils._linalg import (
     refuse_constant,
     rescaled,
     tall_svd,
+    well_conditioned,
 )
 from sksim.utils._matching import index_array
 from sksim.utils._sklearn_compat import Interval
 from sksim.utils._tags import SimilarityTags
 from sksim.utils._views import View
+
+# Below this distance a square from Gram matrices would lose too many digits.
+_GRAM_EPSILON = 1e-2
 
 
 @dataclass(frozen=True)
@@ -90,7 +97,7 @@ class MaximumMatching(BaseSimilarity):
     With as many features as rows each span is everything and all neurons match: use
     many more rows than features. Zero columns match nothing, as in the authors' code.
     A smaller epsilon matches a subset, so that the values are computed from the
-    largest down; each round costs O(d^3) after one QR decomposition.
+    largest down; each round costs O(d^3) after one O(n d^2) product.
 
     References
     ----------
@@ -123,27 +130,32 @@ class MaximumMatching(BaseSimilarity):
     def _view(self, X, xp, role):
         rows, _, squared_norm = rescaled(as_float64(X, xp=xp), xp=xp)
         refuse_constant(squared_norm, role, centered=False)
-        largest = xp.max(xp.abs(rows), axis=0)
-        alive = largest > 0
-        rows = rows / xp.where(alive, largest, xp.ones_like(largest))
-        norms = xp.sqrt(column_sum_of_squares(rows, xp=xp))
-        return Neurons(rows / xp.where(alive, norms, xp.ones_like(norms)), alive)
+        squares = column_sum_of_squares(rows, xp=xp)
+        alive = squares > 0
+        if float(xp.min(squares)) < 1e-200:
+            # squares of columns that are much smaller than the others underflow
+            largest = xp.max(xp.abs(rows), axis=0)
+            alive = largest > 0
+            rows = rows / xp.where(alive, largest, xp.ones_like(largest))
+            squares = column_sum_of_squares(rows, xp=xp)
+        norms = xp.sqrt(xp.where(alive, squares, xp.ones_like(squares)))
+        return Neurons(rows / norms, alive)
 
     def _compare(self, view_x, view_y, xp):
         epsilons = self._epsilons()
-        A, B = _with_fewer_rows(view_x.rows, view_y.rows, xp)
+        spans = _Spans(view_x.rows, view_y.rows, xp)
         kept = tuple(
             np.asarray([bool(a) for a in view.alive]) for view in (view_x, view_y)
         )
         sets = [None] * len(epsilons)
         for place in np.argsort(epsilons)[::-1]:
-            kept = _maximum_match(A, B, *kept, float(epsilons[place]), xp)
+            kept = _maximum_match(spans, kept, float(epsilons[place]))
             sets[place] = kept
         matched_x, matched_y = (np.asarray(side) for side in zip(*sets, strict=True))
         both = matched_x.sum(axis=1) + matched_y.sum(axis=1)
-        curve = both / (A.shape[1] + B.shape[1])
+        curve = both / (matched_x.shape[1] + matched_y.shape[1])
         details = {"curve_": curve, "matched_x_": matched_x, "matched_y_": matched_y}
-        device = device_of(A)
+        device = device_of(view_x.rows)
         return float(curve.mean()), {
             name: move_to(value, xp=xp, device=device)
             for name, value in details.items()
@@ -177,6 +189,76 @@ class MaximumMatching(BaseSimilarity):
         )
 
 
+class _Spans:
+    """Distances of columns on one side from spans of columns on the other.
+
+    From the Gram matrices of both sides where these keep ten digits, which makes a
+    round cost no more than a Cholesky factor; from the columns themselves elsewhere.
+    """
+
+    def __init__(self, A, B, xp):
+        self.xp = xp
+        self.columns = A, B
+        self.reduced = None
+        self.grams = None
+        if A.shape[0] > A.shape[1] + B.shape[1]:
+            between = A.T @ B
+            self.grams = (A.T @ A, B.T @ B), (between, between.T)
+
+    def near(self, side, columns, span, epsilon):
+        """Which of some columns are within ``epsilon`` of the other side's ``span``.
+
+        Parameters
+        ----------
+        side : {0, 1}
+            The side of the columns.
+        columns, span : bool arrays
+            Candidates on that side, and what spans on the other.
+        epsilon : float
+        """
+        near = np.zeros(len(columns), dtype=bool)
+        if not columns.any() or not span.any():
+            return near
+        places, others = (np.flatnonzero(mask) for mask in (columns, span))
+        squares = None
+        if epsilon >= _GRAM_EPSILON and self.grams is not None:
+            squares = self._by_gram(side, places, others)
+        if squares is None:
+            squares = self._by_columns(side, places, others)
+        # rounding must not keep a column out of its own span
+        inside = squares <= (epsilon + 1e-12) ** 2
+        near[places] = [bool(b) for b in inside]
+        return near
+
+    def _by_gram(self, side, places, others):
+        """Squared distances of unit columns, or None if the span is ill-conditioned."""
+        own, between = self.grams
+        R = cholesky_upper(self._picked(own[1 - side], others, others), xp=self.xp)
+        if R is None or not well_conditioned(R, xp=self.xp):
+            return None
+        product = self._picked(between[side], places, others)
+        coordinates = right_solve_triangular(product, R, xp=self.xp)
+        return 1 - row_inner(coordinates, coordinates, xp=self.xp)
+
+    def _by_columns(self, side, places, others):
+        if self.reduced is None:
+            self.reduced = _with_fewer_rows(*self.columns, self.xp)
+        columns = self._picked(self.reduced[side], None, places)
+        span = self._picked(self.reduced[1 - side], None, others)
+        U, s, _ = tall_svd(span, xp=self.xp)
+        U = U[:, : numerical_rank(s, span.shape, xp=self.xp)]
+        residual = columns - U @ (U.T @ columns)
+        return column_sum_of_squares(residual, xp=self.xp)
+
+    def _picked(self, matrix, rows, columns):
+        """Some rows (None for all) and columns of a matrix."""
+        for axis, index in enumerate((rows, columns)):
+            if index is not None and len(index) < matrix.shape[axis]:
+                index = index_array(index, like=matrix, xp=self.xp)
+                matrix = take(matrix, index, xp=self.xp, axis=axis)
+        return matrix
+
+
 def _with_fewer_rows(A, B, xp):
     """Both sets of columns in coordinates of their joint span, at most D + D' rows."""
     width = A.shape[1] + B.shape[1]
@@ -186,34 +268,16 @@ def _with_fewer_rows(A, B, xp):
     return R[:, : A.shape[1]], R[:, A.shape[1] :]
 
 
-def _maximum_match(A, B, in_a, in_b, epsilon, xp):
+def _maximum_match(spans, kept, epsilon):
     """Largest sets of columns, within those given, that match at ``epsilon``.
 
     What is outside of the span of the other side's candidates can't be in the match;
     leaving it out shrinks the spans, until nothing has to be left out any more.
     """
+    in_a, in_b = kept
     while True:
-        near_a = in_a & _near_span(A, in_a, B, in_b, epsilon, xp)
-        near_b = in_b & _near_span(B, in_b, A, near_a, epsilon, xp)
+        near_a = in_a & spans.near(0, in_a, in_b, epsilon)
+        near_b = in_b & spans.near(1, in_b, near_a, epsilon)
         if near_a.sum() == in_a.sum() and near_b.sum() == in_b.sum():
             return near_a, near_b
         in_a, in_b = near_a, near_b
-
-
-def _near_span(A, in_a, B, in_b, epsilon, xp):
-    """Which of some unit columns of A are within ``epsilon`` of the span of B's."""
-    near = np.zeros(len(in_a), dtype=bool)
-    if not in_a.any() or not in_b.any():
-        return near
-    candidates = np.flatnonzero(in_a)
-    columns = take(A, index_array(candidates, like=A, xp=xp), xp=xp, axis=1)
-    others = index_array(np.flatnonzero(in_b), like=B, xp=xp)
-    span = take(B, others, xp=xp, axis=1)
-    U, s, _ = tall_svd(span, xp=xp)
-    U = U[:, : numerical_rank(s, span.shape, xp=xp)]
-    residual = columns - U @ (U.T @ columns)
-    distances = xp.sqrt(column_sum_of_squares(residual, xp=xp))
-    # rounding must not keep a column out of its own span
-    inside = distances <= epsilon + 1e-12
-    near[candidates] = [bool(b) for b in inside]
-    return near

@@ -4,7 +4,6 @@ import numpy as np
 
 from sksim.alignment._procrustes import OrthogonalProcrustes
 from sksim.utils._array_api import (
-    as_float64,
     check_same_namespace,
     device_of,
     inner,
@@ -96,23 +95,21 @@ class PermutationProcrustes(OrthogonalProcrustes):
         return self._rows_view(X, xp, role)
 
     def _compare(self, view_x, view_y, xp):
-        x_factor, y_factor, unit = self._units(view_x, view_y)
-        cross_product = view_x.rows.T @ view_y.rows
-        i, j = best_assignment(cross_product, xp=xp)
-        A = as_float64(view_x.rows, xp=xp) * x_factor
-        B = as_float64(view_y.rows, xp=xp) * y_factor
-        squared = self._squared_residual(A, B, i, j, xp)
+        cross_product = self._cross_product_of(view_x, view_y)
+        there = to_numpy(cross_product, xp=xp)
+        i, j = best_assignment(there, xp=np)
+        overlap = _as_scalar(there[i, j].sum(dtype=np.float64), cross_product, xp)
+        squared, unit = self._squared_distance(view_x, view_y, overlap, xp, i, j)
+        assignment = assignment_vector(i, j, there.shape[0])
         details = {
-            "assignment_": index_array(
-                assignment_vector(i, j, A.shape[1]), like=A, xp=xp
-            ),
+            "assignment_": index_array(assignment, like=cross_product, xp=xp),
             "_cross_product": cross_product,
             "_matched": (i, j),
         }
         return xp.sqrt(squared) * unit, details
 
     @staticmethod
-    def _squared_residual(A, B, i, j, xp):
+    def _squared_residual(A, B, i, j, *, xp):
         """||A_i - B_j||^2 over the matched columns, and the norms of the others."""
         squared = 0.0
         matched = []
@@ -140,7 +137,7 @@ class PermutationProcrustes(OrthogonalProcrustes):
 
     def _evaluate(self, X, y, xp, y_true=None):
         A, B, unit = self._new_rows(X, y, xp)
-        squared = self._squared_residual(A, B, *self._matched, xp)
+        squared = self._squared_residual(A, B, *self._matched, xp=xp)
         return xp.sqrt(squared) * unit
 
     def _similarity_tags(self):
@@ -240,24 +237,31 @@ class SoftMatching(OrthogonalProcrustes):
         return self._rows_view(X, xp, role)
 
     def _compare(self, view_x, view_y, xp):
-        x_factor, y_factor, unit = self._units(view_x, view_y)
-        A = as_float64(view_x.rows, xp=xp) * x_factor
-        B = as_float64(view_y.rows, xp=xp) * y_factor
-        cross_product = A.T @ B
-        i, j, mass = _transport(to_numpy(cross_product, xp=xp))
-        plan = np.zeros(cross_product.shape)
+        cross_product = self._cross_product_of(view_x, view_y)
+        there = to_numpy(cross_product, xp=xp)
+        i, j, mass = _transport(there)
+        overlap = np.sum(there[i, j] * mass, dtype=np.float64)
+        overlap = _as_scalar(overlap, cross_product, xp)
+        squared, unit = self._squared_distance(
+            view_x, view_y, overlap, xp, (i, j, mass)
+        )
+        plan = np.zeros(there.shape)
         plan[i, j] = mass
-        plan = move_to(plan, xp=xp, device=device_of(A))
-        squared = self._squared_cost(A, B, (i, j, mass), xp)
+        x_factor, y_factor, _ = self._units(view_x, view_y)
         details = {
-            "transport_": plan,
-            "_cross_product": cross_product * unit**2,
+            "transport_": move_to(plan, xp=xp, device=device_of(cross_product)),
+            "_cross_product": cross_product * (x_factor * y_factor * unit**2),
             "_plan": (i, j, mass),
         }
         return xp.sqrt(squared) * unit, details
 
     @staticmethod
-    def _squared_cost(A, B, plan, xp):
+    def _squared_norm(view, factor):
+        # each column's share of the mass
+        return (view.norm * factor) ** 2 / view.rows.shape[1]
+
+    @staticmethod
+    def _squared_residual(A, B, plan, *, xp):
         """Cost of the plan: its support has no more than D + D' entries."""
         i, j, mass = plan
         A = take(A, index_array(i, like=A, xp=xp), xp=xp, axis=1)
@@ -295,7 +299,7 @@ class SoftMatching(OrthogonalProcrustes):
 
     def _evaluate(self, X, y, xp, y_true=None):
         A, B, unit = self._new_rows(X, y, xp)
-        return xp.sqrt(self._squared_cost(A, B, self._plan, xp)) * unit
+        return xp.sqrt(self._squared_residual(A, B, self._plan, xp=xp)) * unit
 
     def _similarity_tags(self):
         invariances = {"PT"}
@@ -315,6 +319,11 @@ class SoftMatching(OrthogonalProcrustes):
         )
 
 
+def _as_scalar(value, like, xp):
+    """A number as a 0-d array in double precision, beside ``like``."""
+    return xp.asarray(float(value), dtype=xp.float64, device=device_of(like))
+
+
 def _transport(gains):
     """Support (i, j) and mass of the plan with uniform margins and largest gain."""
     width_x, width_y = gains.shape
@@ -329,7 +338,7 @@ def _transport(gains):
             "pip install sksim[transport]."
         ) from error
     # only the inner products depend on the plan; costs must not be negative
-    costs = np.ascontiguousarray(gains.max() - gains)
+    costs = np.ascontiguousarray(gains.max() - gains, dtype=np.float64)
     margins = np.full(width_x, 1 / width_x), np.full(width_y, 1 / width_y)
     plan = emd(*margins, costs, numItermax=10_000_000)
     i, j = np.nonzero(plan)

@@ -11,12 +11,14 @@ from sksim.utils._array_api import (
 )
 from sksim.utils._linalg import (
     centered,
+    centered_product,
     nuclear_norm,
     refuse_constant,
     rescaled,
     row_factor,
     row_factor_basis,
     thin_svd,
+    uncentered,
 )
 from sksim.utils._tags import SimilarityTags
 from sksim.utils._views import View
@@ -26,19 +28,28 @@ from sksim.utils._views import View
 class AlignedRows(View):
     """Centred (and scaled) representation, ready to be rotated.
 
-    ``rows`` times ``scale`` is the representation minus ``mean``, and ``norm`` is the
-    Frobenius norm of ``rows``. Of a representation with more features than rows,
-    ``rows`` is the n x n triangular factor, which has the same inner products, and
-    ``wide`` keeps the rows themselves for the maps.
+    ``rows`` minus ``offset`` (None for nothing), times ``scale``, is the
+    representation minus ``mean``, and ``norm`` is the Frobenius norm of ``rows`` minus
+    ``offset``. Of a representation with more features than rows, ``rows`` is the n x n
+    triangular factor, which has the same inner products, and ``wide`` keeps the rows
+    themselves for the maps.
     """
 
     rows: object
+    offset: object
     wide: object
     mean: object
     norm: float
     scale: float
 
     _row_fields = ("rows",)
+
+    def in_units(self, factor, *, xp):
+        """Centred rows times a factor, in double precision."""
+        rows = as_float64(self.rows, xp=xp)
+        if self.offset is not None:
+            rows = rows - as_float64(self.offset, xp=xp)
+        return rows * factor
 
 
 def squared_residual(A, B, U, V, *, xp):
@@ -138,13 +149,17 @@ class OrthogonalProcrustes(AlignmentMixin, BaseSimilarity):
         self.scale = scale
 
     def _view(self, X, xp, role):
-        view = self._rows_view(X, xp, role)
-        if view.rows.shape[1] <= view.rows.shape[0]:
-            return view
+        if X.shape[1] <= X.shape[0]:
+            return self._rows_view(X, xp, role)
+        view = self._rows_view(X, xp, role, lazily=False)
         return replace(view, rows=row_factor(view.rows, xp=xp), wide=view.rows)
 
-    def _rows_view(self, X, xp, role):
-        """View of the centred rows, however many columns they have."""
+    def _rows_view(self, X, xp, role, lazily=True):
+        """View of the rows, however many columns; ``lazily`` may leave an offset."""
+        offset = uncentered(X, xp=xp) if lazily and self.center else None
+        if offset is not None:
+            rows, mean, squared_norm, scale = offset
+            return AlignedRows(rows, mean, None, mean, squared_norm**0.5, scale)
         if self.center:
             rows, mean, scale, squared_norm = centered(X, xp=xp)
         else:
@@ -152,7 +167,7 @@ class OrthogonalProcrustes(AlignmentMixin, BaseSimilarity):
             mean = zeros(X.shape[1], like=X, xp=xp)
         if self.scale:
             refuse_constant(squared_norm, role, centered=self.center)
-        return AlignedRows(rows, None, mean, squared_norm**0.5, scale)
+        return AlignedRows(rows, None, None, mean, squared_norm**0.5, scale)
 
     def _units(self, view_x, view_y):
         """Factors that bring the rows of both views to one unit, and that unit."""
@@ -162,18 +177,43 @@ class OrthogonalProcrustes(AlignmentMixin, BaseSimilarity):
         return view_x.scale / unit, view_y.scale / unit, unit
 
     def _compare(self, view_x, view_y, xp):
-        x_factor, y_factor, unit = self._units(view_x, view_y)
-        cross_product = view_x.rows.T @ view_y.rows
-        norms = (view_x.norm * x_factor) ** 2 + (view_y.norm * y_factor) ** 2
-        overlap = nuclear_norm(cross_product, xp=xp) * (x_factor * y_factor)
-        squared = norms - 2 * overlap
-        if float(squared) < 1e-6 * norms:
-            # the difference of large numbers has lost its digits: the residual itself
-            A = as_float64(view_x.rows, xp=xp) * x_factor
-            B = as_float64(view_y.rows, xp=xp) * y_factor
-            U, _, Vt = thin_svd(A.T @ B, xp=xp)
-            squared = squared_residual(A, B, U, Vt.T, xp=xp)
+        cross_product = self._cross_product_of(view_x, view_y)
+        squared, unit = self._squared_distance(
+            view_x, view_y, nuclear_norm(cross_product, xp=xp), xp
+        )
         return xp.sqrt(squared) * unit, {"_cross_product": cross_product}
+
+    @staticmethod
+    def _cross_product_of(view_x, view_y):
+        """D x D' product of the centred rows of both views."""
+        return centered_product(view_x.rows, view_x.offset, view_y.rows, view_y.offset)
+
+    def _squared_distance(self, view_x, view_y, overlap, xp, *matched):
+        """Squared distance, from the overlap of the rows under the map, and its unit.
+
+        ``matched`` is passed on to ``_squared_residual``, which is called where the
+        difference of large numbers loses its digits.
+        """
+        x_factor, y_factor, unit = self._units(view_x, view_y)
+        norms = self._squared_norm(view_x, x_factor)
+        norms = norms + self._squared_norm(view_y, y_factor)
+        squared = norms - 2 * overlap * (x_factor * y_factor)
+        enough = 1e-6 if view_x.rows.dtype == xp.float64 else 1e-2
+        if float(squared) < enough * norms:
+            A = view_x.in_units(x_factor, xp=xp)
+            B = view_y.in_units(y_factor, xp=xp)
+            squared = self._squared_residual(A, B, *matched, xp=xp)
+        return squared, unit
+
+    @staticmethod
+    def _squared_norm(view, factor):
+        return (view.norm * factor) ** 2
+
+    @staticmethod
+    def _squared_residual(A, B, *, xp):
+        """||A Q - B||^2 for the best orthogonal Q."""
+        U, _, Vt = thin_svd(A.T @ B, xp=xp)
+        return squared_residual(A, B, U, Vt.T, xp=xp)
 
     def _fit_maps(self, view_x, view_y, xp):
         U, s, Vt = thin_svd(self._cross_product, xp=xp)

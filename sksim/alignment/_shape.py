@@ -1,17 +1,19 @@
 """Shape metrics: the angle between representations after the best rotation."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 
 from sksim.alignment._procrustes import AlignedRows, OrthogonalProcrustes
 from sksim.utils._array_api import as_float64, check_same_namespace, namespace_of
 from sksim.utils._linalg import (
     centered,
+    centered_product,
     numerical_rank,
     orthonormal_basis,
     refuse_constant,
     rescaled,
     tall_svd,
+    uncentered,
 )
 from sksim.utils._sklearn_compat import Interval
 from sksim.utils._tags import ALL_INVARIANCES, SimilarityTags
@@ -118,12 +120,18 @@ class AngularShapeMetric(OrthogonalProcrustes):
 class WhitenedRows(AlignedRows):
     """Partially whitened rows, in principal axes.
 
-    The centred representation times ``whitener`` gives ``rows``, and the rows times
+    ``rows`` minus ``offset``, times ``root`` (None for the identity), are the whitened
+    rows. The centred representation times ``whitener`` gives the same, and these times
     ``colorer`` give it back.
     """
 
+    root: object
     whitener: object
     colorer: object
+
+    def in_units(self, factor, *, xp):
+        rows = super().in_units(factor, xp=xp)
+        return rows if self.root is None else rows @ self.root
 
 
 class PartialWhiteningShapeMetric(AngularShapeMetric):
@@ -207,28 +215,62 @@ class PartialWhiteningShapeMetric(AngularShapeMetric):
             inverse = xp.linalg.pinv(basis.coordinates, rtol=1e-15)
             return WhitenedRows(
                 rows=basis.basis,
+                offset=None,
                 wide=None,
                 mean=basis.mean,
                 norm=basis.rank**0.5,
                 scale=1.0,
+                root=None,
                 whitener=inverse * (1 / basis.scale),
                 colorer=basis.coordinates * basis.scale,
             )
+        return self._whitened_lazily(X, xp) or self._whitened(X, xp, role)
+
+    def _whitened_lazily(self, X, xp):
+        """View by the D x D Gram matrix, or None where that loses too many digits."""
+        offset = uncentered(X, xp=xp) if X.shape[0] > X.shape[1] else None
+        if offset is None:
+            return None
+        rows, mean, squared_norm, scale = offset
+        gram = centered_product(rows, mean, rows, mean)
+        eigenvalues, vectors = xp.linalg.eigh(gram)
+        if not float(eigenvalues[0]) > 1e-6 * float(eigenvalues[-1]):
+            return None
+        axes = xp.sqrt(eigenvalues), vectors
+        return self._view_of(rows, mean, mean, scale, squared_norm**0.5, axes, xp)
+
+    def _whitened(self, X, xp, role):
         rows, mean, scale, squared_norm = centered(X, xp=xp)
         refuse_constant(squared_norm, role)
-        norm = squared_norm**0.5
-        s, V = _principal_axes(rows, xp)
+        _, s, Vt = tall_svd(rows, xp=xp)
+        rank = numerical_rank(s, rows.shape, xp=xp)
+        axes = s[:rank], Vt[:rank, :].T
+        view = self._view_of(rows, None, mean, scale, squared_norm**0.5, axes, xp)
+        # a product of rows would lose what little such directions have
+        return replace(view, rows=rows @ view.root, root=None)
+
+    def _view_of(self, rows, offset, mean, scale, norm, axes, xp):
+        """View of rows with singular values and right singular vectors ``axes``."""
+        s, V = axes
         gains = self.alpha / norm + (1 - self.alpha) / s
-        whitened = rows @ (V * gains)
         return WhitenedRows(
-            rows=whitened,
+            rows=rows,
+            offset=offset,
             wide=None,
             mean=mean,
             norm=float(xp.sum((s * gains) ** 2)) ** 0.5,
             scale=1.0,
+            root=V * gains,
             whitener=V * (gains / scale),
             colorer=(V * (scale / gains)).T,
         )
+
+    @staticmethod
+    def _cross_product_of(view_x, view_y):
+        product = OrthogonalProcrustes._cross_product_of(view_x, view_y)
+        if view_x.root is not None:
+            product = view_x.root.T @ product
+        return product if view_y.root is None else product @ view_y.root
 
     def _fit_maps(self, view_x, view_y, xp):
         U, V, s = super()._fit_maps(view_x, view_y, xp)
@@ -291,17 +333,3 @@ class PartialWhiteningShapeMetric(AngularShapeMetric):
             complexity="n d^2 + d^3",
             reference="Williams et al. 2021",
         )
-
-
-def _principal_axes(rows, xp):
-    """(singular values, right singular vectors) of centred rows, as far as they count.
-
-    By the eigenvectors of the D x D Gram matrix where these keep ten digits.
-    """
-    if rows.shape[0] > rows.shape[1]:
-        eigenvalues, vectors = xp.linalg.eigh(rows.T @ rows)
-        if float(eigenvalues[0]) > 1e-6 * float(eigenvalues[-1]):
-            return xp.sqrt(eigenvalues), vectors
-    _, s, Vt = tall_svd(rows, xp=xp)
-    rank = numerical_rank(s, rows.shape, xp=xp)
-    return s[:rank], Vt[:rank, :].T

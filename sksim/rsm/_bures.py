@@ -3,20 +3,29 @@
 from dataclasses import dataclass
 
 from sksim.base import BaseSimilarity
-from sksim.utils._linalg import centered, nuclear_norm, refuse_constant, row_factor
+from sksim.utils._linalg import (
+    centered,
+    centered_product,
+    lazily_centered,
+    nuclear_norm,
+    refuse_constant,
+    row_factor,
+)
 from sksim.utils._tags import SimilarityTags
 from sksim.utils._views import View
 
 
 @dataclass(frozen=True)
 class NormedRows(View):
-    """Centred rows and their Frobenius norm.
+    """Rows and the Frobenius norm that they have after centring.
 
-    Of a representation with more features than rows, the n x n triangular factor,
-    which has the same inner products.
+    ``mean`` is what is still to be subtracted, None if the rows are centred. Of a
+    representation with more features than rows, ``rows`` is the n x n triangular
+    factor, which has the same inner products.
     """
 
     rows: object
+    mean: object
     norm: float
 
     _row_fields = ("rows",)
@@ -73,14 +82,17 @@ class NormalizedBures(BaseSimilarity):
     """
 
     def _view(self, X, xp, role):
+        if X.shape[1] <= X.shape[0]:
+            rows, mean, squared_norm, _ = lazily_centered(X, xp=xp)
+            refuse_constant(squared_norm, role)
+            return NormedRows(rows, mean, squared_norm**0.5)
         rows, _, _, squared_norm = centered(X, xp=xp)
         refuse_constant(squared_norm, role)
-        if rows.shape[1] > rows.shape[0]:
-            rows = row_factor(rows, xp=xp)
-        return NormedRows(rows, squared_norm**0.5)
+        return NormedRows(row_factor(rows, xp=xp), None, squared_norm**0.5)
 
     def _compare(self, view_x, view_y, xp):
-        overlap = nuclear_norm(view_x.rows.T @ view_y.rows, xp=xp)
+        M = centered_product(view_x.rows, view_x.mean, view_y.rows, view_y.mean)
+        overlap = nuclear_norm(M, xp=xp)
         return overlap / view_x.norm / view_y.norm
 
     def _similarity_tags(self):

@@ -9,6 +9,8 @@ from sksim.utils._array_api import right_solve_triangular as solve_right
 from sksim.utils._kernels import row_blocks
 from sksim.utils._linalg import (
     centered,
+    centered_product,
+    lazily_centered,
     numerical_rank,
     orthonormal_basis,
     refuse_constant,
@@ -26,10 +28,12 @@ _SAFE_RIDGE = 1e-6
 class Smoother(View):
     """The ridge regression's n x n smoother matrix, as B B' of B = rows @ root.
 
-    A ``root`` of None stands for the identity. ``squared_norm`` is that of the matrix.
+    ``mean`` is what is still to be subtracted from the rows, None if they are centred;
+    a ``root`` of None stands for the identity. ``squared_norm`` is that of the matrix.
     """
 
     rows: object
+    mean: object
     root: object
     squared_norm: float
 
@@ -38,7 +42,8 @@ class Smoother(View):
     @property
     def factor(self):
         """The n x r matrix B."""
-        return self.rows if self.root is None else self.rows @ self.root
+        rows = self.rows if self.mean is None else self.rows - self.mean
+        return rows if self.root is None else rows @ self.root
 
 
 @dataclass(frozen=True)
@@ -125,33 +130,41 @@ class GULP(BaseSimilarity):
         X = as_float64(X, xp=xp)
         if self.lam == 0:
             basis = orthonormal_basis(X, xp=xp, role=role).basis
-            return Smoother(basis, None, float(basis.shape[1]))
-        rows, _, _, squared_norm = centered(X, xp=xp)
-        refuse_constant(squared_norm, role)
-        rows = rows * (1 / squared_norm**0.5)
-        if self.lam >= _SAFE_RIDGE and rows.shape[1] > rows.shape[0]:
-            return self._matrix_view(rows, xp)
-        if self.lam >= _SAFE_RIDGE:
-            # products with B go through d x d matrices: B itself is not made
-            gram = rows.T @ rows
-            identity = _identity(gram, xp)
-            R = cholesky_upper(gram + self.lam * identity, xp=xp)
-            root = solve_right(identity, R, xp=xp)
-            product = root.T @ gram @ root
-        else:
+            return Smoother(basis, None, None, float(basis.shape[1]))
+        if self.lam < _SAFE_RIDGE:
+            rows = self._unit_rows(X, xp, role)
             U, s, _ = tall_svd(rows, xp=xp)
             rank = numerical_rank(s, rows.shape, xp=xp)
-            rows, root = U[:, :rank] * (s / xp.sqrt(s * s + self.lam))[:rank], None
+            rows = U[:, :rank] * (s / xp.sqrt(s * s + self.lam))[:rank]
             product = rows.T @ rows
-        return Smoother(rows, root, float(inner(product, product, xp=xp)))
+            return Smoother(rows, None, None, float(inner(product, product, xp=xp)))
+        if X.shape[1] > X.shape[0]:
+            return self._matrix_view(self._unit_rows(X, xp, role), xp)
+        # products with B go through d x d matrices: B itself is not made
+        rows, mean, squared_norm, _ = lazily_centered(X, xp=xp)
+        refuse_constant(squared_norm, role)
+        gram = centered_product(rows, mean, rows, mean) * (1 / squared_norm)
+        inverse, matrix = self._smoother(gram, xp)
+        root = inverse * (1 / squared_norm**0.5)
+        return Smoother(rows, mean, root, float(inner(matrix, matrix, xp=xp)))
+
+    @staticmethod
+    def _unit_rows(X, xp, role):
+        """Centred rows of unit Frobenius norm."""
+        rows, _, _, squared_norm = centered(X, xp=xp)
+        refuse_constant(squared_norm, role)
+        return rows * (1 / squared_norm**0.5)
 
     def _matrix_view(self, rows, xp):
-        kernel = rows @ rows.T
-        identity = _identity(kernel, xp)
-        R = cholesky_upper(kernel + self.lam * identity, xp=xp)
-        inverse = solve_right(identity, R, xp=xp)
-        matrix = identity - self.lam * (inverse @ inverse.T)
+        matrix = self._smoother(rows @ rows.T, xp)[1]
         return SmootherMatrix(matrix, float(inner(matrix, matrix, xp=xp)))
+
+    def _smoother(self, gram, xp):
+        """(inverse of R, gram (gram + lam)^-1) for R'R = gram + lam."""
+        identity = _identity(gram, xp)
+        R = cholesky_upper(gram + self.lam * identity, xp=xp)
+        inverse = solve_right(identity, R, xp=xp)
+        return inverse, identity - self.lam * (inverse @ inverse.T)
 
     def _compare(self, view_x, view_y, xp):
         norms = view_x.squared_norm + view_y.squared_norm
@@ -165,7 +178,7 @@ class GULP(BaseSimilarity):
     def _product(view_x, view_y, xp):
         x_is_factor, y_is_factor = (isinstance(v, Smoother) for v in (view_x, view_y))
         if x_is_factor and y_is_factor:
-            M = view_x.rows.T @ view_y.rows
+            M = centered_product(view_x.rows, view_x.mean, view_y.rows, view_y.mean)
             M = M if view_x.root is None else view_x.root.T @ M
             M = M if view_y.root is None else M @ view_y.root
             return inner(M, M, xp=xp)

@@ -22,6 +22,7 @@ from sksim.utils._kernels import (
 )
 from sksim.utils._linalg import (
     centered,
+    centered_product,
     lazily_centered,
     refuse_constant,
     rescaled,
@@ -83,14 +84,6 @@ def _divided(K, norm, xp):
         K *= 1 / norm
         return K
     return K / norm
-
-
-def _product(rows_x, mean_x, rows_y, mean_y):
-    """D x D' product of centred views; one centred factor centres the other."""
-    product = rows_x.T @ rows_y
-    if mean_x is None or mean_y is None:
-        return product
-    return product - rows_x.shape[0] * mean_x[:, None] * mean_y[None, :]
 
 
 def refuse_explained(squared_norm, role, xp):
@@ -162,7 +155,7 @@ class BaseKernelSimilarity(BaseSimilarity):
     def _linear_view(self, X, xp, role):
         rows, mean, squared_norm, scale = lazily_centered(X, xp=xp)
         refuse_constant(squared_norm, role)
-        gram = _product(rows, mean, rows, mean)
+        gram = centered_product(rows, mean, rows, mean)
         squared_norm = inner(gram, gram, xp=xp)
         unit = scale * scale
         if self._is_biased:
@@ -233,7 +226,7 @@ class BaseKernelSimilarity(BaseSimilarity):
         x_is_factored = isinstance(view_x, LinearKernel)
         y_is_factored = isinstance(view_y, LinearKernel)
         if x_is_factored and y_is_factored:
-            M = _product(view_x.rows, view_x.mean, view_y.rows, view_y.mean)
+            M = centered_product(view_x.rows, view_x.mean, view_y.rows, view_y.mean)
             product = inner(M, M, xp=xp)
             if not self._is_biased:
                 product = self._leave_out_diagonal(

@@ -58,6 +58,7 @@ __all__ = [
     "namespace_of",
     "right_solve_triangular",
     "row_blocks_of",
+    "row_inner",
     "row_norms",
     "row_slices",
     "row_sum_of_squares",
@@ -112,6 +113,13 @@ def column_inner(a, b, *, xp):
     if is_numpy(xp):
         return np.einsum("ij,ij->j", a, b)
     return xp.sum(a * b, axis=0)
+
+
+def row_inner(a, b, *, xp):
+    """Inner product of each row of ``a`` with that of ``b``."""
+    if is_numpy(xp):
+        return np.einsum("ij,ij->i", a, b)
+    return xp.sum(a * b, axis=1)
 
 
 def column_sum_of_squares(X, *, xp):

@@ -149,19 +149,42 @@ class Offset(NamedTuple):
 def lazily_centered(X, *, xp):
     """Rows as they are, with their mean, where products can be corrected safely.
 
+    Elsewhere, and at extreme scales, rows come out centred.
+    """
+    offset = uncentered(X, xp=xp)
+    if offset is not None:
+        return offset
+    rows, _, scale, squared_norm = centered(X, xp=xp)
+    return Offset(rows, None, squared_norm, scale)
+
+
+def uncentered(X, *, xp):
+    """Rows as they are, with their mean, or None where that would lose digits.
+
     The product of centred views is ``A.T @ B - n * mean_a * mean_b'``. While the means
     carry at most four times the variance this loses less than one digit and saves a
-    copy of the data; elsewhere, and at extreme scales, rows come out centred.
+    copy of the data.
     """
     low, high = _safe_range(xp, X.dtype)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         mean = xp.mean(X, axis=0)
-        total = float(xp.sum(column_sum_of_squares(X, xp=xp)))
-        offset = X.shape[0] * float(xp.sum(mean * mean))
+        squares = column_sum_of_squares(X, xp=xp)
+        total = float(xp.sum(as_float64(squares, xp=xp)))
+        offset = X.shape[0] * float(xp.sum(as_float64(mean, xp=xp) ** 2))
     if low < total < high and offset <= 0.8 * total:
         return Offset(X, mean, total - offset, 1.0)
-    rows, _, scale, squared_norm = centered(X, xp=xp)
-    return Offset(rows, None, squared_norm, scale)
+    return None
+
+
+def centered_product(rows_x, mean_x, rows_y, mean_y):
+    """D x D' product of centred views; one centred factor centres the other.
+
+    Means are None for rows that are centred.
+    """
+    product = rows_x.T @ rows_y
+    if mean_x is None or mean_y is None:
+        return product
+    return product - rows_x.shape[0] * mean_x[:, None] * mean_y[None, :]
 
 
 def _subtract_mean(X, *, xp):
@@ -193,18 +216,18 @@ def role_name(role):
 
 
 def nuclear_norm(M, *, xp):
-    """Sum of the singular values of a matrix.
+    """Sum of the singular values of a matrix, in double precision.
 
-    By the eigenvalues of the smaller Gram matrix where these keep ten digits, three
-    times faster; by singular values where the matrix is too ill-conditioned.
+    By the eigenvalues of the smaller Gram matrix where these keep ten digits (of a
+    single-precision M, seven), up to twice as fast; by singular values elsewhere.
     """
-    rows, columns = M.shape
-    gram = M @ M.T if rows <= columns else M.T @ M
+    exact = as_float64(M, xp=xp)
+    gram = exact @ exact.T if M.shape[0] <= M.shape[1] else exact.T @ exact
     squares = eigvalsh(gram, xp=xp)
-    largest = float(squares[-1])
-    if M.dtype == xp.float64 and float(squares[0]) > 1e-8 * largest:
+    enough = 1e-8 if M.dtype == xp.float64 else 1e-12
+    if float(squares[0]) > enough * float(squares[-1]):
         return xp.sum(xp.sqrt(squares))
-    return xp.sum(svdvals(M, xp=xp))
+    return xp.sum(as_float64(svdvals(M, xp=xp), xp=xp))
 
 
 def eigvalsh(A, *, xp):
@@ -313,6 +336,21 @@ def orthonormal_basis(X, *, xp, role=None, center=True):
     return Basis(U[:, :rank], s[:rank, None] * Vt[:rank, :], mean, scale)
 
 
+# Down to this ratio of its diagonal's entries a Cholesky factor is used as it is.
+_PLAIN_RATIO = 1e-4
+
+
+def _diagonal_ratio(R, *, xp):
+    """Smallest through largest entry of a triangular factor's diagonal."""
+    diagonal = xp.abs(xp.linalg.diagonal(R))
+    return float(xp.min(diagonal)) / float(xp.max(diagonal))
+
+
+def well_conditioned(R, *, xp):
+    """Whether a Cholesky factor of a Gram matrix keeps ten digits."""
+    return _diagonal_ratio(R, xp=xp) >= _PLAIN_RATIO
+
+
 def _cholesky_basis(rows, *, xp):
     """(basis, coordinates) by one or two Cholesky factorisations, or None.
 
@@ -322,12 +360,11 @@ def _cholesky_basis(rows, *, xp):
     R = cholesky_upper(rows.T @ rows, xp=xp)
     if R is None:
         return None
-    diagonal = xp.abs(xp.linalg.diagonal(R))
-    ratio = float(xp.min(diagonal)) / float(xp.max(diagonal))
+    ratio = _diagonal_ratio(R, xp=xp)
     if not ratio >= 1e-7:
         return None
     basis = right_solve_triangular(rows, R, xp=xp)
-    if ratio < 1e-4:
+    if ratio < _PLAIN_RATIO:
         correction = cholesky_upper(basis.T @ basis, xp=xp)
         if correction is None:
             return None
