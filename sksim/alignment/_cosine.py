@@ -2,7 +2,7 @@
 
 from sksim.alignment._procrustes import OrthogonalProcrustes
 from sksim.utils._array_api import row_inner, row_sum_of_squares
-from sksim.utils._linalg import numerical_rank, role_name, thin_svd
+from sksim.utils._linalg import numerical_rank, role_name, unsigned_svd
 from sksim.utils._tags import SimilarityTags
 
 
@@ -130,7 +130,7 @@ class AlignedCosine(OrthogonalProcrustes):
 
 def _matched_directions(cross_product, xp):
     """Singular vectors of the cross-product, and values, without those that vanish."""
-    U, s, Vt = thin_svd(cross_product, xp=xp)
+    U, s, Vt = unsigned_svd(cross_product, xp=xp)
     kept = numerical_rank(s, cross_product.shape, xp=xp)
     return U[:, :kept], Vt[:kept, :].T, s[:kept]
 

@@ -4,8 +4,13 @@ from dataclasses import dataclass
 from numbers import Real
 
 from sksim.base import BaseSimilarity
-from sksim.utils._array_api import as_float64, cholesky_upper, device_of, inner
-from sksim.utils._array_api import right_solve_triangular as solve_right
+from sksim.utils._array_api import (
+    as_float64,
+    cholesky_upper,
+    device_of,
+    inner,
+    triangular_inverse,
+)
 from sksim.utils._kernels import row_blocks
 from sksim.utils._linalg import (
     centered,
@@ -163,7 +168,7 @@ class GULP(BaseSimilarity):
         """(inverse of R, gram (gram + lam)^-1) for R'R = gram + lam."""
         identity = _identity(gram, xp)
         R = cholesky_upper(gram + self.lam * identity, xp=xp)
-        inverse = solve_right(identity, R, xp=xp)
+        inverse = triangular_inverse(R, xp=xp)
         return inverse, identity - self.lam * (inverse @ inverse.T)
 
     def _compare(self, view_x, view_y, xp):

@@ -66,6 +66,7 @@ __all__ = [
     "take",
     "to_numpy",
     "triangular_factor",
+    "triangular_inverse",
     "vote_counts",
     "xlogx_row_sums",
     "zeros",
@@ -253,6 +254,14 @@ def right_solve_triangular(X, R, *, xp):
     if hasattr(xp.linalg, "solve_triangular"):
         return xp.linalg.solve_triangular(R, X, upper=True, left=False)
     return X @ xp.linalg.inv(R)
+
+
+def triangular_inverse(R, *, xp):
+    """Inverse of an upper triangular matrix of full rank."""
+    if is_numpy(xp):
+        (trtri,) = scipy.linalg.get_lapack_funcs(("trtri",), (R,))
+        return trtri(R)[0]
+    return xp.linalg.inv(R)
 
 
 def triangular_factor(X, *, xp):

@@ -244,16 +244,20 @@ def svdvals(M, *, xp):
     return xp.linalg.svdvals(M)
 
 
+def unsigned_svd(M, *, xp):
+    """Thin singular value decomposition, for uses in which signs cancel."""
+    if is_numpy(xp):
+        return scipy.linalg.svd(M, full_matrices=False, check_finite=False)
+    return xp.linalg.svd(M, full_matrices=False)
+
+
 def thin_svd(M, *, xp):
     """Thin singular value decomposition with a sign convention.
 
     The largest entry of each right singular vector is positive, so that every
     library gives the same vectors.
     """
-    if is_numpy(xp):
-        U, s, Vt = scipy.linalg.svd(M, full_matrices=False, check_finite=False)
-    else:
-        U, s, Vt = xp.linalg.svd(M, full_matrices=False)
+    U, s, Vt = unsigned_svd(M, xp=xp)
     rows = xp.arange(Vt.shape[0], device=getattr(Vt, "device", None))
     largest = xp.argmax(xp.abs(Vt), axis=1)
     peak = xp.reshape(Vt, (-1,))[rows * Vt.shape[1] + largest]
