@@ -39,7 +39,7 @@ class BaseNeighborSimilarity(BaseSimilarity):
     def _min_samples(self):
         return self.n_neighbors + 1
 
-    def _search(self, X, xp, role):
+    def _search(self, X, xp, role, ordered=True):
         return nearest_neighbors(
             X,
             self.n_neighbors,
@@ -47,6 +47,7 @@ class BaseNeighborSimilarity(BaseSimilarity):
             algorithm=self.algorithm,
             xp=xp,
             role=role,
+            ordered=ordered,
         )
 
     def _how(self, neighbors_x, neighbors_y):

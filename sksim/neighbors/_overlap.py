@@ -15,8 +15,11 @@ class BaseNeighborOverlap(BaseNeighborSimilarity):
     """Mean over rows of how alike a row's neighbour lists are in both views.
 
     A measure writes ``_row_values``. The view is a :class:`Neighbors`; a permutation
-    of rows renames the entries of the lists, without a new search.
+    of rows renames the entries of the lists, without a new search. A measure says by
+    ``_ordered`` whether the order of the neighbours counts.
     """
+
+    _ordered = True
 
     @abstractmethod
     def _row_values(self, ranks, xp):
@@ -27,7 +30,7 @@ class BaseNeighborOverlap(BaseNeighborSimilarity):
         """
 
     def _view(self, X, xp, role):
-        return self._search(X, xp, role)
+        return self._search(X, xp, role, ordered=self._ordered)
 
     def _compare(self, view_x, view_y, xp):
         values = self._row_values(shared_ranks(view_x, view_y, xp=xp), xp)
@@ -152,6 +155,8 @@ class NeighborJaccard(BaseNeighborOverlap):
     >>> round(NeighborJaccard().fit(X, rng.normal(size=(100, 5))).score_, 2)
     0.06
     """
+
+    _ordered = False
 
     def _row_values(self, ranks, xp):
         return _jaccard(ranks, xp)
@@ -379,6 +384,8 @@ class MutualKNN(BaseNeighborOverlap):
     >>> round(MutualKNN().fit(X, rng.normal(size=(101, 5))).score_, 1)
     0.1
     """
+
+    _ordered = False
 
     def _row_values(self, ranks, xp):
         return _n_shared(ranks, xp) / ranks.shape[1]

@@ -11,8 +11,7 @@ from sksim.utils._pairs import (
     BlockedMatrix,
     blocked_inner,
     blocked_matrix,
-    distance_block,
-    of_distances,
+    distance_matrix,
     rows_for_distances,
 )
 from sksim.utils._tags import SimilarityTags
@@ -108,10 +107,7 @@ class DistanceCorrelation(BaseSimilarity):
         n = rows.shape[0]
         if n > MATRIX_ROWS:
             return blocked_matrix(rows, squares, None, hollow=self.unbiased, xp=xp)
-        everything = slice(0, n)
-        distances = of_distances(
-            distance_block(rows, squares, everything, everything, xp=xp), None, xp=xp
-        )
+        distances = distance_matrix(rows, squares, None, xp=xp)
         centre = u_center if self.unbiased else double_center
         matrix = centre(distances, xp=xp, overwrite=True)
         squared_norm = inner(matrix, matrix, xp=xp)

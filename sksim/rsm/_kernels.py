@@ -21,7 +21,6 @@ from sksim.utils._kernels import (
     u_center,
 )
 from sksim.utils._linalg import (
-    centered,
     centered_product,
     lazily_centered,
     refuse_constant,
@@ -125,12 +124,13 @@ class BaseKernelSimilarity(BaseSimilarity):
         if self.kernel == "linear":
             if X.shape[1] <= X.shape[0]:
                 return self._linear_view(X, xp, role)
-            rows, _, scale, squared_norm = centered(X, xp=xp)
+            # centring the kernel matrix centres the rows
+            rows, _, squared_norm, scale = lazily_centered(X, xp=xp)
             refuse_constant(squared_norm, role)
             # the squared norm keeps the entries of the n x n matrix near 1
             unit = squared_norm * scale * scale
             return self._kernel_view(
-                (rows @ rows.T) / squared_norm, xp, role, unit=unit
+                _divided(rows @ rows.T, squared_norm, xp), xp, role, unit=unit
             )
         if self.kernel == "rbf":
             return self._rbf_view(X, xp, role)

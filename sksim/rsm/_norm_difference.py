@@ -11,6 +11,8 @@ from sksim.utils._pairs import (
     RDM_METRICS,
     distance_block,
     of_distances,
+    of_squares,
+    squared_distance_matrix,
     squared_distance_rows,
     symmetric_blocks,
 )
@@ -107,7 +109,9 @@ class RSMNormDifference(BaseSimilarity):
             refuse_constant(squared_norm, role, centered=False)
             view = PairMatrix(rows, None, None, scale * scale)
         else:
-            distances = squared_distance_rows(X, self.rdm_metric, xp=xp, role=role)
+            distances = squared_distance_rows(
+                X, self.rdm_metric, xp=xp, role=role, center=False
+            )
             unit = distances.scale
             if self.rdm_metric != "euclidean":
                 unit = distances.unit * unit * unit
@@ -115,9 +119,14 @@ class RSMNormDifference(BaseSimilarity):
         n = X.shape[0]
         if n > MATRIX_ROWS:
             return view
-        everything = slice(0, n)
-        matrix = self._block(view, everything, everything, xp)
-        return PairMatrix(None, None, matrix, view.unit)
+        return PairMatrix(None, None, self._matrix(view, xp), view.unit)
+
+    def _matrix(self, view, xp):
+        if self.rdm_metric == "linear":
+            return view.rows @ view.rows.T
+        matrix = squared_distance_matrix(view.rows, view.squares, xp=xp)
+        is_euclidean = self.rdm_metric == "euclidean"
+        return of_squares(matrix, None, xp=xp) if is_euclidean else matrix
 
     def _block(self, view, i, j, xp):
         if view.matrix is not None:

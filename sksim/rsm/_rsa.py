@@ -144,12 +144,15 @@ class RSA(BaseSimilarity):
     def _view(self, X, xp, role):
         # ties and differences of large sums both need double precision
         X = as_float64(X, xp=xp)
-        distances = squared_distance_rows(X, self.rdm_metric, xp=xp, role=role)
-        n, width = distances.rows.shape
         is_moment = (
-            self.comparison in ("pearson", "cosine") and self.rdm_metric != "euclidean"
+            self.comparison in ("pearson", "cosine")
+            and self.rdm_metric != "euclidean"
+            and X.shape[1] < X.shape[0]
         )
-        if is_moment and width < n:
+        distances = squared_distance_rows(
+            X, self.rdm_metric, xp=xp, role=role, center=is_moment
+        )
+        if is_moment:
             view = self._moments(distances, role, xp)
             if view is not None:
                 return view

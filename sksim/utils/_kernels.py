@@ -15,8 +15,8 @@ from sksim.utils._array_api import (
     take,
     to_numpy,
 )
-from sksim.utils._linalg import centered
-from sksim.utils._pairs import condensed
+from sksim.utils._linalg import lazily_centered
+from sksim.utils._pairs import condensed, of_squares, squared_distance_matrix
 from sksim.utils._views import View
 
 # Rows that a block of an n x n matrix holds: a block of 8 MB stays in the cache.
@@ -34,24 +34,12 @@ def row_blocks(n_rows, n_columns):
 def squared_distances(X, *, xp):
     """Squared Euclidean distances between the rows of X, diagonal exactly 0.
 
-    Rows are centred first, since the expansion of (a - b)^2 loses all digits at a
-    large common offset. Returns distances in units of the returned scale.
+    Rows are centred first where the expansion of (a - b)^2 would lose digits to a
+    common offset. Returns distances in units of the returned scale.
     """
-    rows, _, scale, _ = centered(X, xp=xp)
+    rows, _, _, scale = lazily_centered(X, xp=xp)
     norms = row_sum_of_squares(rows, xp=xp)
-    if is_numpy(xp):
-        squares = rows @ rows.T
-        squares *= -2
-        squares += norms[:, None]
-        squares += norms[None, :]
-        np.maximum(squares, 0, out=squares)
-        np.fill_diagonal(squares, 0)
-        return squares, scale
-    squares = xp.maximum(
-        norms[:, None] + norms[None, :] - 2 * (rows @ rows.T),
-        xp.asarray(0.0, dtype=rows.dtype, device=device_of(rows)),
-    )
-    return squares * (1 - _identity_like(squares, xp=xp)), scale
+    return squared_distance_matrix(rows, norms, xp=xp), scale
 
 
 def _identity_like(matrix, *, xp):
@@ -72,11 +60,7 @@ def rbf_kernel(X, bandwidth, *, xp, name="X"):
     squares, _ = squared_distances(X, xp=xp)
     median = median_distance(squares, xp=xp)
     refuse_zero_bandwidth(median, name)
-    factor = -0.5 / (bandwidth * median) ** 2
-    if is_numpy(xp):
-        squares *= factor
-        return np.exp(squares, out=squares)
-    return xp.exp(squares * factor)
+    return of_squares(squares, 0.5 / (bandwidth * median) ** 2, xp=xp)
 
 
 def refuse_zero_bandwidth(median, name):

@@ -94,15 +94,26 @@ def refuse_rows(is_bad, role, problem, *, xp):
         )
 
 
+def in_row_blocks(function, X, *, xp):
+    """``function`` of each block of rows of X, where each stays in the cache.
+
+    ``function`` takes a slice and returns as many rows; the result has X's precision
+    and shape.
+    """
+    if not is_numpy(xp):
+        return xp.concat([xp.astype(function(b), X.dtype) for b in row_blocks_of(X)])
+    result = np.empty_like(X)
+    for b in row_blocks_of(X):
+        result[b] = function(b)
+    return result
+
+
 def unit_rows(X, *, xp, role=None):
     """Rows scaled to unit norm, in X's precision; ValueError for a row of zeros."""
     norms = nonzero_row_norms(X, xp=xp, role=role)
-    return xp.concat(
-        [
-            # in double precision, where the norms of tiny rows have an inverse
-            xp.astype(as_float64(X[b, :], xp=xp) / norms[b][:, None], X.dtype)
-            for b in row_blocks_of(X)
-        ]
+    # in double precision, where the norms of tiny rows have an inverse
+    return in_row_blocks(
+        lambda b: as_float64(X[b, :], xp=xp) / norms[b][:, None], X, xp=xp
     )
 
 

@@ -6,7 +6,6 @@ double precision from the difference of the rows: duplicates are at distance 0 e
 and float32 input has the neighbours that the same numbers have in float64.
 """
 
-import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,21 +15,18 @@ from sksim.utils._array_api import (
     device_of,
     is_numpy,
     move_to,
-    row_blocks_of,
-    row_sum_of_squares,
     take,
     to_numpy,
 )
-from sksim.utils._linalg import nonzero_row_norms, rescaled, role_name
+from sksim.utils._points import Points, batches, eps
 from sksim.utils._views import View
 
 # Squared distances that agree to ten digits of the k-th nearest are tied.
 TIE_TOLERANCE = 1e-10
-# Entries of a block of the distance matrix, and of a batch of differences of rows.
+# Entries of a block of the distance matrix.
 _BLOCK_ELEMENTS = 2**22
-_BATCH_ELEMENTS = 2**16
 # Tiles of the upper triangle of the distance matrix.
-_TILE_ROWS, _TILE_COLUMNS = 512, 4096
+_TILE_ROWS, _TILE_COLUMNS = 1024, 4096
 # The filter folds this many columns into their minimum before it bounds the k-th.
 _FOLD = 16
 # More candidates than this for each neighbour call for a filter in double precision.
@@ -48,7 +44,7 @@ class Neighbors(View):
     indices : int array of shape (n_samples, n_neighbors)
     squared_distances : float64 array of shape (n_samples, n_neighbors)
         Of the rows up to a common scale, or of the rows scaled to unit norm, where
-        they are 2 minus twice the cosine.
+        they are 2 minus twice the cosine. None where only sets were asked for.
     n_tied : int
         Number of rows whose last neighbour is as near as one that was left out, so
         that only the index decides between them.
@@ -65,7 +61,9 @@ class Neighbors(View):
 # ----- the search -------------------------------------------------------------------
 
 
-def nearest_neighbors(X, n_neighbors, *, metric, xp, algorithm="exact", role=None):
+def nearest_neighbors(
+    X, n_neighbors, *, metric, xp, algorithm="exact", role=None, ordered=True
+):
     """The nearest neighbours of each row among the other rows.
 
     Parameters
@@ -80,12 +78,15 @@ def nearest_neighbors(X, n_neighbors, *, metric, xp, algorithm="exact", role=Non
         "approximate" takes the candidates that pynndescent proposes.
     role : str, default=None
         "x" or "y", for error messages.
+    ordered : bool, default=True
+        Whether the order of the neighbours and their distances are needed. The sets
+        alone are had without exact distances of most rows.
 
     Returns
     -------
     neighbors : Neighbors
     """
-    points = _Points(X, metric, xp=xp, role=role)
+    points = Points(X, metric, xp=xp, role=role)
     candidates = None
     if algorithm == "approximate":
         candidates = _approximate_candidates(points, n_neighbors)
@@ -93,107 +94,13 @@ def nearest_neighbors(X, n_neighbors, *, metric, xp, algorithm="exact", role=Non
         candidates = _symmetric_candidates(points, n_neighbors)
     if candidates is None:
         parts = list(_exact_blocks(points, n_neighbors))
+    elif ordered or not is_numpy(xp):
+        every = xp.arange(points.n_samples, device=device_of(points.X))
+        parts = [_ranked(points, *candidates, every, n_neighbors)]
     else:
-        parts = [_ranked(points, *candidates, 0, points.n_samples, n_neighbors)]
+        return _sets(points, *candidates, n_neighbors)
     indices, squared_distances, n_tied = zip(*parts, strict=True)
     return Neighbors(xp.concat(indices), xp.concat(squared_distances), sum(n_tied))
-
-
-class _Points:
-    """Rows as points of a Euclidean space, in the precision that is asked for."""
-
-    def __init__(self, X, metric, *, xp, role):
-        self.xp = xp
-        self.n_samples, self.n_features = X.shape
-        if metric == "cosine":
-            self.X = X
-            self.factors = 1 / nonzero_row_norms(X, xp=xp, role=role)
-            smallest, largest = (float(f(self.factors)) for f in (xp.min, xp.max))
-            if not 1e-50 < smallest <= largest < 1e50:
-                # products of such rows would overflow or vanish
-                self.X, self.factors = self.rows(slice(None)), None
-        else:
-            self.X, _, _ = rescaled(X, xp=xp)
-            self.factors = None
-        blocks = row_blocks_of(X)
-        self.mean = sum(xp.sum(self.rows(b), axis=0) for b in blocks) / X.shape[0]
-        squares = []
-        for b in blocks:
-            rows = self.rows(b)
-            of_centered = row_sum_of_squares(rows - self.mean, xp=xp)
-            squares.append((of_centered, row_sum_of_squares(rows, xp=xp)))
-        self.squared_radii, self.squared_norms = (
-            xp.concat(parts) for parts in zip(*squares, strict=True)
-        )
-        # rows nearer than the rounding error of their entries are duplicates
-        rounding = (16 * _eps(xp.float64, xp=xp)) ** 2 * self.n_features
-        self.noise = self.squared_norms * rounding
-        self.radius = math.sqrt(float(xp.max(self.squared_radii)))
-        if self.radius**2 <= float(xp.max(self.noise)):
-            alike = "point in the same direction" if metric == "cosine" else "are equal"
-            raise ValueError(
-                f"{role_name(role)} is constant: all of its rows {alike}, so that none "
-                "is nearer than another. Check that the right array was passed and "
-                "that the layer is not dead."
-            )
-
-    def rows(self, which):
-        """Points, for a slice or an array of indices, in double precision."""
-        xp = self.xp
-        is_slice = isinstance(which, slice)
-        rows = as_float64(
-            self.X[which, :] if is_slice else take(self.X, which, xp=xp), xp=xp
-        )
-        if self.factors is None:
-            return rows
-        factors = self.factors[which] if is_slice else take(self.factors, which, xp=xp)
-        return rows * factors[:, None]
-
-    def within_unit_ball(self, dtype):
-        """All points, centred and divided by the largest distance from the mean."""
-        xp = self.xp
-        return xp.concat(
-            [
-                xp.astype((self.rows(b) - self.mean) * (1 / self.radius), dtype)
-                for b in row_blocks_of(self.X)
-            ]
-        )
-
-    def squared_distances(self, first, second):
-        """Squared distances of pairs of points, to eleven digits."""
-        return self.xp.concat(
-            [
-                self._squared_distances(first[b], second[b])
-                for b in _batches(first.shape[0], self.n_features)
-            ]
-        )
-
-    def _squared_distances(self, first, second):
-        xp = self.xp
-        products = _row_products(
-            take(self.X, first, xp=xp), take(self.X, second, xp=xp), xp=xp
-        )
-        if self.factors is not None:
-            factors = take(self.factors, first, xp=xp)
-            products = products * factors * take(self.factors, second, xp=xp)
-        norms = take(self.squared_norms, first, xp=xp)
-        norms = norms + take(self.squared_norms, second, xp=xp)
-        distances = norms - 2 * products
-        is_near = distances < 1e-3 * norms
-        if not bool(xp.any(is_near)):
-            return distances
-        # there the difference of two large numbers has lost digits
-        by_rows = row_sum_of_squares(self.rows(first) - self.rows(second), xp=xp)
-        distances = xp.where(is_near, by_rows, distances)
-        is_duplicate = distances <= take(self.noise, first, xp=xp)
-        return xp.where(is_duplicate, xp.zeros_like(distances), distances)
-
-
-def _row_products(A, B, *, xp):
-    """Inner product of each row of A with the same row of B, in double precision."""
-    if is_numpy(xp):
-        return np.einsum("ij,ij->i", A, B, dtype=np.float64)
-    return xp.sum(as_float64(A, xp=xp) * as_float64(B, xp=xp), axis=1)
 
 
 class _Filter:
@@ -206,12 +113,11 @@ class _Filter:
     def __init__(self, points, dtype):
         self.xp = xp = points.xp
         radii = points.squared_radii * (1 / points.radius**2)
-        squares = xp.astype(radii, dtype, copy=False)[:, None]
-        ones = xp.ones_like(squares)
-        self.right = xp.concat([points.within_unit_ball(dtype), ones, squares], axis=1)
+        squares = xp.astype(radii, dtype, copy=False)
+        self.right = points.within_unit_ball(dtype, xp.ones_like(squares), squares)
         # a sum of D + 2 products is off by less than (D / 2 + 2) eps times the sum of
         # their magnitudes, which is at most (1 + |c|)^2
-        error = _eps(dtype, xp=xp) * (points.n_features / 2 + 4)
+        error = eps(dtype, xp=xp) * (points.n_features / 2 + 4)
         error = error * (1 + xp.sqrt(radii)) ** 2
         # both of the distances that are compared are off, and near ties count
         slack = 2 * error + 8 * TIE_TOLERANCE
@@ -222,6 +128,17 @@ class _Filter:
         right = self.right[rows, :]
         parts = [right[:, :-2] * -2, right[:, -1:], right[:, -2:-1]]
         return self.xp.concat(parts, axis=1)
+
+    def square(self, rows, *, out):
+        """Distances of some rows from each other on numpy, by half of the products."""
+        centred, squares = self.right[rows, :-2], self.right[rows, -1]
+        n_rows = len(squares)
+        square = np.matmul(centred, centred.T, out=out.reshape(n_rows, n_rows))
+        square *= -2
+        square += squares[:, None]
+        square += squares[None, :]
+        np.fill_diagonal(square, np.inf)
+        return square
 
     def candidates(self, start, stop, n_neighbors):
         """(row, column) of each entry that may be among the row's nearest."""
@@ -252,45 +169,65 @@ class _Bounds:
         self.places, self.distances = [], []
 
     def see(self, tile, rows, columns):
-        """Look at the distances of some rows (first axis) from some columns.
+        """Look at a tile of distances for its rows; whether few enough were noted."""
+        height, width = tile.shape
+        n_groups, fold = self._groups(width)
+        folded = tile[:, : fold * n_groups].reshape(height, fold, n_groups)
+        minima = folded.min(axis=1)
+        rest = width - fold * n_groups
+        if rest:
+            part = minima[:, :rest]
+            np.minimum(part, tile[:, fold * n_groups :], out=part)
+        return self._see(tile, minima, rows, columns, (width, 1))
 
-        Returns whether there were few enough to note.
+    def see_columns(self, tile, rows, columns):
+        """The same for the columns, to which the rows are others."""
+        height, width = tile.shape
+        n_groups, fold = self._groups(height)
+        minima = tile[: fold * n_groups].reshape(fold, n_groups, width).min(axis=0)
+        rest = height - fold * n_groups
+        if rest:
+            part = minima[:rest]
+            np.minimum(part, tile[fold * n_groups :], out=part)
+        return self._see(tile, minima.T, columns, rows, (1, width))
+
+    def _groups(self, n_others):
+        """(number of groups, members of each): their minima must bound the k-th."""
+        n_groups = min(n_others, max(4 * self.k, n_others // _FOLD))
+        return n_groups, n_others // n_groups
+
+    def _see(self, tile, minima, own_slice, others, strides):
+        """Tighten the bounds by the groups' minima, and note what is within them.
+
+        Group g holds the others g, g + n_groups, g + 2 n_groups and so on; ``strides``
+        are the steps in the tile from one's own to the next and from other to other.
         """
-        n_rows, n_columns = tile.shape
-        if n_columns == 0 or n_rows == 0:
-            return True
-        # at least k groups of columns, so that their minima bound the k-th
-        n_groups = min(n_columns, max(4 * self.k, n_columns // _FOLD))
-        minima = tile[:, :n_groups].copy(order="K")
-        for start in range(n_groups, n_columns, n_groups):
-            group = tile[:, start : start + n_groups]
-            part = minima[:, : group.shape[1]]
-            np.minimum(part, group, out=part)
-        smallest = np.concatenate([self.smallest[rows], minima], axis=1)
+        n_own, n_groups = minima.shape
+        n_others = others.stop - others.start
+        smallest = np.concatenate([self.smallest[own_slice], minima], axis=1)
         smallest.partition(self.k - 1, axis=1)
-        self.smallest[rows] = smallest[:, : self.k]
-        limits = smallest[:, self.k - 1] + self.slack[rows]
-        self.limits[rows] = limits
-        own, group = np.nonzero(minima <= limits[:, None])
-        if len(own) > _MANY_CANDIDATES * self.k * max(tile.shape):
+        self.smallest[own_slice] = smallest[:, : self.k]
+        limits = smallest[:, self.k - 1] + self.slack[own_slice]
+        self.limits[own_slice] = limits
+        hits = np.flatnonzero(minima <= limits[:, None])
+        if len(hits) > _MANY_CANDIDATES * self.k * max(n_own, n_others):
             return False
-        for i in range(0, len(own), _BATCH_ELEMENTS):
-            batch = slice(i, i + _BATCH_ELEMENTS)
-            self._note(tile, rows, columns, own[batch], group[batch], n_groups)
+        flat = tile.reshape(-1)
+        steps = np.arange(0, n_others, n_groups)
+        for batch in batches(len(hits), len(steps)):
+            own, group = np.divmod(hits[batch], n_groups)
+            members = group[:, None] + steps
+            entries = members * strides[1] + (own * strides[0])[:, None]
+            # past the last member there may be no entry
+            distances = flat.take(entries, mode="clip")
+            is_within = distances <= limits[own][:, None]
+            if n_others % n_groups:
+                is_within &= members < n_others
+            found = np.flatnonzero(is_within)
+            places = (own + own_slice.start)[found // len(steps)] * self.n_samples
+            self.places.append(places + members.reshape(-1)[found] + others.start)
+            self.distances.append(distances.reshape(-1)[found])
         return True
-
-    def _note(self, tile, rows, columns, own, group, n_groups):
-        """Note those members of some rows' groups that are within the bounds."""
-        last = tile.shape[1] - 1
-        members = group[:, None] + np.arange(0, last + 1, n_groups)
-        distances = tile[own[:, None], np.minimum(members, last)]
-        own += rows.start
-        is_within = distances <= self.limits[own, None]
-        is_within &= members <= last
-        hit = np.nonzero(is_within)[0]
-        places = own[hit] * self.n_samples + columns.start
-        self.places.append(places + members[is_within])
-        self.distances.append(distances[is_within])
 
     def candidates(self):
         """(row, column) of what is within the final bounds, row by row."""
@@ -308,19 +245,24 @@ def _symmetric_candidates(points, k):
     n_samples = points.n_samples
     filter_ = _Filter(points, np.float32)
     bounds = _Bounds(filter_, k)
+    # one allocation for all tiles: fresh memory costs more than looking at it
+    buffer = np.empty(_TILE_ROWS * min(_TILE_COLUMNS, n_samples), dtype=np.float32)
     for start in range(0, n_samples, _TILE_ROWS):
         rows = slice(start, min(start + _TILE_ROWS, n_samples))
+        height = rows.stop - start
+        # the square on the diagonal holds the distances of its rows both ways
+        square = filter_.square(rows, out=buffer[: height * height])
+        if height > 1 and not bounds.see(square, rows, rows):
+            return None
         left_factor = filter_.left(rows)
-        for left in range(start, n_samples, _TILE_COLUMNS):
+        for left in range(rows.stop, n_samples, _TILE_COLUMNS):
             columns = slice(left, min(left + _TILE_COLUMNS, n_samples))
-            tile = left_factor @ filter_.right[columns].T
-            if left == start:
-                np.fill_diagonal(tile, np.inf)
-            # the square on the diagonal holds the distances of its rows both ways
-            beyond = slice(max(left, rows.stop), columns.stop)
+            width = columns.stop - left
+            tile = buffer[: height * width].reshape(height, width)
+            np.matmul(left_factor, filter_.right[columns].T, out=tile)
             if not (
                 bounds.see(tile, rows, columns)
-                and bounds.see(tile[:, beyond.start - left :].T, beyond, rows)
+                and bounds.see_columns(tile, rows, columns)
             ):
                 return None
     return bounds.candidates()
@@ -339,7 +281,8 @@ def _exact_blocks(points, n_neighbors):
         if rows.shape[0] > min(enough, (stop - start) * (n_samples - 1) // 2):
             double = double or _Filter(points, xp.float64)
             rows, columns = double.candidates(start, stop, n_neighbors)
-        yield _ranked(points, rows + start, columns, start, stop, n_neighbors)
+        every = xp.arange(start, stop, dtype=rows.dtype, device=device_of(points.X))
+        yield _ranked(points, rows + start, columns, every, n_neighbors)
 
 
 def _kth_smallest_bound(block, k, *, xp):
@@ -362,18 +305,40 @@ def _where(mask, *, xp):
     return xp.nonzero(mask)
 
 
-def _ranked(points, rows, columns, start, stop, k):
-    """The k nearest of each row's candidates, which come in the order of columns."""
+def _sets(points, rows, columns, k):
+    """The k nearest of each row's candidates as a set, on numpy.
+
+    Where a row has no more than k candidates, these are its neighbours.
+    """
+    counts = np.bincount(rows, minlength=points.n_samples)
+    is_open = counts > k
+    indices = np.empty((points.n_samples, k), dtype=np.intp)
+    of_open = is_open[rows]
+    indices[~is_open] = columns[~of_open].reshape(-1, k)
+    n_tied = 0
+    if is_open.any():
+        every = np.flatnonzero(is_open)
+        indices[is_open], _, n_tied = _ranked(
+            points, rows[of_open], columns[of_open], every, k
+        )
+    return Neighbors(indices, None, n_tied)
+
+
+def _ranked(points, rows, columns, every, k):
+    """The k nearest of the candidates of each of the rows ``every``.
+
+    ``rows`` are in ascending order, and each row's candidates in that of ``columns``.
+    """
     xp = points.xp
     device = device_of(points.X)
     distances = points.squared_distances(rows, columns)
-    every = xp.arange(start, stop, dtype=rows.dtype, device=device)
     first = xp.searchsorted(rows, every)
     last = xp.searchsorted(rows, every, side="right") - 1
     order = _order_within(rows, distances, xp=xp)
     kth = take(distances, take(order, first + (k - 1), xp=xp), xp=xp)
     unit = xp.where(kth > 0, TIE_TOLERANCE * kth, xp.ones_like(kth))
-    keys = xp.round(distances / take(unit, rows - start, xp=xp))
+    place = xp.searchsorted(every, rows)
+    keys = xp.round(distances / take(unit, place, xp=xp))
     if _has_ties(take(rows, order, xp=xp), take(keys, order, xp=xp), xp=xp):
         order = _order_within(rows, keys, xp=xp)
     picked = first[:, None] + xp.arange(k, dtype=first.dtype, device=device)[None, :]
@@ -432,16 +397,6 @@ def _approximate_candidates(points, n_neighbors):
     )
 
 
-def _batches(n_rows, n_columns):
-    """Slices of rows that hold few enough entries to stay in the cache."""
-    size = max(1, _BATCH_ELEMENTS // n_columns)
-    return [slice(i, min(i + size, n_rows)) for i in range(0, n_rows, size)]
-
-
-def _eps(dtype, *, xp):
-    return float(xp.finfo(dtype).eps)
-
-
 # ----- arguments ---------------------------------------------------------------------
 
 
@@ -474,7 +429,9 @@ def relabelled(view, order, *, xp):
         indices=xp.reshape(
             take(places, xp.reshape(indices, (-1,)), xp=xp), indices.shape
         ),
-        squared_distances=take(view.squared_distances, order, xp=xp),
+        squared_distances=None
+        if view.squared_distances is None
+        else take(view.squared_distances, order, xp=xp),
         table=None,
     )
 
@@ -510,7 +467,7 @@ def products_with(rows, lists, *, xp):
     n_samples, length = lists.shape
     width = rows.shape[1]
     products = []
-    for b in _batches(n_samples, length * width):
+    for b in batches(n_samples, length * width):
         others = take(rows, xp.reshape(lists[b, :], (-1,)), xp=xp)
         others = as_float64(xp.reshape(others, (-1, length, width)), xp=xp)
         own = as_float64(rows[b, :], xp=xp)[:, :, None]

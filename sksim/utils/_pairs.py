@@ -10,10 +10,18 @@ from sksim.utils._array_api import (
     device_of,
     inner,
     is_numpy,
+    row_slices,
     row_sum_of_squares,
     take,
 )
-from sksim.utils._linalg import centered, refuse_constant, role_name, unit_rows
+from sksim.utils._linalg import (
+    centered,
+    in_row_blocks,
+    lazily_centered,
+    refuse_constant,
+    role_name,
+    unit_rows,
+)
 from sksim.utils._views import View
 
 RDM_METRICS = ("correlation", "cosine", "euclidean", "sqeuclidean")
@@ -43,39 +51,50 @@ class SquaredDistances(View):
     _row_fields = ("rows", "squares")
 
 
-def squared_distance_rows(X, rdm_metric, *, xp, role=None):
+def squared_distance_rows(X, rdm_metric, *, xp, role=None, center=True):
     """Rows of which the squared distances are the dissimilarities of ``rdm_metric``.
 
     One minus the cosine of two rows is half the squared distance of the rows scaled
     to unit norm; one minus their correlation the same after subtracting each row's
     mean. "euclidean" is treated as "sqeuclidean": its root is for the caller to take.
+    Without ``center``, rows are left uncentred where distances keep their digits.
     """
     unit = 1.0
-    if rdm_metric in ("correlation", "cosine"):
-        if rdm_metric == "correlation":
-            X = _rows_without_mean(X, xp=xp, role=role)
+    if rdm_metric == "correlation":
+        X = _correlation_rows(X, xp=xp, role=role)
+        unit = 0.5
+    elif rdm_metric == "cosine":
         X = unit_rows(X, xp=xp, role=role)
         unit = 0.5
-    rows, _, scale, squared_norm = centered(X, xp=xp)
+    if center:
+        rows, _, scale, squared_norm = centered(X, xp=xp)
+    else:
+        rows, _, squared_norm, scale = lazily_centered(X, xp=xp)
     refuse_constant(squared_norm, role)
     return SquaredDistances(rows, row_sum_of_squares(rows, xp=xp), unit, scale)
 
 
-def _rows_without_mean(X, *, xp, role):
-    """Rows centred around their own means; constant rows raise."""
-    largest = xp.max(xp.abs(X), axis=1)[:, None]
-    # a power of two would do as well; here the rows are scaled to unit norm anyway
-    X = X / xp.where(largest == 0, xp.ones_like(largest), largest)
-    X = X - xp.mean(X, axis=1)[:, None]
+def _correlation_rows(X, *, xp, role):
+    """Rows minus their own means, scaled to unit norm; constant rows raise."""
     rounding = 8 * float(xp.finfo(X.dtype).eps) * X.shape[1] ** 0.5
-    constant = xp.sqrt(row_sum_of_squares(X, xp=xp)) <= rounding
-    if bool(xp.any(constant)):
-        place = int(xp.argmax(xp.astype(constant, X.dtype)))
-        raise ValueError(
-            f"{role_name(role)} has a constant row (row {place}), which correlates "
-            "with nothing. Remove the row, or use a Euclidean metric."
-        )
-    return X
+
+    def standardized(b):
+        rows = X[b, :]
+        largest = xp.max(xp.abs(rows), axis=1)[:, None]
+        # a power of two would do as well; here the rows are scaled to unit norm anyway
+        rows = rows / xp.where(largest == 0, xp.ones_like(largest), largest)
+        rows = rows - xp.mean(rows, axis=1)[:, None]
+        norms = xp.sqrt(row_sum_of_squares(as_float64(rows, xp=xp), xp=xp))
+        constant = norms <= rounding
+        if bool(xp.any(constant)):
+            place = b.start + int(xp.argmax(xp.astype(constant, X.dtype)))
+            raise ValueError(
+                f"{role_name(role)} has a constant row (row {place}), which correlates "
+                "with nothing. Remove the row, or use a Euclidean metric."
+            )
+        return as_float64(rows, xp=xp) / norms[:, None]
+
+    return in_row_blocks(standardized, X, xp=xp)
 
 
 # ----- all pairs as a vector -------------------------------------------------------
@@ -92,7 +111,8 @@ def pair_vector(view, *, xp):
         )
     values = np.empty(n * (n - 1) // 2, dtype=rows.dtype)
     filled = 0
-    size = max(1, min(n, 2**20 // n))
+    # narrow enough that little is computed below the diagonal
+    size = max(1, min(256, 2**20 // n))
     for start in range(0, n - 1, size):
         stop = min(start + size, n - 1)
         block = distance_block(
@@ -270,10 +290,34 @@ def blocked_inner(a, b, *, xp):
 
 
 def rows_for_distances(X, *, xp, role=None):
-    """(rows, squared norms, scale): centred rows, whose distances are X's / scale."""
-    rows, _, scale, squared_norm = centered(X, xp=xp)
+    """(rows, squared norms, scale): rows with the distances of X, divided by scale.
+
+    They are centred where distances would lose digits otherwise.
+    """
+    rows, _, squared_norm, scale = lazily_centered(X, xp=xp)
     refuse_constant(squared_norm, role)
     return rows, row_sum_of_squares(rows, xp=xp), scale
+
+
+def distance_matrix(rows, squares, decay, *, xp):
+    """Distances of all rows, or exp(-decay d^2), as an n x n matrix."""
+    return of_squares(squared_distance_matrix(rows, squares, xp=xp), decay, xp=xp)
+
+
+def squared_distance_matrix(rows, squares, *, xp):
+    """Squared distances of all rows as an n x n matrix."""
+    everything = slice(0, rows.shape[0])
+    return distance_block(rows, squares, everything, everything, xp=xp)
+
+
+def of_squares(matrix, decay, *, xp):
+    """`of_distances` of a symmetric matrix, of which half is computed on numpy."""
+    if not is_numpy(xp):
+        return of_distances(matrix, decay, xp=xp)
+    for b in row_slices(*matrix.shape, n_entries=2**17):
+        upper = of_distances(matrix[b, b.start :], decay, xp=xp)
+        matrix[b.stop :, b] = upper[:, b.stop - b.start :].T
+    return matrix
 
 
 def blocked_median(rows, squares, *, xp):

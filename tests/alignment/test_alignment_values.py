@@ -23,7 +23,7 @@ from sksim.alignment import (
     SoftMatching,
 )
 from sksim.cca import MeanCCA
-from sksim.rsm import NormalizedBures
+from sksim.rsm import GULP, NormalizedBures
 
 MEASURES = {
     "angular_shape_metric": AngularShapeMetric(),
@@ -356,6 +356,17 @@ def test_dead_neurons_match_nothing():
     assert_allclose(MaximumMatching(0.1).fit(dead, X).score_, 6 / 7)
 
 
+@pytest.mark.parametrize("epsilon", [0.02, 0.35])
+def test_maximum_match_with_a_span_of_lower_rank(epsilon, monkeypatch):
+    """No Cholesky factor: distances come from the columns themselves."""
+    X, y = views(60, 4, 3)
+    y = np.hstack([y, y[:, :1], X[:, :1] + 0.1 * y[:, 1:2]])
+    value = MaximumMatching(epsilon).fit(X, y).score_
+    monkeypatch.setattr("sksim.alignment._maximum_match._GRAM_EPSILON", 1.0)
+    assert MaximumMatching(epsilon).fit(X, y).score_ == value
+    assert value == maximum_match_by_enumeration(X, y, epsilon)
+
+
 @pytest.mark.parametrize("epsilon", [1.0, -0.1, (0.1, 1.5), (), "small"])
 def test_impossible_epsilons(epsilon):
     X, y = views(20, 3, 3)
@@ -443,3 +454,37 @@ def test_null_distribution_of_a_regression(ridge):
     orders = itertools.permutations(range(6))
     mean = np.mean([measure.fit(X, y[list(order)]).score_ for order in orders])
     assert_allclose(measure._null_mean(*fitted, np), mean)
+
+
+# ----- precision -----------------------------------------------------------------
+
+DISTANCES = [
+    OrthogonalProcrustes(),
+    AngularShapeMetric(),
+    PermutationProcrustes(),
+    SoftMatching(),
+]
+
+
+@pytest.mark.parametrize("measure", DISTANCES, ids=repr)
+@pytest.mark.parametrize("size", [0.1, 0.01])
+def test_small_distances_in_single_precision(measure, size):
+    X, noise = views(200, 8, 8)
+    y = X + size * noise
+    single = [v.astype(np.float32) for v in (X, y)]
+    expected = measure.fit(*(v.astype(np.float64) for v in single)).distance_
+    assert_allclose(measure.fit(*single).distance_, expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [*DISTANCES, PartialWhiteningShapeMetric(), NormalizedBures(), GULP()],
+    ids=repr,
+)
+@pytest.mark.parametrize("offset", [0.5, 1.5, 50.0])
+def test_an_offset_is_taken_out_of_the_products(measure, offset):
+    """A small one is left in the rows, a large one is subtracted first."""
+    X, y = (center(v) for v in views(60, 6, 6))
+    expected = measure.fit(X, y).statistic_
+    moved = measure.fit(X + offset, y - offset * np.arange(6)).statistic_
+    assert_allclose(moved, expected, rtol=1e-9)

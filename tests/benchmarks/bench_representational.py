@@ -5,7 +5,7 @@ turn in one process on one BLAS thread, in CPU time; peak memory above the input
 numpy reports it. Run as::
 
     python tests/benchmarks/bench_representational.py [2000x256 | 10000x512 | 2000x4096]
-        [--dtype float32] [--only NAME] [--permutations]
+        [--dtype float32] [--only NAME,NAME] [--permutations]
 """
 
 import _timing  # isort: skip  (sets one BLAS thread before numpy is imported)
@@ -246,13 +246,18 @@ def make_pair(n_samples, width, dtype, width_y=None):
     return [view.astype(dtype) for view in pair]
 
 
-def peak_megabytes(function):
+def value_and_peak(function):
+    """What a function returns, and its peak memory in MB."""
     tracemalloc.start()
     try:
-        function()
-        return tracemalloc.get_traced_memory()[1] / 1e6
+        return function(), tracemalloc.get_traced_memory()[1] / 1e6
     finally:
         tracemalloc.stop()
+
+
+def is_wanted(name, only):
+    """Whether one of the comma-separated parts of ``only`` is in the name."""
+    return any(part in name for part in only.split(","))
 
 
 def compare(shape, dtype, only):
@@ -260,7 +265,7 @@ def compare(shape, dtype, only):
     print(f"{n_samples} x {width}, {dtype}")
     X, y = make_pair(n_samples, width, dtype)
     for name, (measure, transcription) in MEASURES.items():
-        if only and only not in name:
+        if not is_wanted(name, only):
             continue
         if width > n_samples and name in NEEDS_MORE_ROWS:
             continue
@@ -278,11 +283,11 @@ def compare(shape, dtype, only):
 
         large = n_samples * width > 10**6
         _timing.report(name, ours, other, repeats=1 if large else 3)
-        values = ours(), other()
-        memory = peak_megabytes(ours), peak_megabytes(other)
+        (value, memory), (expected, other_memory) = map(value_and_peak, (ours, other))
         print(
-            f"    peak {memory[0]:.0f} / {memory[1]:.0f} MB, values differ by "
-            f"{abs(values[0] - values[1]) / max(abs(values[1]), 1e-300):.1e}"
+            f"    peak {memory:.0f} / {other_memory:.0f} MB, values differ by "
+            f"{abs(value - expected) / max(abs(expected), 1e-300):.1e}",
+            flush=True,
         )
 
 
@@ -292,7 +297,7 @@ def compare_permutations(only):
     order = np.random.default_rng(1).permutation(1000)
     print("one permutation, 1000 x 256")
     for name, (measure, _) in MEASURES.items():
-        if (only and only not in name) or name == "SoftMatching":
+        if not is_wanted(name, only) or name == "SoftMatching":
             continue
         views = measure._prepare_permutations(*measure._views(X, y, np), np)
 

@@ -192,7 +192,7 @@ def test_shared_ranks_with_and_without_a_table(monkeypatch):
 def test_products_with_listed_rows(monkeypatch):
     rng = np.random.default_rng(11)
     rows, lists = rng.normal(size=(30, 4)), rng.integers(0, 30, size=(30, 3))
-    monkeypatch.setattr(_neighbors, "_BATCH_ELEMENTS", 50)
+    monkeypatch.setattr("sksim.utils._points._BATCH_ELEMENTS", 50)
     expected = np.einsum("ijk,ik->ij", rows[lists], rows)
     assert_allclose(products_with(rows, lists, xp=np), expected)
 
@@ -213,3 +213,19 @@ def test_approximate_search_says_what_to_install(monkeypatch):
     with pytest.raises(ImportError, match="pynndescent.*algorithm='exact'"):
         search(np.random.default_rng(13).normal(size=(50, 3)), 5,
                algorithm="approximate")  # fmt: skip
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+@pytest.mark.parametrize("values", ["real", "tied", "concentrated"])
+@pytest.mark.parametrize("n_samples, k", [(300, 7), (13, 12), (40, 1)])
+def test_sets_are_those_of_the_ordered_lists(metric, values, n_samples, k):
+    rng = np.random.default_rng(4)
+    X = rng.normal(size=(n_samples, 4))
+    if values == "tied":
+        X = 1 + rng.integers(0, 3, size=(n_samples, 4)).astype(float)
+    elif values == "concentrated":
+        X = 1 + 1e-4 * X
+    X = X.astype(np.float32)
+    ordered, sets = (search(X, k, metric, ordered=flag) for flag in (True, False))
+    assert_array_equal(np.sort(sets.indices, axis=1), np.sort(ordered.indices, axis=1))
+    assert sets.n_tied == ordered.n_tied
