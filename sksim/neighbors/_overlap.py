@@ -99,6 +99,8 @@ class NeighborJaccard(BaseNeighborOverlap):
         What is near.
     algorithm : {"exact", "approximate"}, default="exact"
         "approximate" takes the neighbours that pynndescent finds, for very many rows.
+    verbose : int, default=0
+        Whether ``fit`` and ``score`` show progress on standard error.
 
     Attributes
     ----------
@@ -191,6 +193,8 @@ class RankSimilarity(BaseNeighborOverlap):
         What is near.
     algorithm : {"exact", "approximate"}, default="exact"
         "approximate" takes the neighbours that pynndescent finds, for very many rows.
+    verbose : int, default=0
+        Whether ``fit`` and ``score`` show progress on standard error.
 
     Attributes
     ----------
@@ -263,6 +267,8 @@ class JointRankJaccard(BaseNeighborOverlap):
         What is near.
     algorithm : {"exact", "approximate"}, default="exact"
         "approximate" takes the neighbours that pynndescent finds, for very many rows.
+    verbose : int, default=0
+        Whether ``fit`` and ``score`` show progress on standard error.
 
     Attributes
     ----------
@@ -335,6 +341,8 @@ class MutualKNN(BaseNeighborOverlap):
         What is near.
     algorithm : {"exact", "approximate"}, default="exact"
         "approximate" takes the neighbours that pynndescent finds, for very many rows.
+    verbose : int, default=0
+        Whether ``fit`` and ``score`` show progress on standard error.
 
     Attributes
     ----------

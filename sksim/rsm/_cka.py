@@ -39,6 +39,9 @@ class CKA(BaseKernelSimilarity):
         median Euclidean distance between rows. Kornblith et al. try .2, .4 and .8.
     kernel_params : dict, default=None
         Keywords of other kernels, such as ``{"degree": 3}`` for "poly".
+    verbose : int, default=0
+        Whether ``fit`` and ``score`` show progress on standard error,
+        for other kernels than the linear one and more than 4096 rows.
 
     Attributes
     ----------
@@ -92,12 +95,18 @@ class CKA(BaseKernelSimilarity):
     }
 
     def __init__(
-        self, kernel="linear", estimator="biased", bandwidth=0.5, kernel_params=None
+        self,
+        kernel="linear",
+        estimator="biased",
+        bandwidth=0.5,
+        kernel_params=None,
+        verbose=0,
     ):
         self.kernel = kernel
         self.estimator = estimator
         self.bandwidth = bandwidth
         self.kernel_params = kernel_params
+        self.verbose = verbose
 
     def _compare(self, view_x, view_y, xp):
         return self._alignment(view_x, view_y, xp)

@@ -122,6 +122,7 @@ class BaseKernelSimilarity(BaseSimilarity):
         "kernel": [StrOptions({"rbf", *PAIRWISE_KERNEL_FUNCTIONS}), callable],
         "bandwidth": [Interval(Real, 0, None, closed="neither")],
         "kernel_params": [dict, None],
+        "verbose": ["verbose"],
     }
 
     @property
@@ -129,7 +130,9 @@ class BaseKernelSimilarity(BaseSimilarity):
         return self.estimator == "biased"
 
     def _view(self, X, xp, role):
-        if self.kernel == "linear":
+        if self.kernel == "cosine":
+            X = unit_rows(X, xp=xp, role=role)
+        if self.kernel in ("linear", "cosine"):
             if X.shape[1] <= X.shape[0]:
                 return self._linear_view(X, xp, role)
             rows, _, scale, squared_norm = centered(X, xp=xp)
@@ -141,9 +144,6 @@ class BaseKernelSimilarity(BaseSimilarity):
             )
         if self.kernel == "rbf":
             return self._rbf_view(X, xp, role)
-        if self.kernel == "cosine":
-            rows = unit_rows(X, xp=xp, role=role)
-            return self._kernel_view(rows @ rows.T, xp, role)
         K = kernel_matrix(X, self.kernel, self.kernel_params, xp=xp)
         return self._kernel_view(K, xp, role)
 
