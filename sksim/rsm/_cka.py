@@ -111,6 +111,10 @@ class CKA(BaseKernelSimilarity):
     def _compare(self, view_x, view_y, xp):
         return self._alignment(view_x, view_y, xp)
 
+    def _compare_moments(self, moments, xp):
+        xy, xx, yy = self._kernel_products(moments, xp)
+        return xy / float(xx) ** 0.5 / float(yy) ** 0.5
+
     def _compare_permuted(self, view_x, view_y, order, xp):
         return self._alignment_permuted(view_x, view_y, order, xp)
 
@@ -161,6 +165,7 @@ class CKA(BaseKernelSimilarity):
             view_keywords=("role",),
             intervals=("jackknife", "subsample")
             + (() if self._is_biased else ("masked_bootstrap",)),
+            streaming=self.kernel == "linear",
             complexity="n d^2" if self.kernel == "linear" else "n^2 d",
             reference="Kornblith et al. 2019",
         )

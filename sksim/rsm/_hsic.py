@@ -90,6 +90,13 @@ class HSIC(BaseKernelSimilarity):
     def _compare(self, view_x, view_y, xp):
         return self._times_norms(self._alignment(view_x, view_y, xp), view_x, view_y)
 
+    def _compare_moments(self, moments, xp):
+        product = self._kernel_products(moments, xp)[0]
+        value = float(product) / self._divisor(moments.n)
+        for side in (moments.x, moments.y):
+            value *= side.scale * side.scale
+        return value
+
     def _compare_permuted(self, view_x, view_y, order, xp):
         cosine = self._alignment_permuted(view_x, view_y, order, xp)
         return self._times_norms(cosine, view_x, view_y)
@@ -102,12 +109,13 @@ class HSIC(BaseKernelSimilarity):
         return K * scale, L
 
     def _times_norms(self, cosine, view_x, view_y):
-        n = n_rows(view_x)
-        divisor = (n - 1) ** 2 if self._is_biased else n * (n - 3)
-        value = float(cosine) / divisor
+        value = float(cosine) / self._divisor(n_rows(view_x))
         for view in (view_x, view_y):
             value *= view.norm * view.unit
         return value
+
+    def _divisor(self, n):
+        return (n - 1) ** 2 if self._is_biased else n * (n - 3)
 
     def _similarity_tags(self):
         invariances = set(self._invariances())
@@ -120,6 +128,7 @@ class HSIC(BaseKernelSimilarity):
             invariances=invariances,
             requires=("nonzero_rows",) if self.kernel == "cosine" else (),
             view_keywords=("role",),
+            streaming=self.kernel == "linear",
             complexity="n d^2" if self.kernel == "linear" else "n^2 d",
             reference="Gretton et al. 2005",
         )

@@ -6,7 +6,7 @@ from numbers import Real
 
 from sklearn.metrics.pairwise import PAIRWISE_KERNEL_FUNCTIONS
 
-from sksim.base import BaseSimilarity
+from sksim.base import BaseSimilarity, MomentMixin
 from sksim.utils._array_api import inner, is_numpy, row_sum_of_squares
 from sksim.utils._kernels import (
     double_center,
@@ -103,6 +103,24 @@ def refuse_explained(squared_norm, role, xp):
         )
 
 
+def without_diagonals(product, shared, sums, n):
+    """Inner product of two linear kernels of centred rows, bias-corrected.
+
+    Centred rows make the kernel's row sums vanish, so that without its diagonal the
+    row sums are minus the diagonal.
+
+    Parameters
+    ----------
+    product : float
+        Inner product of the kernels with their diagonals.
+    shared, sums : float
+        Inner product of the two diagonals, and product of their sums.
+    n : int
+        Number of rows.
+    """
+    return product - shared * (1 + 2 / (n - 2)) + sums / ((n - 1) * (n - 2))
+
+
 def n_rows(view):
     """Number of rows of the representation that a view is made of."""
     return (view.matrix if isinstance(view, CenteredKernel) else view.rows).shape[0]
@@ -115,7 +133,7 @@ def _tiles(view):
     return lambda rows, columns: view.matrix[rows, columns]
 
 
-class BaseKernelSimilarity(BaseSimilarity):
+class BaseKernelSimilarity(MomentMixin, BaseSimilarity):
     """A measure that is made of the inner product of two centred kernel matrices."""
 
     _parameter_constraints: dict = {
@@ -216,15 +234,34 @@ class BaseKernelSimilarity(BaseSimilarity):
 
     @staticmethod
     def _leave_out_diagonal(product, diagonal_x, diagonal_y, xp):
-        """Inner product of two bias-corrected linear kernels, from the full one's.
-
-        Centred rows make the kernel's row sums vanish, so that without its diagonal
-        the row sums are minus the diagonal.
-        """
-        n = diagonal_x.shape[0]
+        """Inner product of two bias-corrected linear kernels, from the full one's."""
         shared = inner(diagonal_x, diagonal_y, xp=xp)
         sums = xp.sum(diagonal_x) * xp.sum(diagonal_y)
-        return product - shared * (1 + 2 / (n - 2)) + sums / ((n - 1) * (n - 2))
+        return without_diagonals(product, shared, sums, diagonal_x.shape[0])
+
+    def _moments_needed(self):
+        return {"gram", "cross"} | (set() if self._is_biased else {"quartic"})
+
+    def _kernel_products(self, moments, xp):
+        """Inner products of the centred linear kernels: of both, and of each one."""
+        for side, role in ((moments.x, "x"), (moments.y, "y")):
+            refuse_constant(side.squared_norm, role)
+        norms = moments.x.squared_norm, moments.y.squared_norm
+        products = []
+        for pair, (a, b) in (
+            (moments.xy, norms),
+            (moments.xx, norms[:1] * 2),
+            (moments.yy, norms[1:] * 2),
+        ):
+            product = inner(pair.matrix, pair.matrix, xp=xp)
+            if not self._is_biased:
+                unbiased = without_diagonals(product, pair.quartic, a * b, moments.n)
+                if pair is not moments.xy:
+                    role = "x" if pair is moments.xx else "y"
+                    self._refuse_flat_kernel(unbiased, product, role, xp)
+                product = unbiased
+            products.append(product)
+        return products
 
     def _alignment(self, view_x, view_y, xp):
         """Cosine of the two centred kernel matrices."""
