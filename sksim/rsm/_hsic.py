@@ -81,9 +81,9 @@ class HSIC(BaseKernelSimilarity):
     def _compare(self, view_x, view_y, xp):
         return self._times_norms(self._alignment(view_x, view_y, xp), view_x, view_y)
 
-    def _compare_permuted(self, view_x, view_y, order, xp):
-        cosine = self._alignment_permuted(view_x, view_y, order, xp)
-        return self._times_norms(cosine, view_x, view_y)
+    def _compare_permuted(self, view_x, view_y, orders, xp):
+        cosines = self._alignments_permuted(view_x, view_y, orders, xp)
+        return [self._times_norms(cosine, view_x, view_y) for cosine in cosines]
 
     def _trace_form(self, view_x, view_y, xp):
         if isinstance(view_x, BlockedMatrix):
@@ -93,7 +93,7 @@ class HSIC(BaseKernelSimilarity):
         return K * scale, L
 
     def _times_norms(self, cosine, view_x, view_y):
-        n = n_rows(view_x)
+        n = n_rows(view_y)
         divisor = (n - 1) ** 2 if self._is_biased else n * (n - 3)
         value = float(cosine) / divisor
         for view in (view_x, view_y):
