@@ -68,7 +68,9 @@ def _merged(measure, other):
 def _aligned_chunks(X, y):
     """Pairs of delayed chunks that hold the same rows, whole rows each."""
     for name, array in (("X", X), ("y", y)):
-        if not (is_dask(array) and hasattr(array, "to_delayed") and hasattr(array, "chunks")):
+        if not (
+            is_dask(array) and hasattr(array, "to_delayed") and hasattr(array, "chunks")
+        ):
             raise ValueError(
                 f"{name} is a {type(array).__name__}, where both X and y must be Dask "
                 "arrays if one is. dask.array.from_array makes one of an array, "
@@ -95,8 +97,4 @@ def _aligned_chunks(X, y):
     X = X.rechunk({1: -1})
     y = y.rechunk({0: X.chunks[0], 1: -1})
     blocks = (array.to_delayed().ravel() for array in (X, y))
-    return [
-        pair
-        for size, *pair in zip(X.chunks[0], *blocks, strict=True)
-        if size > 0
-    ]
+    return [pair for size, *pair in zip(X.chunks[0], *blocks, strict=True) if size > 0]
