@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from sksim.utils._array_api import check_same_namespace, namespace_of
 from sksim.utils._moments import merged, moments_of, without_rounding
 from sksim.utils._sklearn_compat import fit_context
-from sksim.utils._validation import check_representation_pair
+from sksim.utils._validation import check_representation_pair, refuse_missing_y
 
 # set by validation, not by the comparison
 _INPUT_ATTRIBUTES = {
@@ -87,6 +87,8 @@ class MomentMixin:
             The measure of all rows that were passed since it was made, or since the
             last ``fit``, which starts anew and keeps no moments to go on from.
         """
+        if y is None:
+            refuse_missing_y(self)
         is_first = self._moments is None
         if is_first and "n_samples_fit_" in vars(self):
             warnings.warn(

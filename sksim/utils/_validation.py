@@ -42,10 +42,7 @@ def check_representation_pair(measure, X, y, *, reset, min_samples=None):
     X = _check_matrix(measure, X, "X", reset=reset, min_samples=min_samples)
     if y is None:
         if reset:
-            raise ValueError(
-                f"{type(measure).__name__} requires y to be passed, but the target y "
-                "is None. y is the second representation."
-            )
+            refuse_missing_y(measure)
         return X, None, xp
     y = _check_matrix(measure, y, "y", reset=reset, min_samples=min_samples)
     y = move_to(y, xp=xp, device=device)
@@ -55,6 +52,14 @@ def check_representation_pair(measure, X, y, *, reset, min_samples=None):
     if X.dtype != y.dtype:
         X, y = (xp.astype(array, xp.float64, copy=False) for array in (X, y))
     return X, y, xp
+
+
+def refuse_missing_y(measure):
+    """Raise about a second representation that was not passed."""
+    raise ValueError(
+        f"{type(measure).__name__} requires y to be passed, but the target y is None. "
+        "y is the second representation."
+    )
 
 
 def _check_matrix(measure, array, name, *, reset, min_samples):
