@@ -64,7 +64,7 @@ def inputs_elsewhere(measure, namespace):
 def _as_before_rounding(measure, X32):
     """What the same numbers are in single precision: probabilities sum to 1 there."""
     tags = tags_of(measure)
-    if "probabilities" not in (tags.inputs, *tags.requires):
+    if X32 is None or "probabilities" not in (tags.inputs, *tags.requires):
         return X32
     return X32 / X32.sum(-1)[..., None]
 
