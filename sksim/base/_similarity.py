@@ -57,9 +57,10 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
         """Views in the form in which ``_compare_permuted`` is cheapest."""
         return view_x, view_y
 
-    def _compare_permuted(self, view_x, view_y, order, xp):
-        """Statistic of X and of y with its rows in another order."""
-        return self._statistic(view_x, self._permute(view_y, order, xp), xp)
+    def _compare_permuted(self, view_x, view_y, orders, xp):
+        """Statistics of X and of y with its rows in each of several orders."""
+        moved = (self._permute(view_y, order, xp) for order in orders)
+        return [self._statistic(view_x, view, xp) for view in moved]
 
     def _compare_many(self, views_x, views_y, xp):
         """Statistics of many pairs, as rows: views_x by views_y.

@@ -97,9 +97,9 @@ class HSIC(BaseKernelSimilarity):
             value *= side.scale * side.scale
         return value
 
-    def _compare_permuted(self, view_x, view_y, order, xp):
-        cosine = self._alignment_permuted(view_x, view_y, order, xp)
-        return self._times_norms(cosine, view_x, view_y)
+    def _compare_permuted(self, view_x, view_y, orders, xp):
+        cosines = self._alignments_permuted(view_x, view_y, orders, xp)
+        return [self._times_norms(cosine, view_x, view_y) for cosine in cosines]
 
     def _trace_form(self, view_x, view_y, xp):
         if isinstance(view_x, BlockedMatrix):
@@ -109,7 +109,7 @@ class HSIC(BaseKernelSimilarity):
         return K * scale, L
 
     def _times_norms(self, cosine, view_x, view_y):
-        value = float(cosine) / self._divisor(n_rows(view_x))
+        value = float(cosine) / self._divisor(n_rows(view_y))
         for view in (view_x, view_y):
             value *= view.norm * view.unit
         return value

@@ -1,6 +1,6 @@
 """Views and products of kernel matrices, as CKA and HSIC share them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from numbers import Real
 
@@ -12,8 +12,6 @@ from sksim.utils._kernels import (
     double_center,
     factored_tile,
     kernel_matrix,
-    permuted_inner,
-    picking_is_cheaper,
     product_of_tiles,
     rbf_kernel,
     refuse_zero_bandwidth,
@@ -36,6 +34,7 @@ from sksim.utils._pairs import (
     blocked_median,
     rows_for_distances,
 )
+from sksim.utils._picking import permuted_inner, picking_is_cheaper, upper_blocks
 from sksim.utils._sklearn_compat import Interval, StrOptions
 from sksim.utils._views import View
 
@@ -322,12 +321,15 @@ class BaseKernelSimilarity(MomentMixin, BaseSimilarity):
 
     def _prepare_permutations(self, view_x, view_y, xp):
         """Kernel matrices, where picking their entries beats a product of rows."""
-        if not (isinstance(view_x, LinearKernel) and isinstance(view_y, LinearKernel)):
+        if isinstance(view_x, BlockedMatrix):
             return view_x, view_y
-        n = view_x.rows.shape[0]
-        if not picking_is_cheaper(n, view_x.rows.shape[1], view_y.rows.shape[1]):
-            return view_x, view_y
-        return self._as_kernels(view_x, view_y, xp)
+        views = view_x, view_y
+        if all(isinstance(view, LinearKernel) for view in views):
+            n, width = view_x.rows.shape
+            if not picking_is_cheaper(n, width, view_y.rows.shape[1]):
+                return views
+        view_x, view_y = self._as_kernels(view_x, view_y, xp)
+        return replace(view_x, matrix=upper_blocks(view_x.matrix, xp=xp)), view_y
 
     def _as_kernels(self, view_x, view_y, xp):
         """Both views as kernel matrices, whose rows sum to zero."""
@@ -338,11 +340,12 @@ class BaseKernelSimilarity(MomentMixin, BaseSimilarity):
             for view, role in ((view_x, "x"), (view_y, "y"))
         )
 
-    def _alignment_permuted(self, view_x, view_y, order, xp):
-        """Cosine of the kernel matrices with the rows of y in another order."""
-        if isinstance(view_x, CenteredKernel) and isinstance(view_y, CenteredKernel):
-            return permuted_inner(view_x.matrix, view_y.matrix, order, xp=xp)
-        return self._alignment(view_x, self._permute(view_y, order, xp), xp)
+    def _alignments_permuted(self, view_x, view_y, orders, xp):
+        """Cosines of the kernel matrices with the rows of y in each order."""
+        if isinstance(view_x, CenteredKernel):
+            return permuted_inner(view_x.matrix, view_y.matrix, orders, xp=xp)
+        moved = (self._permute(view_y, order, xp) for order in orders)
+        return [self._alignment(view_x, view, xp) for view in moved]
 
     def _min_samples(self):
         return 2 if self._is_biased else 4

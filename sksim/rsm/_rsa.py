@@ -15,7 +15,6 @@ from sksim.rsm._pair_blocks import (
     valued_blocks,
 )
 from sksim.utils._array_api import as_float64, inner, to_numpy
-from sksim.utils._kernels import permuted_inner
 from sksim.utils._linalg import role_name
 from sksim.utils._pairs import (
     RDM_METRICS,
@@ -26,6 +25,7 @@ from sksim.utils._pairs import (
     square,
     squared_distance_rows,
 )
+from sksim.utils._picking import permuted_inner, upper_blocks
 from sksim.utils._ranks import average_ranks, quantized
 from sksim.utils._sklearn_compat import StrOptions
 from sksim.utils._tags import SimilarityTags
@@ -321,16 +321,14 @@ class RSA(BaseSimilarity):
         """Square matrices of the pairs, of which a permutation picks entries."""
         if self.comparison == "kendall" or _n_rows(view_x) > _LISTED_ROWS:
             return view_x, view_y
-        return tuple(
-            SquarePairs(square(self._values(view, xp), xp=xp))
-            for view in (view_x, view_y)
-        )
+        K, L = (square(self._values(view, xp), xp=xp) for view in (view_x, view_y))
+        return SquarePairs(upper_blocks(K, xp=xp)), SquarePairs(L)
 
-    def _compare_permuted(self, view_x, view_y, order, xp):
+    def _compare_permuted(self, view_x, view_y, orders, xp):
         if isinstance(view_x, SquarePairs):
-            product = permuted_inner(view_x.matrix, view_y.matrix, order, xp=xp)
-            return product / 2
-        return super()._compare_permuted(view_x, view_y, order, xp)
+            products = permuted_inner(view_x.matrix, view_y.matrix, orders, xp=xp)
+            return [product / 2 for product in products]
+        return super()._compare_permuted(view_x, view_y, orders, xp)
 
     def _min_samples(self):
         return 3
