@@ -156,8 +156,9 @@ def test_time_limit(pair):
             time.sleep(0.02)
             return super()._compare(view_x, view_y, xp)
 
-        def _compare_permuted(self, view_x, view_y, order, xp):
-            return self._compare(view_x, self._permute(view_y, order, xp), xp)
+        def _compare_permuted(self, view_x, view_y, orders, xp):
+            moved = (self._permute(view_y, order, xp) for order in orders)
+            return [self._compare(view_x, view, xp) for view in moved]
 
     measures = {"slow": Slow(), "fast": CKA()}
     table = compare(*pair, measures=measures, time_limit=0.5).set_index("measure")

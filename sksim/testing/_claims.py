@@ -1,0 +1,164 @@
+"""Checks that each claim of the tags holds, and each missing one is refuted."""
+
+import math
+
+import numpy as np
+
+from sksim.testing._helpers import (
+    assert_close,
+    exchanged,
+    fit,
+    rows_of,
+    statistic_of,
+    tags_of,
+    with_itself,
+    with_unrelated,
+)
+from sksim.testing._inputs import make_inputs
+from sksim.testing._requirements import REQUIREMENTS
+
+
+def check_tags(measure):
+    """Tags are complete and consistent."""
+    tags = tags_of(measure)
+    low, high = tags.bounds
+    assert low < high
+    assert tags.complexity, "the tag 'complexity' is empty"
+    assert tags.reference or tags.family in ("cca",), "the tag 'reference' is empty"
+    assert not tags.metric or (tags.orientation == "distance" and tags.symmetric), (
+        "a metric is a symmetric distance"
+    )
+
+
+def check_requirements_are_known(measure):
+    """Each word in ``requires`` stands in the table."""
+    unknown = set(tags_of(measure).requires) - set(REQUIREMENTS)
+    assert not unknown, f"add {sorted(unknown)} to sksim.testing.REQUIREMENTS"
+
+
+def check_score_is_oriented(measure):
+    """Score is the similarity itself, or minus the distance."""
+    X, y, fit_params = make_inputs(measure)
+    fitted = fit(measure, X, y, fit_params)
+    tags = tags_of(measure)
+    sign = 1 if tags.orientation == "similarity" else -1
+    size = abs(fitted.statistic_) if tags.signed else fitted.statistic_
+    assert fitted.score_ == sign * size
+    assert fitted.score() == fitted.score_
+
+
+def check_identity(measure):
+    """A representation compared with itself gets the best value."""
+    tags = tags_of(measure)
+    X, _, fit_params = make_inputs(measure)
+    value = statistic_of(measure, *with_itself(measure, X), fit_params)
+    if tags.identity and math.isfinite(tags.best):
+        assert_close(value, tags.best, "statistic of X with itself", atol=1e-7)
+
+
+def check_bounds(measure):
+    """The statistic stays within its bounds, on related and unrelated input."""
+    low, high = tags_of(measure).bounds
+    for seed in range(3):
+        X, y, fit_params = make_inputs(measure, random_state=seed)
+        unrelated = with_unrelated(measure, X, y, seed + 10)
+        for first, second in ((X, y), unrelated):
+            value = statistic_of(measure, first, second, fit_params)
+            assert low <= value <= high, f"{value} is not in [{low}, {high}]"
+
+
+def check_symmetry(measure):
+    """Exchanging X and y matters exactly where the tags say so."""
+    symmetric = tags_of(measure).symmetric
+    changes = []
+    for seed in range(3):
+        X, y, fit_params = make_inputs(measure, random_state=seed)
+        forward = statistic_of(measure, X, y, fit_params)
+        backward = statistic_of(measure, *exchanged(measure, X, y), fit_params)
+        if symmetric:
+            assert_close(backward, forward, "statistic of (y, X)")
+        changes.append(abs(forward - backward))
+    assert symmetric or max(changes) > 1e-6, "tagged asymmetric, but it is symmetric"
+
+
+def check_common_row_order(measure):
+    """The same permutation of all rows leaves the statistic as it is."""
+    X, y, fit_params = make_inputs(measure)
+    if not hasattr(X, "shape") or not tags_of(measure).deterministic:
+        return
+    order = np.random.default_rng(1).permutation(len(X))
+    moved = {name: rows_of(value, order) for name, value in fit_params.items()}
+    if "seed" in tags_of(measure).view_keywords:
+        return
+    assert_close(
+        statistic_of(measure, rows_of(X, order), rows_of(y, order), moved),
+        statistic_of(measure, X, y, fit_params),
+        "statistic of reordered rows",
+    )
+
+
+def check_pairing(measure):
+    """Permuting the rows of one side matters exactly for paired measures."""
+    tags = tags_of(measure)
+    X, y, fit_params = make_inputs(measure)
+    if fit_params and not tags.paired:
+        return
+    before = statistic_of(measure, X, y, fit_params)
+    orders = [np.random.default_rng(seed).permutation(len(X)) for seed in range(3)]
+    after = [
+        statistic_of(measure, X, rows_of(y, order), fit_params) for order in orders
+    ]
+    if tags.paired:
+        changed = max(abs(value - before) for value in after)
+        assert changed > 1e-6, "tagged paired, but the rows' order does not matter"
+    elif "seed" not in tags.view_keywords:
+        for value in after:
+            assert_close(value, before, "statistic of permuted rows")
+
+
+def check_triangle_inequality(measure):
+    """A metric's distances satisfy the triangle inequality."""
+    for seed in range(5):
+        X, y, fit_params = make_inputs(measure, random_state=seed)
+        _, z, _ = make_inputs(measure, random_state=seed + 20)
+        xy, yz, xz = (
+            statistic_of(measure, a, b, fit_params) for a, b in ((X, y), (y, z), (X, z))
+        )
+        for longest, a, b in ((xy, yz, xz), (yz, xy, xz), (xz, xy, yz)):
+            assert longest <= a + b + 1e-10, f"{longest} > {a} + {b}"
+
+
+def check_invariance(measure, code):
+    """A claimed invariance holds; one that is not claimed is refuted by data."""
+    tags = tags_of(measure)
+    for side, claimed in enumerate((tags.invariances, tags.invariances_y)):
+        changes = []
+        for seed in range(3):
+            X, y, fit_params = make_inputs(measure, random_state=seed)
+            before = statistic_of(measure, X, y, fit_params)
+            pair = [X, y]
+            pair[side] = _transformed(pair[side], code, random_state=seed)
+            after = statistic_of(measure, *pair, fit_params)
+            if code in claimed:
+                message = f"{code} is claimed for {'Xy'[side]}, the statistic"
+                assert_close(after, before, message)
+            changes.append(abs(after - before))
+        assert code in claimed or max(changes) > 1e-6, (
+            f"{code} is not claimed for {'Xy'[side]}, but it seems to hold"
+        )
+
+
+def _transformed(X, code, random_state):
+    rng = np.random.default_rng(100 + random_state)
+    width = X.shape[1]
+    rotation = np.linalg.qr(rng.normal(size=(width, width)))[0]
+    mixing = rotation * np.geomspace(0.3, 5, width) @ rotation[::-1]
+    shift = 3 * rng.normal(size=width)
+    return {
+        "PT": lambda: X[:, rng.permutation(width)],
+        "OT": lambda: X @ rotation,
+        "IS": lambda: 3.7 * X,
+        "ILT": lambda: X @ mixing,
+        "TR": lambda: X + shift,
+        "AT": lambda: X @ mixing + shift,
+    }[code]()

@@ -1,0 +1,87 @@
+"""Checks of what tests and matrices build on: relabelled rows, groups, one seed."""
+
+import warnings
+
+import numpy as np
+from sklearn.base import clone
+
+from sksim.testing._helpers import (
+    assert_close,
+    fit,
+    outcome_of,
+    rows_of,
+    statistic_of,
+    tags_of,
+)
+from sksim.testing._inputs import make_inputs
+
+
+def check_permutations(measure):
+    """Relabelling the rows of a view equals computing the view again."""
+    tags = tags_of(measure)
+    if not tags.paired or tags.null != "rows":
+        return
+    X, y, fit_params = make_inputs(measure)
+    labels = fit_params.get("y_true")
+    if labels is not None:
+        # the truth travels with its rows: each view is made with its own labels
+        return
+    fresh = clone(measure)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        X, y, xp = fresh._validate_pair(X, y, reset=True)
+        prepared = fresh._prepare_permutations(*fresh._views(X, y, xp), xp)
+        for seed in range(3):
+            order = np.random.default_rng(seed).permutation(len(X))
+            fast = float(fresh._compare_permuted(*prepared, [order], xp)[0])
+            slow = statistic_of(measure, X, rows_of(y, order))
+            if "seed" not in tags.view_keywords:
+                assert_close(fast, slow, "permuted view", rtol=1e-9, atol=1e-11)
+
+
+def check_group_of_two(measure):
+    """A group of two is a pair, in whatever form it is passed."""
+    X, _, fit_params = make_inputs(measure)
+    group = statistic_of(measure, X[:, :2], None, fit_params)
+    pair = fit(measure, X[:, 0], X[:, 1], fit_params)
+    assert_close(pair.statistic_, group, "statistic of a pair")
+    assert_close(
+        pair.score(X[:, 0], X[:, 1], **fit_params), pair.score_, "score of a pair"
+    )
+
+
+def check_group_permutations(measure):
+    """Relabelling each model's rows equals computing the views again."""
+    X, _, fit_params = make_inputs(measure)
+    if fit_params:
+        # the truth travels with its rows: each view is made with its own labels
+        return
+    models, xp = measure._validate_group(X, reset=True)
+    views = measure._group_views(models, xp)
+    rng = np.random.default_rng(0)
+    orders = [None, *(rng.permutation(len(X)) for _ in models[1:])]
+    fast = float(measure._aggregate_permuted(views, orders, xp))
+    moved = [X[:, i] if o is None else X[o, i] for i, o in enumerate(orders)]
+    slow = statistic_of(measure, np.stack(moved, axis=1), None)
+    assert_close(fast, slow, "permuted views", rtol=1e-9, atol=1e-11)
+
+
+def check_lone_model(measure):
+    """A group of one is refused with its shape, and so is a y beside a group."""
+    X, _, fit_params = make_inputs(measure)
+    outcome = outcome_of(measure, X[:, :1], None, fit_params)
+    assert isinstance(outcome, ValueError)
+    assert "two or more models" in str(outcome)
+    outcome = outcome_of(measure, X, X[:, 0], fit_params)
+    assert isinstance(outcome, ValueError)
+    assert "y" in str(outcome)
+
+
+def check_fits_agree(measure):
+    """Two fits on the same input agree, with the same random_state if there is one."""
+    X, y, fit_params = make_inputs(measure)
+    measure = clone(measure)
+    if "random_state" in measure.get_params():
+        measure.set_params(random_state=0)
+    first = statistic_of(measure, X, y, fit_params)
+    assert first == statistic_of(measure, X, y, fit_params)

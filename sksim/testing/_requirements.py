@@ -1,0 +1,158 @@
+"""What measures ask of their input, and the general checks that this rules out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.utils import get_tags
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """What a measure asks of its input, and the general checks that break it.
+
+    Attributes
+    ----------
+    reason : str
+        Why scikit-learn's checks can't apply as they are.
+    checks : tuple of str
+        Names of those checks; :mod:`sksim.testing` repeats what they ask on valid
+        input.
+    adapt : callable, default=None
+        Function of a random generator, X and y that makes input valid or telling.
+    """
+
+    reason: str
+    checks: tuple
+    adapt: Callable | None = None
+
+
+# scikit-learn's checks fit a matrix of real numbers and a column of labels; what a
+# check of that kind asks (data types, pickling, names, ...) is asked again below.
+_CHECKS_THAT_FIT_A_REAL_MATRIX = (
+    "check_array_api_input",
+    "check_array_api_mixed_inputs",
+    "check_array_api_same_namespace",
+    "check_complex_data",
+    "check_dict_unchanged",
+    "check_dont_overwrite_parameters",
+    "check_dtype_object",
+    "check_estimator_sparse_array",
+    "check_estimator_sparse_matrix",
+    "check_estimator_sparse_tag",
+    "check_estimators_dtypes",
+    "check_estimators_empty_data_messages",
+    "check_estimators_fit_returns_self",
+    "check_estimators_nan_inf",
+    "check_estimators_overwrite_params",
+    "check_estimators_pickle",
+    "check_estimators_unfitted",
+    "check_f_contiguous_array_estimator",
+    "check_fit1d",
+    "check_fit2d_1feature",
+    "check_fit2d_1sample",
+    "check_fit2d_predict1d",
+    "check_fit_check_is_fitted",
+    "check_fit_idempotent",
+    "check_fit_score_takes_y",
+    "check_methods_sample_order_invariance",
+    "check_methods_subset_invariance",
+    "check_n_features_in",
+    "check_n_features_in_after_fitting",
+    "check_pipeline_consistency",
+    "check_positive_only_tag_during_fit",
+    "check_readonly_memmap_input",
+    "check_requires_y_none",
+    "check_supervised_y_2d",
+    "check_supervised_y_no_nan",
+    "check_dataframe_column_names_consistency",
+)
+
+
+def _bring_spans_together(rng, X, y):
+    """Columns of y at graded distances from the span of X."""
+    signal = X @ rng.normal(size=(X.shape[1], y.shape[1]))
+    noise = rng.normal(size=y.shape) * np.geomspace(0.02, 1, y.shape[1])
+    return X, signal + noise * np.std(signal, axis=0)
+
+
+REQUIREMENTS = {
+    "nonzero_rows": Requirement(
+        "a row of zeros, or one at the mean, has no direction, and some checks fit one",
+        _CHECKS_THAT_FIT_A_REAL_MATRIX
+        + (
+            "check_transformer_data_not_an_array",
+            "check_transformer_general",
+            "check_transformer_preserve_dtypes",
+        ),
+    ),
+    "nonconstant_rows": Requirement(
+        "a row with equal entries, such as any row of one column, correlates with "
+        "nothing",
+        _CHECKS_THAT_FIT_A_REAL_MATRIX,
+    ),
+    "labels": Requirement(
+        "X and y hold one class label for each row, not a matrix",
+        _CHECKS_THAT_FIT_A_REAL_MATRIX,
+    ),
+    "probabilities": Requirement(
+        "rows of X and y must be probabilities that sum to 1",
+        _CHECKS_THAT_FIT_A_REAL_MATRIX,
+    ),
+    "outputs": Requirement(
+        "X and y must have the same columns: one for each class",
+        _CHECKS_THAT_FIT_A_REAL_MATRIX,
+    ),
+    "y_true": Requirement(
+        "fit needs the true labels, which scikit-learn's checks do not pass",
+        _CHECKS_THAT_FIT_A_REAL_MATRIX,
+    ),
+    "close_spans": Requirement(
+        "all spans that are not close to each other score the same",
+        (),
+        adapt=_bring_spans_together,
+    ),
+    "more_rows_than_neighbors": Requirement(
+        "more rows are needed than neighbours; scikit-learn's checks pass few",
+        _CHECKS_THAT_FIT_A_REAL_MATRIX,
+    ),
+    "distinct_rows": Requirement(
+        "equal rows have arbitrary neighbours; scikit-learn's checks pass labels as y",
+        _CHECKS_THAT_FIT_A_REAL_MATRIX,
+    ),
+    "models": Requirement(
+        "the inputs are models, not arrays",
+        _CHECKS_THAT_FIT_A_REAL_MATRIX,
+    ),
+    "data": Requirement(
+        "fit needs the rows that the models are applied to",
+        _CHECKS_THAT_FIT_A_REAL_MATRIX,
+    ),
+}
+
+
+def expected_failed_checks(measure):
+    """Those of scikit-learn's checks that a measure's requirements rule out.
+
+    Parameters
+    ----------
+    measure : estimator
+        The measure, not necessarily fitted.
+
+    Returns
+    -------
+    checks : dict of str to str
+        Name of the check and the reason.
+
+    Examples
+    --------
+    >>> from sksim.rsm import CKA
+    >>> from sksim.testing import expected_failed_checks
+    >>> expected_failed_checks(CKA())
+    {}
+    """
+    return {
+        check: REQUIREMENTS[word].reason
+        for word in get_tags(measure).similarity_tags.requires
+        for check in REQUIREMENTS[word].checks
+    }
