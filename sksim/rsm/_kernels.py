@@ -132,7 +132,7 @@ def _tiles(view):
     return lambda rows, columns: view.matrix[rows, columns]
 
 
-class BaseKernelSimilarity(MomentMixin, BaseSimilarity):
+class BaseKernelSimilarity(BaseSimilarity):
     """A measure that is made of the inner product of two centred kernel matrices."""
 
     _parameter_constraints: dict = {
@@ -238,30 +238,6 @@ class BaseKernelSimilarity(MomentMixin, BaseSimilarity):
         sums = xp.sum(diagonal_x) * xp.sum(diagonal_y)
         return without_diagonals(product, shared, sums, diagonal_x.shape[0])
 
-    def _moments_needed(self):
-        return {"gram", "cross"} | (set() if self._is_biased else {"quartic"})
-
-    def _kernel_products(self, moments, xp):
-        """Inner products of the centred linear kernels: of both, and of each one."""
-        for side, role in ((moments.x, "x"), (moments.y, "y")):
-            refuse_constant(side.squared_norm, role)
-        norms = moments.x.squared_norm, moments.y.squared_norm
-        products = []
-        for pair, (a, b) in (
-            (moments.xy, norms),
-            (moments.xx, norms[:1] * 2),
-            (moments.yy, norms[1:] * 2),
-        ):
-            product = inner(pair.matrix, pair.matrix, xp=xp)
-            if not self._is_biased:
-                unbiased = without_diagonals(product, pair.quartic, a * b, moments.n)
-                if pair is not moments.xy:
-                    role = "x" if pair is moments.xx else "y"
-                    self._refuse_flat_kernel(unbiased, product, role, xp)
-                product = unbiased
-            products.append(product)
-        return products
-
     def _alignment(self, view_x, view_y, xp):
         """Cosine of the two centred kernel matrices."""
         if isinstance(view_x, BlockedMatrix):
@@ -354,3 +330,31 @@ class BaseKernelSimilarity(MomentMixin, BaseSimilarity):
         return KERNEL_INVARIANCES.get(
             self.kernel if isinstance(self.kernel, str) else None, ()
         ) or ({"PT"} if isinstance(self.kernel, str) else ())
+
+
+class KernelMomentMixin(MomentMixin):
+    """Products of linear kernels as functions of moments."""
+
+    def _moments_needed(self):
+        return {"gram", "cross"} | (set() if self._is_biased else {"quartic"})
+
+    def _kernel_products(self, moments, xp):
+        """Inner products of the centred linear kernels: of both, and of each one."""
+        for side, role in ((moments.x, "x"), (moments.y, "y")):
+            refuse_constant(side.squared_norm, role)
+        norms = moments.x.squared_norm, moments.y.squared_norm
+        products = []
+        for pair, (a, b) in (
+            (moments.xy, norms),
+            (moments.xx, norms[:1] * 2),
+            (moments.yy, norms[1:] * 2),
+        ):
+            product = inner(pair.matrix, pair.matrix, xp=xp)
+            if not self._is_biased:
+                unbiased = without_diagonals(product, pair.quartic, a * b, moments.n)
+                if pair is not moments.xy:
+                    role = "x" if pair is moments.xx else "y"
+                    self._refuse_flat_kernel(unbiased, product, role, xp)
+                product = unbiased
+            products.append(product)
+        return products

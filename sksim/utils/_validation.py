@@ -44,10 +44,7 @@ def check_representation_pair(measure, X, y, *, reset, min_samples=None):
     X = _check_matrix(measure, X, "X", reset=reset, min_samples=min_samples)
     if y is None:
         if reset:
-            raise ValueError(
-                f"{type(measure).__name__} requires y to be passed, but the target y "
-                "is None. y is the second representation."
-            )
+            refuse_missing_y(measure)
         return X, None, xp
     y = _check_matrix(measure, y, "y", reset=reset, min_samples=min_samples)
     y = move_to(y, xp=xp, device=device)
@@ -57,6 +54,44 @@ def check_representation_pair(measure, X, y, *, reset, min_samples=None):
     if X.dtype != y.dtype:
         X, y = (xp.astype(array, xp.float64, copy=False) for array in (X, y))
     return X, y, xp
+
+
+def refuse_missing_y(measure):
+    """Raise about a second representation that was not passed."""
+    raise ValueError(
+        f"{type(measure).__name__} requires y to be passed, but the target y is None. "
+        "y is the second representation."
+    )
+
+
+def refuse_other_kind(measure, other):
+    """Raise unless ``other``, which is to be merged, is of the same class."""
+    if type(other) is not type(measure):
+        raise ValueError(
+            f"other is {type(other).__name__}, but {type(measure).__name__} can only "
+            "be merged with its own kind."
+        )
+
+
+def refuse_unlike(measure, other):
+    """Raise unless two measures of one class have seen rows of the same kind."""
+    name = type(measure).__name__
+    own, others = (
+        {k: repr(v) for k, v in m.get_params().items() if k != "random_state"}
+        for m in (measure, other)
+    )
+    if own != others:
+        raise ValueError(
+            f"The parameters of both {name} must be the same to merge them, but they "
+            f"are {measure!r} and {other!r}."
+        )
+    for attribute, which in (("n_features_in_", "X"), ("n_features_y_in_", "y")):
+        own, others = (getattr(m, attribute) for m in (measure, other))
+        if own != others:
+            raise ValueError(
+                f"{which} has {others} features in other, but {name} was fitted with "
+                f"{own}: both must have seen rows of the same representations."
+            )
 
 
 def _check_matrix(measure, array, name, *, reset, min_samples):
