@@ -11,7 +11,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from sksim.utils._sklearn_compat import fit_context
 from sksim.utils._tags import MeasureTags
-from sksim.utils._validation import check_labels, check_representation_pair
+from sksim.utils._validation import (
+    check_labels,
+    check_representation_pair,
+    overflow_is_silent,
+)
 from sksim.utils._views import exchange_rows, mirrored, take_rows
 
 
@@ -126,6 +130,7 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
         """Arrays of one namespace and precision, and that namespace."""
         return check_representation_pair(self, X, y, reset=reset)
 
+    @overflow_is_silent
     def _make_view(self, X, xp, *, role="x", y_true=None, seed=None, data=None):
         """View of one validated representation."""
         tags = self._similarity_tags()
@@ -148,6 +153,7 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
             check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         )
 
+    @overflow_is_silent
     def _statistic(self, view_x, view_y, xp):
         """Statistic of two views, without details."""
         return self._value_of(self._compare(view_x, view_y, xp))
@@ -180,6 +186,7 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
         """
         return self._fit(X, y)
 
+    @overflow_is_silent
     def _fit(self, X, y, y_true=None):
         X, y, xp = self._validate_pair(X, y, reset=True)
         y_true = check_labels(self, y_true, n_samples=X.shape[0], xp=xp, like=X)
@@ -232,10 +239,16 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
         """
         return self._score(X, y)
 
+    @overflow_is_silent
     def _score(self, X, y, y_true=None):
         check_is_fitted(self)
         if X is None and y is None:
             return self.score_
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__}.score requires y to be passed with X: the new "
+                "rows of both representations, or neither for the fitted score."
+            )
         X, y, xp = self._validate_pair(X, y, reset=False)
         y_true = check_labels(self, y_true, n_samples=X.shape[0], xp=xp, like=X)
         return self._score_of(self._evaluate(X, y, xp, y_true=y_true))

@@ -98,6 +98,11 @@ class HSIC(BaseKernelSimilarity):
         value = float(cosine) / divisor
         for view in (view_x, view_y):
             value *= view.norm * view.unit
+        if value == 0 and float(cosine) != 0:
+            raise ValueError(
+                "The representations are so small that their HSIC vanishes. Rescale "
+                "them, for example to unit norm."
+            )
         return value
 
     def _similarity_tags(self):
