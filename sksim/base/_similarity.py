@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from sksim.utils._progress import progress_shown
 from sksim.utils._sklearn_compat import fit_context
 from sksim.utils._tags import MeasureTags
 from sksim.utils._validation import (
@@ -59,9 +60,10 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
         """Views in the form in which ``_compare_permuted`` is cheapest."""
         return view_x, view_y
 
-    def _compare_permuted(self, view_x, view_y, order, xp):
-        """Statistic of X and of y with its rows in another order."""
-        return self._statistic(view_x, self._permute(view_y, order, xp), xp)
+    def _compare_permuted(self, view_x, view_y, orders, xp):
+        """Statistics of X and of y with its rows in each of several orders."""
+        moved = (self._permute(view_y, order, xp) for order in orders)
+        return [self._statistic(view_x, view, xp) for view in moved]
 
     def _compare_many(self, views_x, views_y, xp):
         """Statistics of many pairs, as rows: views_x by views_y.
@@ -191,10 +193,15 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
         X, y, xp = self._validate_pair(X, y, reset=True)
         y_true = check_labels(self, y_true, n_samples=X.shape[0], xp=xp, like=X)
         self.n_samples_fit_ = X.shape[0]
-        view_x, view_y = self._views(X, y, xp, y_true=y_true)
-        self._check_views(view_x, view_y)
-        self._fit_views(view_x, view_y, xp)
+        with self._progress():
+            view_x, view_y = self._views(X, y, xp, y_true=y_true)
+            self._check_views(view_x, view_y)
+            self._fit_views(view_x, view_y, xp)
         return self
+
+    def _progress(self):
+        """Context in which long loops show their progress, if ``verbose`` asks."""
+        return progress_shown(getattr(self, "verbose", 0))
 
     def _fit_views(self, view_x, view_y, xp):
         """Compare two views and store the outcome."""
@@ -251,7 +258,8 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
             )
         X, y, xp = self._validate_pair(X, y, reset=False)
         y_true = check_labels(self, y_true, n_samples=X.shape[0], xp=xp, like=X)
-        return self._score_of(self._evaluate(X, y, xp, y_true=y_true))
+        with self._progress():
+            return self._score_of(self._evaluate(X, y, xp, y_true=y_true))
 
     def _score_of(self, outcome):
         """Score of an outcome on new rows."""

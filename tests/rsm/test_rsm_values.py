@@ -145,7 +145,7 @@ def test_rsa_permutes_what_it_has_ranked(comparison):
     view_x, view_y = (measure._make_view(v, np) for v in (X, y))
     moved = measure._permute(view_y, order, np)
     expected = measure.fit(X, y[order]).score_
-    assert_allclose(measure._compare(view_x, moved, np), expected, rtol=1e-10)
+    assert_allclose(measure._statistic(view_x, moved, np), expected, rtol=1e-10)
 
 
 # ----- HSIC, distance correlation ---------------------------------------------------
@@ -272,7 +272,7 @@ def test_blocks_give_the_value_of_matrices(measure, dtype, monkeypatch):
         atol=1e-5 * (dtype is np.float32),
     )
     view_x, view_y = (measure._make_view(v, np) for v in (X, y))
-    permuted = measure._compare_permuted(view_x, view_y, order, np)
+    permuted = measure._compare_permuted(view_x, view_y, [order], np)[0]
     assert_allclose(permuted, expected[1], rtol=rtol, atol=1e-5 * (dtype is np.float32))
 
 
