@@ -506,7 +506,8 @@ pair_recipes = st.builds(
 # ----- labels -----------------------------------------------------------------
 
 
-def _named(labels):
+def named(labels):
+    """Labels as text."""
     return np.array([f"class {i}" for i in labels.tolist()])
 
 
@@ -521,9 +522,9 @@ def _labels_with(value):
 
 LABELS = {
     "int": lambda labels: labels,
-    "text": lambda labels: _named(labels).astype(str),
-    "bytes": lambda labels: _named(labels).astype("S"),
-    "object text": lambda labels: _named(labels).astype(object),
+    "text": lambda labels: named(labels).astype(str),
+    "bytes": lambda labels: named(labels).astype("S"),
+    "object text": lambda labels: named(labels).astype(object),
     "object int": lambda labels: labels.astype(object),
     "bool": lambda labels: labels % 2 == 0,
     "float": lambda labels: labels.astype(float),
@@ -536,17 +537,17 @@ LABELS = {
     "big-endian": lambda labels: labels.astype(">i4"),
     "huge float": lambda labels: labels * 1e300,
     "list": lambda labels: labels.tolist(),
-    "list of text": lambda labels: _named(labels).tolist(),
+    "list of text": lambda labels: named(labels).tolist(),
     "tuple": lambda labels: tuple(labels.tolist()),
     "column": lambda labels: labels[:, None],
     "list of lists": lambda labels: labels[:, None].tolist(),
     "series": lambda labels: pd.Series(labels),
-    "text series": lambda labels: pd.Series(_named(labels)),
-    "categories": lambda labels: pd.Series(_named(labels)).astype("category"),
+    "text series": lambda labels: pd.Series(named(labels)),
+    "categories": lambda labels: pd.Series(named(labels)).astype("category"),
     "nullable": lambda labels: pd.Series(labels).astype("Int64"),
     "frame": lambda labels: pd.DataFrame({"label": labels}),
     "polars": lambda labels: pl.Series(labels),
-    "polars text": lambda labels: pl.Series(_named(labels).tolist(), dtype=pl.String),
+    "polars text": lambda labels: pl.Series(named(labels).tolist(), dtype=pl.String),
     "strided": lambda labels: np.repeat(labels, 2)[::2],
     "reversed": lambda labels: labels[::-1].copy()[::-1],
     "read-only": _read_only,

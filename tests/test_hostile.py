@@ -5,25 +5,39 @@ A few dozen examples for each measure are drawn in the suite, the same in every 
 """
 
 import os
+import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
 from _hostile import (
+    CONTAINERS,
+    LABELS,
     SAME,
     Refused,
     check_number,
     contained,
     fingerprint,
     label_recipes,
+    matrix_recipes,
+    named,
     outcome_of,
     pair_recipes,
     probability_recipes,
 )
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
+from joblib import parallel_config
 from sklearn.base import clone
+from sklearn.dummy import DummyClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import get_tags
 
 from sksim import all_measures
@@ -78,11 +92,13 @@ from sksim.rsm import (
     RSA,
     DistanceCorrelation,
     EigenspaceOverlap,
+    NormalizedBures,
     RiemannianDistance,
     RSMNormDifference,
 )
 from sksim.statistics import IntrinsicDimension, Uniformity
-from sksim.topology import IMD, RTD, RTDLite
+from sksim.testing import make_inputs
+from sksim.topology import IMD, RTD, GeometryScore, RTDLite
 
 EXAMPLES = os.environ.get("SKSIM_HOSTILE_EXAMPLES")
 N_EXAMPLES = int(EXAMPLES or 30)
@@ -446,6 +462,9 @@ SOME = [
 ]
 
 
+PAIR = tuple(np.random.default_rng(0).normal(size=(2, 30, 4)))
+
+
 def _contained_pair(recipe):
     containers = recipe.container_x, recipe.container_y
     return [contained(*p) for p in zip(recipe.matrices(), containers, strict=True)]
@@ -549,3 +568,181 @@ def test_transformers(transformer):
                 assert np.all(np.isfinite(mapped))
 
     check()
+
+
+# ----- models -------------------------------------------------------------------
+
+
+def _trained(model, X, labels):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return model.fit(X, labels)
+
+
+@cache
+def models():
+    """Models of many kinds, good and bad, by name."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40, 4))
+    truth = labels_for(40)
+    mlp = MLPClassifier((5,), max_iter=5, random_state=0)
+    wide = MLPClassifier((7,), max_iter=5, random_state=1)
+    deep = MLPClassifier((4, 3), max_iter=5, random_state=2)
+    return {
+        "mlp": _trained(mlp, X, truth),
+        "wide": _trained(wide, X, truth),
+        "deep": _trained(deep, X, truth),
+        "two classes": _trained(clone(mlp), X, truth > 0),
+        "text classes": _trained(clone(mlp), X, named(truth)),
+        "one column": _trained(clone(mlp), X[:, :1], truth),
+        "pipeline": _trained(make_pipeline(StandardScaler(), clone(mlp)), X, truth),
+        "logistic": _trained(LogisticRegression(), X, truth),
+        "tree": _trained(DecisionTreeClassifier(max_depth=2), X, truth),
+        "dummy": _trained(DummyClassifier(), X, truth),
+        "regressor": _trained(LinearRegression(), X, truth),
+        "mlp regressor": _trained(
+            MLPRegressor(hidden_layer_sizes=(3,), max_iter=5), X, truth
+        ),
+        "transformer": StandardScaler().fit(X),
+        "unfitted": MLPClassifier(),
+        "exploded": _exploded(_trained(clone(mlp), X, truth)),
+        "class": MLPClassifier,
+        "text": "mlp",
+        "array": X,
+        "None": None,
+        "weights": [rng.normal(size=(4, 5)), rng.normal(size=(5, 3))],
+        "lists of weights": [[[1.0, 2.0], [3.0, 4.0]], [[1.0], [2.0]]],
+        "unchained weights": [rng.normal(size=(4, 5)), rng.normal(size=(4, 3))],
+        "weights of nan": [np.full((4, 5), np.nan), np.ones((5, 3))],
+        "huge weights": [np.full((4, 5), 1e308), np.full((5, 3), -1e308)],
+        "zero weights": [np.zeros((4, 5)), np.zeros((5, 3))],
+        "no weights": [],
+        "dict": {"a": X},
+    }
+
+
+def _exploded(model):
+    """A network whose weights have left the numbers."""
+    model.coefs_[0][:] = np.nan
+    return model
+
+
+MODEL_NAMES = ("mlp", "wide", "pipeline", "logistic") * 12
+QUICK_MODELS = [
+    cls(**params)
+    for name, cls in all_measures(inputs="models")
+    for params in {
+        "ModelStitching": (
+            {"max_iter": 2},
+            {"stitch": "procrustes", "value": "penalty"},
+            {"stitch": "ridge", "scoring": "neg_log_loss"},
+        ),
+        "AdversarialTransferability": (
+            {},
+            {"attack": "pgd", "norm": "l2", "n_steps": 2},
+        ),
+        "NetworkPersistence": tuple(
+            {"representation": r} for r in ("silhouette", "heat", "landscape", "betti")
+        ),
+        "SaliencySimilarity": ({}, {"target": "predicted", "output": "proba"}),
+    }.get(name, ({},))
+]
+
+
+@pytest.mark.parametrize("measure", QUICK_MODELS, ids=repr)
+def test_models(measure):
+    data = matrix_recipes.map(lambda recipe: replace(recipe, n_columns=4))
+    names = st.sampled_from(MODEL_NAMES + tuple(models()))
+    containers = st.sampled_from(("plain",) * 80 + tuple(CONTAINERS))
+    labels = st.sampled_from(("int",) * 80 + tuple(LABELS))
+    recipes = st.tuples(names, names, data, containers, labels)
+
+    @examples(recipes, repr(measure), share=0.7)
+    def check(arguments):
+        name_x, name_y, recipe, container, truth = arguments
+        rows = recipe.make()
+        offered = {
+            "data": contained(rows, container),
+            "y_true": LABELS[truth](labels_for(len(rows))),
+        }
+        keywords = set(_tags(measure).view_keywords)
+        fit_params = {k: v for k, v in offered.items() if k in keywords}
+        check_fit(measure, models()[name_x], models()[name_y], **fit_params)
+
+    check()
+
+
+# ----- any thread, any order ------------------------------------------------------
+
+
+def _everything_of(measure, inputs):
+    """Bytes of all numbers that a fit leaves behind, and of new scores."""
+    X, y, fit_params = inputs
+    fitted = clone(measure).fit(X, y, **fit_params)
+    found = [fitted.statistic_, fitted.score_, fitted.score(X, y, **fit_params)]
+    if hasattr(fitted, "transform"):
+        found += list(fitted.transform(X, y))
+    return [np.asarray(value).tobytes() for value in found]
+
+
+# what takes other input than the ordinary one
+PARTICULAR = {
+    "RiemannianDistance(ridge=0.0)",
+    "PerformanceDifference(scoring='roc_auc')",
+    "ModelStitching(scoring='neg_log_loss', stitch='ridge')",
+}
+ORDINARY = [m for m in INSTANCES if _tags(m).inputs != "models"] + QUICK_MODELS
+ORDINARY = [m for m in ORDINARY if repr(m) not in PARTICULAR]
+
+
+@pytest.mark.parametrize("measure", ORDINARY, ids=repr)
+def test_threads_and_refits_agree_to_the_bit(measure):
+    inputs = make_inputs(measure)
+    other = make_inputs(measure, random_state=1, n_samples=25)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        alone = _everything_of(measure, inputs)
+        with ThreadPoolExecutor(4) as pool:
+            jobs = [
+                pool.submit(_everything_of, measure, pair)
+                for pair in (inputs, other, inputs, other)
+            ]
+            results = [job.result() for job in jobs]
+        again = clone(measure).fit(other[0], other[1], **other[2])
+        again.fit(inputs[0], inputs[1], **inputs[2])
+    assert results[0] == results[2] == alone
+    assert results[1] == results[3]
+    assert np.asarray(again.statistic_).tobytes() == alone[0]
+
+
+@pytest.mark.parametrize("measure", [RTD(n_subsets=4, subset_size=15), GeometryScore()])
+def test_jobs_agree_to_the_bit(measure):
+    measure = clone(measure).set_params(random_state=0)
+    if isinstance(measure, GeometryScore):
+        measure.set_params(**QUICK["GeometryScore"])
+    inputs = make_inputs(measure)
+    alone = _everything_of(measure, inputs)
+    with parallel_config(backend="threading"):
+        assert _everything_of(measure.set_params(n_jobs=3), inputs) == alone
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda n_jobs: similarity_test(
+            CKA(), *PAIR, method="permutation", n_permutations=99, random_state=0,
+            n_jobs=n_jobs, batch_size=7,
+        ).null_distribution,
+        lambda n_jobs: similarity_interval(
+            NormalizedBures(), *PAIR, n_jobs=n_jobs
+        ).replicates,
+        lambda n_jobs: similarity_matrix(RSA(), list(PAIR) * 3, n_jobs=n_jobs),
+        lambda n_jobs: compare(
+            *PAIR, measures=SOME, n_permutations=9, random_state=0, n_jobs=n_jobs
+        ).drop(columns="seconds").select_dtypes("number"),
+    ],
+)  # fmt: skip
+def test_functions_agree_for_any_number_of_jobs(call):
+    alone = np.asarray(call(None))
+    with parallel_config(backend="threading"):
+        assert np.asarray(call(2)).tobytes() == alone.tobytes()

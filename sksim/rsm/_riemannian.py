@@ -27,6 +27,7 @@ class Spectrum(View):
 
     _row_fields = ("vectors",)
 
+
 # singular values halfway between the extremes keep six digits up to here
 _LARGEST_CONDITION = 1e20
 

@@ -275,6 +275,7 @@ def check_output_pair(measure, X, y, *, reset):
     return X, y, xp
 
 
+@overflow_is_silent
 def check_label_vector(labels, name, measure, *, allow_fractions=False):
     """One label for each row, as a 1-D array of numbers, booleans or strings."""
     if not _has_dtype(labels):
