@@ -101,7 +101,7 @@ from sksim.testing import make_inputs
 from sksim.topology import IMD, RTD, GeometryScore, RTDLite
 
 EXAMPLES = os.environ.get("SKSIM_HOSTILE_EXAMPLES")
-N_EXAMPLES = int(EXAMPLES or 30)
+N_EXAMPLES = int(EXAMPLES or 24)
 
 QUICK = {
     "GeometryScore": {"n_draws": 3, "n_landmarks": 8, "gamma": 0.2},
@@ -425,6 +425,7 @@ def test_powers_of_two(measure):
 def test_order_of_rows_and_of_sides(measure):
     tags = _tags(measure)
     has_neighbors = "n_neighbors" in measure.get_params()
+    is_scale_free = "IS" in tags.invariances & tags.invariances_y
 
     @examples(st.tuples(pair_recipes, st.integers(0, 2**32 - 1)), repr(measure))
     def check(arguments):
@@ -432,6 +433,8 @@ def test_order_of_rows_and_of_sides(measure):
         X, y = recipe.matrices()
         fit_params = _fit_params(measure, len(X))
         before = _statistic(measure, X, y, **fit_params)
+        if recipe.relation == "equal" and not is_scale_free:
+            return  # a distance of rounding, in proportion to the data
         if tags.symmetric:
             after = _statistic(measure, y, X, **fit_params)
             assert_same(after, before, "the sides exchanged")

@@ -79,7 +79,8 @@ def rows_and_norms(X, *, xp, role=None):
     X = as_float64(X, xp=xp)
     largest = xp.max(xp.abs(X), axis=1)
     refuse_rows(largest == 0, role, "zero, so that its angles are undefined", xp=xp)
-    X = X / largest[:, None]
+    # a power of two, by which no digit is lost
+    X = X / (2.0 ** xp.floor(xp.log2(largest)))[:, None]
     return X, xp.sqrt(row_sum_of_squares(X, xp=xp))
 
 

@@ -153,7 +153,7 @@ def refuse_unreadable(array, name, *, allow_nd=False):
     values = array
     is_table = hasattr(array, "dtypes")
     if is_table or not _has_dtype(array):
-        values = _as_values(array, name)
+        values = as_values(array, name)
         if is_table and values.ndim == 2 and values.shape[1] == 0:
             raise ValueError(
                 f"{name} has no columns: found array with 0 feature(s), of shape "
@@ -187,7 +187,7 @@ def _has_dtype(array):
     return hasattr(array, "dtype") and not isinstance(array, type)
 
 
-def _as_values(array, name):
+def as_values(array, name):
     """What is no array, as one, or a ValueError or TypeError that says what it is."""
     if isinstance(array, type | str | bytes | dict | set | frozenset) or not (
         hasattr(array, "__array__") or hasattr(array, "__len__")
@@ -351,7 +351,7 @@ def _check_label_values(labels, name, xp, *, allow_fractions=False):
 def _as_column(array, name):
     """A vector of one output per row as a matrix of one column."""
     if not _has_dtype(array) or hasattr(array, "iloc"):
-        array = _as_values(array, name)
+        array = as_values(array, name)
     if getattr(array, "ndim", 2) != 1:
         return array
     return get_namespace_and_device(array)[0].reshape(array, (-1, 1))
@@ -420,7 +420,7 @@ def check_output_group(measure, X, y=None, *, reset):
 
 def _as_array(values, name):
     """Nested lists as an array in which numbers beside text stay numbers."""
-    array = _as_values(values, name)
+    array = as_values(values, name)
     if array.dtype.kind in "US":
         objects = np.asarray(values, dtype=object)
         if not all(isinstance(value, str | bytes) for value in objects.ravel()):
