@@ -355,9 +355,10 @@ def check_label_vector(labels, name, measure, *, allow_fractions=False):
 
 def _refuse_other_objects(labels, name):
     """Raise on objects that are neither numbers nor text."""
-    if getattr(labels.dtype, "kind", None) != "O":
+    values = labels if _has_dtype(labels) else as_values(labels, name)
+    if getattr(values.dtype, "kind", None) != "O":
         return
-    for value in np.asarray(labels).ravel():
+    for value in np.asarray(values).ravel():
         if not isinstance(value, str | bytes | Real | np.bool_):
             raise ValueError(
                 f"{name} holds {value!r:.40} ({type(value).__name__}): labels must be "
