@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sksim.alignment._procrustes import OrthogonalProcrustes
+from sksim.alignment._procrustes import OrthogonalProcrustes, root_of_difference
 from sksim.utils._array_api import (
     as_float64,
     check_same_namespace,
@@ -102,14 +102,28 @@ class PermutationProcrustes(OrthogonalProcrustes):
         A = as_float64(view_x.rows, xp=xp) * x_factor
         B = as_float64(view_y.rows, xp=xp) * y_factor
         squared = self._squared_residual(A, B, i, j, xp)
-        details = {
-            "assignment_": index_array(
-                assignment_vector(i, j, A.shape[1]), like=A, xp=xp
-            ),
+        return xp.sqrt(squared) * unit, self._details(cross_product, i, j, xp)
+
+    def _compare_moments(self, moments, xp):
+        moments, view_x, view_y = self._views_of_moments(moments, xp)
+        cross_product = moments.xy.matrix
+        i, j = best_assignment(cross_product, xp=xp)
+        matched = to_numpy(cross_product, xp=xp)[i, j].sum()
+        x_factor, y_factor, unit = self._units(view_x, view_y)
+        squared = self._squared_norms(view_x, view_y)
+        squared = squared - 2 * float(matched) * (x_factor * y_factor)
+        distance = root_of_difference(squared) * unit
+        details = self._details(cross_product, i, j, xp)
+        return self._with_maps((distance, details), view_x, view_y)
+
+    @staticmethod
+    def _details(cross_product, i, j, xp):
+        assignment = assignment_vector(i, j, cross_product.shape[0])
+        return {
+            "assignment_": index_array(assignment, like=cross_product, xp=xp),
             "_cross_product": cross_product,
             "_matched": (i, j),
         }
-        return xp.sqrt(squared) * unit, details
 
     @staticmethod
     def _squared_residual(A, B, i, j, xp):
@@ -154,6 +168,7 @@ class PermutationProcrustes(OrthogonalProcrustes):
             metric=True,
             invariances=invariances,
             view_keywords=("role",),
+            streaming=True,
             score_uses_fit=True,
             complexity="n d^2 + d^3",
             reference="Williams et al. 2021",
@@ -244,17 +259,35 @@ class SoftMatching(OrthogonalProcrustes):
         A = as_float64(view_x.rows, xp=xp) * x_factor
         B = as_float64(view_y.rows, xp=xp) * y_factor
         cross_product = A.T @ B
-        i, j, mass = _transport(to_numpy(cross_product, xp=xp))
-        plan = np.zeros(cross_product.shape)
-        plan[i, j] = mass
-        plan = move_to(plan, xp=xp, device=device_of(A))
-        squared = self._squared_cost(A, B, (i, j, mass), xp)
-        details = {
-            "transport_": plan,
+        plan = _transport(to_numpy(cross_product, xp=xp))
+        squared = self._squared_cost(A, B, plan, xp)
+        return xp.sqrt(squared) * unit, self._details(cross_product, plan, unit, xp)
+
+    def _compare_moments(self, moments, xp):
+        moments, view_x, view_y = self._views_of_moments(moments, xp)
+        x_factor, y_factor, unit = self._units(view_x, view_y)
+        cross_product = moments.xy.matrix * (x_factor * y_factor)
+        gains = to_numpy(cross_product, xp=xp)
+        i, j, mass = plan = _transport(gains)
+        squares_x, squares_y = (
+            to_numpy(side.squares, xp=xp) * factor**2
+            for side, factor in ((moments.x, x_factor), (moments.y, y_factor))
+        )
+        costs = squares_x[i] + squares_y[j] - 2 * gains[i, j]
+        distance = root_of_difference(float(costs @ mass)) * unit
+        details = self._details(cross_product, plan, unit, xp)
+        return self._with_maps((distance, details), view_x, view_y)
+
+    @staticmethod
+    def _details(cross_product, plan, unit, xp):
+        i, j, mass = plan
+        transport = np.zeros(cross_product.shape)
+        transport[i, j] = mass
+        return {
+            "transport_": move_to(transport, xp=xp, device=device_of(cross_product)),
             "_cross_product": cross_product * unit**2,
-            "_plan": (i, j, mass),
+            "_plan": plan,
         }
-        return xp.sqrt(squared) * unit, details
 
     @staticmethod
     def _squared_cost(A, B, plan, xp):
@@ -308,6 +341,7 @@ class SoftMatching(OrthogonalProcrustes):
             metric=True,
             invariances=invariances,
             view_keywords=("role",),
+            streaming=True,
             score_uses_fit=True,
             complexity="n d^2 + d^3",
             extra="transport",

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from sksim.base import AlignmentMixin, BaseSimilarity
+from sksim.base import AlignmentMixin, BaseSimilarity, MomentMixin
 from sksim.utils._array_api import (
     as_float64,
     check_same_namespace,
@@ -18,6 +18,7 @@ from sksim.utils._linalg import (
     row_factor_basis,
     thin_svd,
 )
+from sksim.utils._moments import about_zero
 from sksim.utils._tags import SimilarityTags
 from sksim.utils._views import View
 
@@ -52,7 +53,12 @@ def squared_residual(A, B, U, V, *, xp):
     return squared
 
 
-class OrthogonalProcrustes(AlignmentMixin, BaseSimilarity):
+def root_of_difference(squared):
+    """Root of a difference of large numbers, which rounding may have made negative."""
+    return max(float(squared), 0.0) ** 0.5
+
+
+class OrthogonalProcrustes(MomentMixin, AlignmentMixin, BaseSimilarity):
     r"""Orthogonal Procrustes distance.
 
     What remains between two representations after the best orthogonal map:
@@ -164,9 +170,8 @@ class OrthogonalProcrustes(AlignmentMixin, BaseSimilarity):
     def _compare(self, view_x, view_y, xp):
         x_factor, y_factor, unit = self._units(view_x, view_y)
         cross_product = view_x.rows.T @ view_y.rows
-        norms = (view_x.norm * x_factor) ** 2 + (view_y.norm * y_factor) ** 2
-        overlap = nuclear_norm(cross_product, xp=xp) * (x_factor * y_factor)
-        squared = norms - 2 * overlap
+        norms = self._squared_norms(view_x, view_y)
+        squared = norms - 2 * self._overlap(cross_product, view_x, view_y, xp)
         if float(squared) < 1e-6 * norms:
             # the difference of large numbers has lost its digits: the residual itself
             A = as_float64(view_x.rows, xp=xp) * x_factor
@@ -174,6 +179,39 @@ class OrthogonalProcrustes(AlignmentMixin, BaseSimilarity):
             U, _, Vt = thin_svd(A.T @ B, xp=xp)
             squared = squared_residual(A, B, U, Vt.T, xp=xp)
         return xp.sqrt(squared) * unit, {"_cross_product": cross_product}
+
+    def _squared_norms(self, view_x, view_y):
+        x_factor, y_factor, _ = self._units(view_x, view_y)
+        return (view_x.norm * x_factor) ** 2 + (view_y.norm * y_factor) ** 2
+
+    def _overlap(self, cross_product, view_x, view_y, xp):
+        x_factor, y_factor, _ = self._units(view_x, view_y)
+        return nuclear_norm(cross_product, xp=xp) * (x_factor * y_factor)
+
+    def _moments_needed(self):
+        return {"cross"}
+
+    def _views_of_moments(self, moments, xp):
+        """Moments about what is subtracted from rows, and both views without rows."""
+        if not self.center:
+            moments = about_zero(moments, xp=xp)
+        views = []
+        for side, role in ((moments.x, "x"), (moments.y, "y")):
+            if self.scale:
+                refuse_constant(side.squared_norm, role, centered=self.center)
+            mean, norm = side.mean + side.rest, side.squared_norm**0.5
+            views.append(AlignedRows(None, None, mean, norm, side.scale))
+        return moments, *views
+
+    def _compare_moments(self, moments, xp):
+        moments, view_x, view_y = self._views_of_moments(moments, xp)
+        cross_product = moments.xy.matrix
+        norms = self._squared_norms(view_x, view_y)
+        squared = norms - 2 * self._overlap(cross_product, view_x, view_y, xp)
+        unit = self._units(view_x, view_y)[2]
+        distance = root_of_difference(squared) * unit
+        details = {"_cross_product": cross_product}
+        return self._with_maps((distance, details), view_x, view_y)
 
     def _fit_maps(self, view_x, view_y, xp):
         U, s, Vt = thin_svd(self._cross_product, xp=xp)
@@ -255,6 +293,7 @@ class OrthogonalProcrustes(AlignmentMixin, BaseSimilarity):
             metric=True,
             invariances=invariances,
             view_keywords=("role",),
+            streaming=True,
             score_uses_fit=True,
             complexity="n d^2 + d^3",
             reference="Ding et al. 2021",

@@ -1,6 +1,7 @@
 """Shape metrics: the angle between representations after the best rotation."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from numbers import Real
 
 from sksim.alignment._procrustes import AlignedRows, OrthogonalProcrustes
@@ -12,6 +13,12 @@ from sksim.utils._linalg import (
     refuse_constant,
     rescaled,
     tall_svd,
+)
+from sksim.utils._moments import (
+    Products,
+    basis_weights,
+    principal_axes,
+    refuse_ill_conditioned,
 )
 from sksim.utils._sklearn_compat import Interval
 from sksim.utils._tags import ALL_INVARIANCES, SimilarityTags
@@ -96,6 +103,10 @@ class AngularShapeMetric(OrthogonalProcrustes):
         distance, details = super()._compare(view_x, view_y, xp)
         return _angle(distance, xp), details
 
+    def _compare_moments(self, moments, xp):
+        distance, details = super()._compare_moments(moments, xp)
+        return 2 * math.asin(min(distance / 2, 1.0)), details
+
     def _evaluate(self, X, y, xp, y_true=None):
         return _angle(super()._evaluate(X, y, xp), xp)
 
@@ -108,6 +119,7 @@ class AngularShapeMetric(OrthogonalProcrustes):
             metric=True,
             invariances={"PT", "OT", "IS", "TR"},
             view_keywords=("role",),
+            streaming=True,
             score_uses_fit=True,
             complexity="n d^2 + d^3",
             reference="Williams et al. 2021",
@@ -230,6 +242,44 @@ class PartialWhiteningShapeMetric(AngularShapeMetric):
             colorer=(V * (scale / gains)).T,
         )
 
+    def _moments_needed(self):
+        return {"cross", "gram"}
+
+    def _views_of_moments(self, moments, xp):
+        view_x, weights_x = self._whitened(moments.x, moments.xx, xp, "x")
+        view_y, weights_y = self._whitened(moments.y, moments.yy, xp, "y")
+        whitened = Products(weights_x.T @ moments.xy.matrix @ weights_y)
+        return replace(moments, xy=whitened), view_x, view_y
+
+    def _whitened(self, side, products, xp, role):
+        """View without rows, and the weights that whiten rows in units of the side."""
+        if self.alpha == 0:
+            basis = basis_weights(side, products.matrix, xp=xp, role=role)
+            weights, coordinates = basis.weights, basis.coordinates
+            norm = basis.rank**0.5
+        else:
+            refuse_constant(side.squared_norm, role)
+            norm = side.squared_norm**0.5
+            squares, V = principal_axes(side, products.matrix, xp=xp)
+            if self.alpha < 1:
+                refuse_ill_conditioned(squares[0], squares[-1], side, role)
+            s = xp.sqrt(xp.where(squares > 0, squares, xp.zeros_like(squares)))
+            gains = self.alpha / norm * xp.ones_like(s)
+            if self.alpha < 1:
+                gains = gains + (1 - self.alpha) / s
+            weights, coordinates = V * gains, (V / gains).T
+            norm = float(xp.sum((s * gains) ** 2)) ** 0.5
+        view = WhitenedRows(
+            rows=None,
+            wide=None,
+            mean=side.mean + side.rest,
+            norm=norm,
+            scale=1.0,
+            whitener=weights * (1 / side.scale),
+            colorer=coordinates * side.scale,
+        )
+        return view, weights
+
     def _fit_maps(self, view_x, view_y, xp):
         U, V, s = super()._fit_maps(view_x, view_y, xp)
         return view_x.whitener @ U, view_y.whitener @ V, s
@@ -287,6 +337,7 @@ class PartialWhiteningShapeMetric(AngularShapeMetric):
             metric=True,
             invariances=ALL_INVARIANCES if self.alpha == 0 else invariances,
             view_keywords=("role",),
+            streaming=True,
             score_uses_fit=True,
             complexity="n d^2 + d^3",
             reference="Williams et al. 2021",

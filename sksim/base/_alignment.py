@@ -44,9 +44,19 @@ class AlignmentMixin(TransformerMixin):
         """Validated rows of the second representation, mapped."""
 
     def _fit_views(self, view_x, view_y, xp):
-        super()._fit_views(view_x, view_y, xp)
-        self.x_mean_, self.y_mean_ = view_x.mean, view_y.mean
-        self._maps = _LazyMaps(view_x, view_y)
+        outcome = self._compare(view_x, view_y, xp)
+        self._store(self._with_maps(outcome, view_x, view_y))
+
+    @staticmethod
+    def _with_maps(outcome, view_x, view_y):
+        """Outcome of a comparison, and what the maps are to be made of."""
+        statistic, details = outcome
+        sources = {
+            "x_mean_": view_x.mean,
+            "y_mean_": view_y.mean,
+            "_maps": _LazyMaps(view_x, view_y),
+        }
+        return statistic, details | sources
 
     def _fitted_maps(self):
         check_is_fitted(self)

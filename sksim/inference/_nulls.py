@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
 from sksim.inference._permutations import RowOrders, check_groups
+from sksim.utils._parallel import shared_by_jobs
 
 # Orders that are evaluated together where all of them are gone through.
 _ENUMERATED_TOGETHER = 64
@@ -129,12 +130,13 @@ def null_statistics(null, n_permutations, *, n_jobs, verbose, batch_size):
     """
     if n_permutations is None:
         return np.array(list(null.enumerate()))
-    # one null object for all jobs: joblib maps its arrays into memory once
+    # one null object for all jobs: its arrays are mapped into memory or sent once
     jobs = (
         delayed(_batch)(null, range(start, min(start + batch_size, n_permutations)))
         for start in range(0, n_permutations, batch_size)
     )
-    return np.concatenate(Parallel(n_jobs=n_jobs, verbose=verbose)(jobs))
+    with shared_by_jobs(null):
+        return np.concatenate(Parallel(n_jobs=n_jobs, verbose=verbose)(jobs))
 
 
 def _batch(null, numbers):

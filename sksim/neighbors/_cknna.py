@@ -62,6 +62,8 @@ class CKNNA(BaseNeighborSimilarity):
         What is near, and whether rows are scaled to unit norm.
     algorithm : {"exact", "approximate"}, default="exact"
         "approximate" takes the neighbours that pynndescent finds, for very many rows.
+    verbose : int, default=0
+        Whether ``fit`` and ``score`` show progress on standard error.
 
     Attributes
     ----------

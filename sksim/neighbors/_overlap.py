@@ -109,6 +109,8 @@ class NeighborJaccard(BaseNeighborOverlap):
         What is near.
     algorithm : {"exact", "approximate"}, default="exact"
         "approximate" takes the neighbours that pynndescent finds, for very many rows.
+    verbose : int, default=0
+        Whether ``fit`` and ``score`` show progress on standard error.
 
     Attributes
     ----------
@@ -201,6 +203,8 @@ class RankSimilarity(BaseNeighborOverlap):
         What is near.
     algorithm : {"exact", "approximate"}, default="exact"
         "approximate" takes the neighbours that pynndescent finds, for very many rows.
+    verbose : int, default=0
+        Whether ``fit`` and ``score`` show progress on standard error.
 
     Attributes
     ----------
@@ -273,6 +277,8 @@ class JointRankJaccard(BaseNeighborOverlap):
         What is near.
     algorithm : {"exact", "approximate"}, default="exact"
         "approximate" takes the neighbours that pynndescent finds, for very many rows.
+    verbose : int, default=0
+        Whether ``fit`` and ``score`` show progress on standard error.
 
     Attributes
     ----------
@@ -345,6 +351,8 @@ class MutualKNN(BaseNeighborOverlap):
         What is near.
     algorithm : {"exact", "approximate"}, default="exact"
         "approximate" takes the neighbours that pynndescent finds, for very many rows.
+    verbose : int, default=0
+        Whether ``fit`` and ``score`` show progress on standard error.
 
     Attributes
     ----------

@@ -37,6 +37,7 @@ svg { display: block; max-width: none; fill: var(--ink);
   font-family: system-ui, sans-serif; }
 svg .faint { fill: var(--faint); }
 svg .bar { fill: var(--bar); }
+svg .limits { fill: none; stroke: var(--ink); stroke-width: 1.2; }
 svg .blank { fill: var(--band); stroke: var(--line); }
 svg .axis { stroke: var(--faint); stroke-dasharray: 2 3; }
 img { max-width: 100%; height: auto; background: #fff; }

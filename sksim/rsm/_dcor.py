@@ -53,6 +53,9 @@ class DistanceCorrelation(BaseSimilarity):
         Whether to centre in the bias-corrected way of Székely and Rizzo, with the
         diagonal set aside. The result is the squared distance correlation, is
         negative at times, and needs at least 4 rows; ``squared`` has no effect.
+    verbose : int, default=0
+        Whether ``fit`` and ``score`` show progress on standard error,
+        for more than 4096 rows.
 
     Attributes
     ----------
@@ -98,11 +101,16 @@ class DistanceCorrelation(BaseSimilarity):
     True
     """
 
-    _parameter_constraints: dict = {"squared": ["boolean"], "unbiased": ["boolean"]}
+    _parameter_constraints: dict = {
+        "squared": ["boolean"],
+        "unbiased": ["boolean"],
+        "verbose": ["verbose"],
+    }
 
-    def __init__(self, squared=False, unbiased=False):
+    def __init__(self, squared=False, unbiased=False, verbose=0):
         self.squared = squared
         self.unbiased = unbiased
+        self.verbose = verbose
 
     def _view(self, X, xp, role):
         rows, squares, _ = rows_for_distances(X, xp=xp, role=role)

@@ -6,7 +6,7 @@ from numbers import Real
 
 from sklearn.metrics.pairwise import PAIRWISE_KERNEL_FUNCTIONS
 
-from sksim.base import BaseSimilarity
+from sksim.base import BaseSimilarity, MomentMixin
 from sksim.utils._array_api import inner, is_numpy, row_sum_of_squares
 from sksim.utils._kernels import (
     double_center,
@@ -32,6 +32,7 @@ from sksim.utils._pairs import (
     blocked_inner,
     blocked_matrix,
     blocked_median,
+    centred_by_blocks,
     rows_for_distances,
 )
 from sksim.utils._picking import permuted_inner, picking_is_cheaper, upper_blocks
@@ -76,6 +77,21 @@ class CenteredKernel(View):
     _row_by_row_fields = ("matrix",)
 
 
+@dataclass(frozen=True)
+class BlockedKernel(BlockedMatrix):
+    """Centred matrix of any kernel, of which only blocks are ever made."""
+
+    kernel: object = None
+    kernel_params: dict | None = None
+
+    def entries(self, i, j, *, xp):
+        """Kernel of some rows with others, both slices."""
+        first, second = self.rows[i, :], self.rows[j, :]
+        return kernel_matrix(
+            first, self.kernel, self.kernel_params, xp=xp, other=second
+        )
+
+
 def _divided(K, norm, xp):
     """K / norm, in place where that is possible."""
     if is_numpy(xp):
@@ -102,6 +118,24 @@ def refuse_explained(squared_norm, role, xp):
         )
 
 
+def without_diagonals(product, shared, sums, n):
+    """Inner product of two linear kernels of centred rows, bias-corrected.
+
+    Centred rows make the kernel's row sums vanish, so that without its diagonal the
+    row sums are minus the diagonal.
+
+    Parameters
+    ----------
+    product : float
+        Inner product of the kernels with their diagonals.
+    shared, sums : float
+        Inner product of the two diagonals, and product of their sums.
+    n : int
+        Number of rows.
+    """
+    return product - shared * (1 + 2 / (n - 2)) + sums / ((n - 1) * (n - 2))
+
+
 def n_rows(view):
     """Number of rows of the representation that a view is made of."""
     return (view.matrix if isinstance(view, CenteredKernel) else view.rows).shape[0]
@@ -121,6 +155,7 @@ class BaseKernelSimilarity(BaseSimilarity):
         "kernel": [StrOptions({"rbf", *PAIRWISE_KERNEL_FUNCTIONS}), callable],
         "bandwidth": [Interval(Real, 0, None, closed="neither")],
         "kernel_params": [dict, None],
+        "verbose": ["verbose"],
     }
 
     @property
@@ -128,7 +163,9 @@ class BaseKernelSimilarity(BaseSimilarity):
         return self.estimator == "biased"
 
     def _view(self, X, xp, role):
-        if self.kernel == "linear":
+        if self.kernel == "cosine":
+            X = unit_rows(X, xp=xp, role=role)
+        if self.kernel in ("linear", "cosine"):
             if X.shape[1] <= X.shape[0]:
                 return self._linear_view(X, xp, role)
             rows, _, scale, squared_norm = centered(X, xp=xp)
@@ -140,11 +177,18 @@ class BaseKernelSimilarity(BaseSimilarity):
             )
         if self.kernel == "rbf":
             return self._rbf_view(X, xp, role)
-        if self.kernel == "cosine":
-            rows = unit_rows(X, xp=xp, role=role)
-            return self._kernel_view(rows @ rows.T, xp, role)
+        if X.shape[0] > MATRIX_ROWS:
+            return self._blocked_view(X, xp, role)
         K = kernel_matrix(X, self.kernel, self.kernel_params, xp=xp)
         return self._kernel_view(K, xp, role)
+
+    def _blocked_view(self, X, xp, role):
+        hollow = not self._is_biased
+        params = self.kernel_params
+        view = BlockedKernel(X, None, None, None, hollow, 1.0, 1.0, self.kernel, params)
+        view = centred_by_blocks(view, xp=xp)
+        self._refuse_flat_kernel(view.norm**2, X.shape[0], role, xp, dtype=X.dtype)
+        return view
 
     def _rbf_view(self, X, xp, role):
         if X.shape[0] <= MATRIX_ROWS:
@@ -215,15 +259,10 @@ class BaseKernelSimilarity(BaseSimilarity):
 
     @staticmethod
     def _leave_out_diagonal(product, diagonal_x, diagonal_y, xp):
-        """Inner product of two bias-corrected linear kernels, from the full one's.
-
-        Centred rows make the kernel's row sums vanish, so that without its diagonal
-        the row sums are minus the diagonal.
-        """
-        n = diagonal_x.shape[0]
+        """Inner product of two bias-corrected linear kernels, from the full one's."""
         shared = inner(diagonal_x, diagonal_y, xp=xp)
         sums = xp.sum(diagonal_x) * xp.sum(diagonal_y)
-        return product - shared * (1 + 2 / (n - 2)) + sums / ((n - 1) * (n - 2))
+        return without_diagonals(product, shared, sums, diagonal_x.shape[0])
 
     def _alignment(self, view_x, view_y, xp):
         """Cosine of the two centred kernel matrices."""
@@ -317,3 +356,31 @@ class BaseKernelSimilarity(BaseSimilarity):
         return KERNEL_INVARIANCES.get(
             self.kernel if isinstance(self.kernel, str) else None, ()
         ) or ({"PT"} if isinstance(self.kernel, str) else ())
+
+
+class KernelMomentMixin(MomentMixin):
+    """Products of linear kernels as functions of moments."""
+
+    def _moments_needed(self):
+        return {"gram", "cross"} | (set() if self._is_biased else {"quartic"})
+
+    def _kernel_products(self, moments, xp):
+        """Inner products of the centred linear kernels: of both, and of each one."""
+        for side, role in ((moments.x, "x"), (moments.y, "y")):
+            refuse_constant(side.squared_norm, role)
+        norms = moments.x.squared_norm, moments.y.squared_norm
+        products = []
+        for pair, (a, b) in (
+            (moments.xy, norms),
+            (moments.xx, norms[:1] * 2),
+            (moments.yy, norms[1:] * 2),
+        ):
+            product = inner(pair.matrix, pair.matrix, xp=xp)
+            if not self._is_biased:
+                unbiased = without_diagonals(product, pair.quartic, a * b, moments.n)
+                if pair is not moments.xy:
+                    role = "x" if pair is moments.xx else "y"
+                    self._refuse_flat_kernel(unbiased, product, role, xp)
+                product = unbiased
+            products.append(product)
+        return products

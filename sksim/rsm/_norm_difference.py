@@ -14,6 +14,7 @@ from sksim.utils._pairs import (
     symmetric_blocks,
 )
 from sksim.utils._picking import UpperBlocks, permuted_inner, upper_blocks
+from sksim.utils._progress import tracked
 from sksim.utils._sklearn_compat import StrOptions
 from sksim.utils._tags import SimilarityTags
 from sksim.utils._views import View
@@ -66,6 +67,8 @@ class RSMNormDifference(BaseSimilarity):
         One of "euclidean", "sqeuclidean", "correlation", "cosine", "linear".
         What s is: the (squared) Euclidean distance, one minus the correlation or the
         cosine, or the inner product of the two rows.
+    verbose : int, default=0
+        Whether ``fit`` and ``score`` show progress on standard error.
 
     Attributes
     ----------
@@ -110,11 +113,13 @@ class RSMNormDifference(BaseSimilarity):
     """
 
     _parameter_constraints: dict = {
-        "rdm_metric": [StrOptions({*RDM_METRICS, "linear"})]
+        "rdm_metric": [StrOptions({*RDM_METRICS, "linear"})],
+        "verbose": ["verbose"],
     }
 
-    def __init__(self, rdm_metric="euclidean"):
+    def __init__(self, rdm_metric="euclidean", verbose=0):
         self.rdm_metric = rdm_metric
+        self.verbose = verbose
 
     def _view(self, X, xp, role):
         if self.rdm_metric == "linear":
@@ -148,7 +153,8 @@ class RSMNormDifference(BaseSimilarity):
         gain_x, gain_y = view_x.unit / unit, view_y.unit / unit
         rows = view_x.matrix if view_x.rows is None else view_x.rows
         total = 0.0
-        for i, j, weight in symmetric_blocks(rows.shape[0]):
+        blocks = symmetric_blocks(rows.shape[0])
+        for i, j, weight in tracked(blocks, "comparing matrices"):
             difference = _scaled(self._block(view_x, i, j, xp), gain_x)
             difference = difference - _scaled(self._block(view_y, i, j, xp), gain_y)
             total += weight * float(inner(difference, difference, xp=xp))

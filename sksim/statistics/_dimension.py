@@ -55,6 +55,8 @@ class IntrinsicDimension(BaseStatistic):
         :math:`N / \sum_i \log \mu_i` for ``discard=0``.
     threshold : float, default=0.05
         Share of the largest variance that a component must exceed in "local_pca".
+    verbose : int, default=0
+        Whether ``fit`` and ``score`` show progress on standard error.
 
     Attributes
     ----------
@@ -113,6 +115,7 @@ class IntrinsicDimension(BaseStatistic):
         "discard": [Interval(Real, 0, 1, closed="left")],
         "ratio_fit": [StrOptions({"line", "likelihood"})],
         "threshold": [Interval(Real, 0, 1, closed="left")],
+        "verbose": ["verbose"],
     }
 
     def __init__(
@@ -122,12 +125,14 @@ class IntrinsicDimension(BaseStatistic):
         discard=0.1,
         ratio_fit="line",
         threshold=0.05,
+        verbose=0,
     ):
         self.estimator = estimator
         self.n_neighbors = n_neighbors
         self.discard = discard
         self.ratio_fit = ratio_fit
         self.threshold = threshold
+        self.verbose = verbose
 
     @property
     def _n_neighbors(self):

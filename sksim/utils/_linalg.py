@@ -237,11 +237,16 @@ def thin_svd(M, *, xp):
         U, s, Vt = scipy.linalg.svd(M, full_matrices=False, check_finite=False)
     else:
         U, s, Vt = xp.linalg.svd(M, full_matrices=False)
-    rows = xp.arange(Vt.shape[0], device=getattr(Vt, "device", None))
-    largest = xp.argmax(xp.abs(Vt), axis=1)
-    peak = xp.reshape(Vt, (-1,))[rows * Vt.shape[1] + largest]
-    signs = xp.where(peak < 0, -xp.ones_like(s), xp.ones_like(s))
+    signs = row_signs(Vt, xp=xp)
     return U * signs, s, Vt * signs[:, None]
+
+
+def row_signs(M, *, xp):
+    """Sign of the entry of largest magnitude in each row, as 1 or -1."""
+    rows = xp.arange(M.shape[0], device=getattr(M, "device", None))
+    largest = xp.argmax(xp.abs(M), axis=1)
+    peak = xp.reshape(M, (-1,))[rows * M.shape[1] + largest]
+    return xp.where(peak < 0, -xp.ones_like(peak), xp.ones_like(peak))
 
 
 def tall_svd(X, *, xp):

@@ -22,6 +22,7 @@ from sksim.utils._array_api import (
     to_numpy,
 )
 from sksim.utils._linalg import nonzero_row_norms, rescaled, role_name
+from sksim.utils._progress import tracked
 from sksim.utils._views import View
 
 # Squared distances that agree to ten digits of the k-th nearest are tied.
@@ -308,7 +309,7 @@ def _symmetric_candidates(points, k):
     n_samples = points.n_samples
     filter_ = _Filter(points, np.float32)
     bounds = _Bounds(filter_, k)
-    for start in range(0, n_samples, _TILE_ROWS):
+    for start in tracked(range(0, n_samples, _TILE_ROWS), "finding neighbours"):
         rows = slice(start, min(start + _TILE_ROWS, n_samples))
         left_factor = filter_.left(rows)
         for left in range(start, n_samples, _TILE_COLUMNS):
@@ -332,7 +333,7 @@ def _exact_blocks(points, n_neighbors):
     n_samples = points.n_samples
     single, double = _Filter(points, xp.float32), None
     size = max(32, _BLOCK_ELEMENTS // n_samples)
-    for start in range(0, n_samples, size):
+    for start in tracked(range(0, n_samples, size), "finding neighbours"):
         stop = min(start + size, n_samples)
         rows, columns = single.candidates(start, stop, n_neighbors)
         enough = _MANY_CANDIDATES * n_neighbors * (stop - start)

@@ -9,6 +9,7 @@ import pytest
 import sksim
 from sksim.pairwise import compare, similarity_matrix
 from sksim.report import write_report
+from sksim.report._report import format_number
 from sksim.report._svg import bars, heat_map
 from sksim.report._text import format_table
 from sksim.rsm import CKA
@@ -70,6 +71,46 @@ def test_page_is_whole_and_self_contained(table, tmp_path):
         # cells carry the exact number, for sorting
         assert any(c.get("data-value") == repr(row.value) for c in page.cells)
         assert any(c.get("data-value") == repr(row.pvalue) for c in page.cells)
+
+
+def test_intervals(table):
+    text = write_report(table)
+    low, high = table.interval_low[1], table.interval_high[1]
+    assert f"[{low:.3f}, {high:.3f}]" in text
+    assert any(c.get("data-value") == repr(float(low)) for c in Page(text).cells)
+    assert "confidence of 95 %" in text
+    assert text.count('class="limits"') == 2
+    without = table.assign(interval_low=np.nan, interval_high=np.nan)
+    without.attrs["confidence_level"] = None
+    text = write_report(without)
+    assert "interval" not in text.lower()
+    assert "limits" not in Page(text).tags
+    one = table.assign(interval_low=[np.nan, low], interval_high=[np.nan, high])
+    assert write_report(one).count('class="limits"') == 1
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "shown"),
+    [
+        (-0.00021, 0.0058, "[-0.000, 0.006]"),
+        (0.25, 0.7512, "[0.250, 0.751]"),
+        (620.66, 781.4, "[620.7, 781.4]"),
+        (-4.2e-5, 6.9e-4, "[-4e-05, 7e-04]"),
+        (-2e7, 3e7, "[-2e+07, 3e+07]"),
+        (np.nan, np.nan, "–"),
+    ],
+)
+def test_limits_as_people_read_them(low, high, shown):
+    assert format_number((low, high), "interval") == shown
+
+
+def test_intervals_are_drawn_where_they_are():
+    svg = bars(["a"], [0.5], limits=[(0.25, 2.0)])
+    (bar,) = re.findall(r'class="bar" x="([\d.]+)".*?width="([\d.]+)"', svg)
+    ends = re.search(r'class="limits" d="M([\d.]+) .*H([\d.]+)m', svg).groups()
+    start, length = map(float, bar)
+    assert float(ends[0]) == pytest.approx(start + length / 2)
+    assert float(ends[1]) == pytest.approx(start + 2 * length)  # 1 at most
 
 
 def test_versions_and_call(table):
@@ -192,6 +233,16 @@ def test_text_table(table):
     assert lines[0].split()[:3] == ["measure", "compared", "value"]
     assert lines[2].endswith("[1]")
     assert lines[4].startswith("[1] a long reason")
+
+
+def test_text_table_has_distances_throughout(table):
+    row = table.iloc[1]
+    line = format_table(table.drop(columns="compared")).splitlines()[3]
+    limits = f"[{-row.interval_high:.3f}, {-row.interval_low:.3f}]"
+    assert line.split()[1:4] == [f"{row.value:.3f}", "dist.", f"{-row.null_mean:.3f}"]
+    assert line.endswith(f"  {limits}")
+    none = table.drop(columns=["interval_low", "interval_high"])
+    assert "interval" not in format_table(none)
 
 
 def test_text_table_of_a_matrix():
