@@ -11,6 +11,7 @@ from sksim.utils._array_api import (
     as_float64,
     cholesky_upper,
     column_sum_of_squares,
+    inner,
     is_numpy,
     right_solve_triangular,
     row_blocks_of,
@@ -205,15 +206,20 @@ def role_name(role):
 def nuclear_norm(M, *, xp):
     """Sum of the singular values of a matrix.
 
-    By the eigenvalues of the smaller Gram matrix where these keep ten digits, three
-    times faster; by singular values where the matrix is too ill-conditioned.
+    By the eigenvalues of the smaller Gram matrix where the sum of their roots keeps
+    eleven digits, two to three times faster; by singular values elsewhere.
     """
     rows, columns = M.shape
     gram = M @ M.T if rows <= columns else M.T @ M
     squares = eigvalsh(gram, xp=xp)
-    largest = float(squares[-1])
-    if M.dtype == xp.float64 and float(squares[0]) > 1e-8 * largest:
-        return xp.sum(xp.sqrt(squares))
+    # eigenvalues are off by four roundings of the largest (root mean square, measured
+    # for 10 to 1000 of them), and their roots by that over twice the root
+    rounding = 4 * float(xp.finfo(M.dtype).eps) * float(squares[-1])
+    if M.dtype == xp.float64 and rounding > 0:
+        roots = xp.sqrt(xp.clip(squares, rounding, None))
+        errors, total = rounding / (2 * roots), xp.sum(roots)
+        if float(inner(errors, errors, xp=xp)) ** 0.5 <= 1e-11 * float(total):
+            return total
     return xp.sum(svdvals(M, xp=xp))
 
 
