@@ -181,3 +181,23 @@ def test_streams_elsewhere(measure, namespace):
             mapped = fitted.transform(X)
             assert isinstance(mapped, type(X))
             assert_allclose(np.asarray(mapped), expected.transform(here[0]), atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [
+        clone(m).set_params(
+            **({"random_state": 0} if hasattr(m, "random_state") else {})
+        )
+        for m in DEFAULTS
+        if not tags_of(m).array_api and tags_of(m).inputs == "representation"
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("namespace", NAMESPACES)
+def test_what_only_the_cpu_can_do_takes_other_arrays(measure, namespace):
+    here, there = inputs_elsewhere(measure, namespace)
+    expected = quietly(clone(measure).fit, *here[:2], **here[2]).statistic_
+    with config_context(array_api_dispatch=True):
+        found = quietly(clone(measure).fit, *there[:2], **there[2]).statistic_
+    assert_allclose(found, expected, rtol=1e-9)

@@ -214,7 +214,7 @@ def test_chunks_are_reduced_where_they_are(cluster, client, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_jobs_on_a_cluster(client):
+def test_jobs_on_a_cluster(cluster, client):
     X, y = views(150, (12, 6))
     layers = {"X": X, "y": y, "tanh": np.tanh(y)}
     labels = (X[:, 0] > 3).astype(int)
@@ -238,8 +238,10 @@ def test_jobs_on_a_cluster(client):
         ]
 
     expected = results()
-    with joblib.parallel_config(backend="dask"):
+    with watched(cluster, Results()) as tasks, joblib.parallel_config(backend="dask"):
         found = results()
+    # what all jobs need was sent once for each of six calls
+    assert sum("_itself" in key for key in tasks.sizes) == 6
     for value, serial in zip(found, expected, strict=True):
         assert_allclose(value, serial, rtol=1e-12)
 

@@ -32,6 +32,7 @@ from sksim.utils._pairs import (
     blocked_inner,
     blocked_matrix,
     blocked_median,
+    centred_by_blocks,
     rows_for_distances,
 )
 from sksim.utils._picking import permuted_inner, picking_is_cheaper, upper_blocks
@@ -74,6 +75,21 @@ class CenteredKernel(View):
     unit: float
 
     _row_by_row_fields = ("matrix",)
+
+
+@dataclass(frozen=True)
+class BlockedKernel(BlockedMatrix):
+    """Centred matrix of any kernel, of which only blocks are ever made."""
+
+    kernel: object = None
+    kernel_params: dict | None = None
+
+    def entries(self, i, j, *, xp):
+        """Kernel of some rows with others, both slices."""
+        first, second = self.rows[i, :], self.rows[j, :]
+        return kernel_matrix(
+            first, self.kernel, self.kernel_params, xp=xp, other=second
+        )
 
 
 def _divided(K, norm, xp):
@@ -161,8 +177,18 @@ class BaseKernelSimilarity(BaseSimilarity):
             )
         if self.kernel == "rbf":
             return self._rbf_view(X, xp, role)
+        if X.shape[0] > MATRIX_ROWS:
+            return self._blocked_view(X, xp, role)
         K = kernel_matrix(X, self.kernel, self.kernel_params, xp=xp)
         return self._kernel_view(K, xp, role)
+
+    def _blocked_view(self, X, xp, role):
+        hollow = not self._is_biased
+        params = self.kernel_params
+        view = BlockedKernel(X, None, None, None, hollow, 1.0, 1.0, self.kernel, params)
+        view = centred_by_blocks(view, xp=xp)
+        self._refuse_flat_kernel(view.norm**2, X.shape[0], role, xp, dtype=X.dtype)
+        return view
 
     def _rbf_view(self, X, xp, role):
         if X.shape[0] <= MATRIX_ROWS:
