@@ -134,6 +134,6 @@ class HSIC(KernelMomentMixin, BaseKernelSimilarity):
             requires=("nonzero_rows",) if self.kernel == "cosine" else (),
             view_keywords=("role",),
             streaming=self.kernel == "linear",
-            complexity="n d^2" if self.kernel == "linear" else "n^2 d",
+            complexity="n d^2" if self.kernel in ("linear", "cosine") else "n^2 d",
             reference="Gretton et al. 2005",
         )
