@@ -27,7 +27,7 @@ extensions = [
     "numpydoc",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "user_guide/_*.rst"]
 source_suffix = {".rst": "restructuredtext"}
 default_role = "literal"
 

@@ -148,6 +148,12 @@ def mark(flag):
     return YES if flag else NO
 
 
+def streaming(tags):
+    """Tick, dash, or how rows may come otherwise than all at once."""
+    known = tags.streaming
+    return f"by {known}" if isinstance(known, str) else mark(known)
+
+
 def compared(tags):
     """What a measure takes of each model, and whether of two models or of many."""
     many = getattr(tags, "arity", "pair") == "group"
@@ -291,7 +297,7 @@ def measures_page(labels=frozenset()):
                 mark(tags.symmetric),
                 *(invariance(tags, code) for code in INVARIANCES),
                 mark(tags.paired),
-                mark(tags.streaming),
+                streaming(tags),
                 mark(tags.array_api),
                 f"``{tags.complexity}``" if tags.complexity else "",
                 citation(tags, labels),
@@ -313,9 +319,11 @@ claimed for a measure of representations.
 ``score_`` is always greater for more similar models (:ref:`direction`). **Metric**: a
 distance that satisfies the triangle inequality. **Paired**: row i of one
 representation is compared with row i of the other; the others compare the two as
-wholes, and have no permutation test. **Streaming**: there is a ``partial_fit``. **Array
-API**: arrays of other libraries are computed on where they are. **Cost** is that of one
-comparison, in n rows and d columns, l models and c classes.
+wholes, and have no permutation test. **Streaming**: rows may come in blocks, by
+``partial_fit``, and any split gives the same number; or in batches that are averaged
+(:ref:`scaling`). **Array API**: arrays of other libraries are computed on where they
+are. **Cost** is that of one comparison, in n rows and d columns, l models and c
+classes.
 
 The six columns in the middle say which maps of a representation leave the measure as
 it is:
@@ -341,7 +349,7 @@ def properties(cls, labels):
         ["Requires", ", ".join(tags.requires)],
         ["Rows paired", mark(tags.paired)],
         ["``score`` applies fitted maps", mark(tags.score_uses_fit)],
-        ["Streaming", mark(tags.streaming)],
+        ["Streaming", streaming(tags)],
         ["Array API", mark(tags.array_api)],
         ["Cost", f"``{tags.complexity}``" if tags.complexity else ""],
         ["Extra", f"``{tags.extra}``" if tags.extra else ""],

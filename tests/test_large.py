@@ -39,6 +39,7 @@ VARIANTS = [
     CKA("rbf"),
     CKA("rbf", "debiased"),
     HSIC("rbf"),
+    HSIC("laplacian"),
     RSA("euclidean", "pearson"),
     RSA("sqeuclidean", "cosine"),
     RSMNormDifference("linear"),

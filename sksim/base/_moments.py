@@ -10,7 +10,12 @@ from sklearn.utils.validation import check_is_fitted
 from sksim.utils._array_api import check_same_namespace, namespace_of
 from sksim.utils._moments import merged, moments_of, without_rounding
 from sksim.utils._sklearn_compat import fit_context
-from sksim.utils._validation import check_representation_pair
+from sksim.utils._validation import (
+    check_representation_pair,
+    refuse_missing_y,
+    refuse_other_kind,
+    refuse_unlike,
+)
 
 # set by validation, not by the comparison
 _INPUT_ATTRIBUTES = {
@@ -87,6 +92,8 @@ class MomentMixin:
             The measure of all rows that were passed since it was made, or since the
             last ``fit``, which starts anew and keeps no moments to go on from.
         """
+        if y is None:
+            refuse_missing_y(self)
         is_first = self._moments is None
         if is_first and "n_samples_fit_" in vars(self):
             warnings.warn(
@@ -134,31 +141,15 @@ class MomentMixin:
     # ----- moments --------------------------------------------------------------------
 
     def _check_mergeable(self, other):
-        name = type(self).__name__
-        if type(other) is not type(self):
-            raise ValueError(
-                f"other is {type(other).__name__}, but {name} can only be merged with "
-                "its own kind."
-            )
+        refuse_other_kind(self, other)
         for measure, which in ((self, "this measure"), (other, "other")):
             if measure._moments is None:
                 raise ValueError(
-                    f"{name} has no moments to merge: {which} was never fitted by "
-                    "partial_fit. Call partial_fit on both first; fit keeps no moments."
+                    f"{type(self).__name__} has no moments to merge: {which} was never "
+                    "fitted by partial_fit. Call partial_fit on both first; fit keeps "
+                    "no moments."
                 )
-        own, others = (repr(m.get_params()) for m in (self, other))
-        if own != others:
-            raise ValueError(
-                f"The parameters of both {name} must be the same to merge them: {own} "
-                f"and {others}."
-            )
-        for attribute, which in (("n_features_in_", "X"), ("n_features_y_in_", "y")):
-            own, others = (getattr(m, attribute) for m in (self, other))
-            if own != others:
-                raise ValueError(
-                    f"{which} has {others} features in other, but {name} was fitted "
-                    f"with {own}: both must have seen rows of the same representations."
-                )
+        refuse_unlike(self, other)
         check_same_namespace(
             other._known_mean, self, attribute="_known_mean", method="merge"
         )

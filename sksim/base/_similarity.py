@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from sksim.utils._dask import fitted_to_chunks, is_dask
 from sksim.utils._progress import progress_shown
 from sksim.utils._sklearn_compat import fit_context
 from sksim.utils._tags import MeasureTags
@@ -171,7 +172,8 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            First representation: one row per input.
+            First representation: one row per input. Measures with ``partial_fit`` take
+            Dask arrays too, whose chunks are reduced where they are.
         y : array-like of shape (n_samples, n_features_y)
             Second representation of the same inputs, in the same order.
 
@@ -183,6 +185,9 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
         return self._fit(X, y)
 
     def _fit(self, X, y, y_true=None):
+        is_streaming = self._similarity_tags().streaming
+        if is_streaming and (is_dask(X) or is_dask(y)):
+            return self._become(fitted_to_chunks(self, X, y))
         X, y, xp = self._validate_pair(X, y, reset=True)
         y_true = check_labels(self, y_true, n_samples=X.shape[0], xp=xp, like=X)
         self.n_samples_fit_ = X.shape[0]
@@ -190,6 +195,12 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
             view_x, view_y = self._views(X, y, xp, y_true=y_true)
             self._check_views(view_x, view_y)
             self._fit_views(view_x, view_y, xp)
+        return self
+
+    def _become(self, fitted):
+        """Take over the state of another measure with the same parameters."""
+        params = self.get_params(deep=False)
+        vars(self).update({k: v for k, v in vars(fitted).items() if k not in params})
         return self
 
     def _progress(self):

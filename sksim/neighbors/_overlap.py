@@ -48,14 +48,15 @@ class BaseNeighborOverlap(BaseNeighborSimilarity):
             return super()._compare_permuted(view_x, view_y, orders, xp)
         n_samples = view_x.table.shape[0]
         table, lists = view_x.table.ravel(), view_y.indices.T
-        places = np.empty(n_samples, dtype=np.intp)
+        places, entries = np.empty(n_samples, dtype=np.intp), np.empty_like(lists)
+        ranks = np.empty(lists.shape, dtype=table.dtype)
         values = []
         for order in orders:
             # row i of y becomes row places[i]: its list is looked up there
             places[order] = np.arange(n_samples)
-            entries = places.take(lists, mode="clip")
+            places.take(lists, out=entries, mode="clip")
             entries += n_samples * places
-            ranks = table.take(entries, mode="clip")
+            table.take(entries, out=ranks, mode="clip")
             values.append(float(self._row_values(ranks.T, xp).mean()))
         return values
 

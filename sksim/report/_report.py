@@ -266,9 +266,9 @@ def format_interval(low, high):
     if pd.isna(low):
         return "–"
     largest = max(abs(low), abs(high))
-    digits = (
-        ".3f" if 1e-3 <= largest < 100 else ".1f" if 100 <= largest < 1e5 else ".0e"
-    )
+    digits = ".1f" if largest >= 100 else ".3f"
+    if not 1e-3 <= largest < 1e5:
+        digits = ".0e"
     return f"[{low:{digits}}, {high:{digits}}]"
 
 

@@ -1,6 +1,6 @@
 """Centered kernel alignment."""
 
-from sksim.rsm._kernels import BaseKernelSimilarity, LinearKernel
+from sksim.rsm._kernels import BaseKernelSimilarity, KernelMomentMixin, LinearKernel
 from sksim.utils._kernels import u_leave_one_out, u_row_products, weighted_u_inner
 from sksim.utils._pairs import BlockedMatrix
 from sksim.utils._sklearn_compat import StrOptions
@@ -10,7 +10,7 @@ from sksim.utils._tags import SimilarityTags
 _PAIRS_OF_TWO = ((0, 1), (0, 0), (1, 1))
 
 
-class CKA(BaseKernelSimilarity):
+class CKA(KernelMomentMixin, BaseKernelSimilarity):
     r"""Centered kernel alignment.
 
     The cosine of two centred kernel matrices:

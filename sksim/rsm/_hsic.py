@@ -1,12 +1,12 @@
 """Hilbert-Schmidt independence criterion."""
 
-from sksim.rsm._kernels import BaseKernelSimilarity, n_rows
+from sksim.rsm._kernels import BaseKernelSimilarity, KernelMomentMixin, n_rows
 from sksim.utils._pairs import BlockedMatrix
 from sksim.utils._sklearn_compat import StrOptions
 from sksim.utils._tags import SimilarityTags
 
 
-class HSIC(BaseKernelSimilarity):
+class HSIC(KernelMomentMixin, BaseKernelSimilarity):
     r"""Hilbert-Schmidt independence criterion.
 
     The inner product of the two centred kernel matrices, not normalised:

@@ -32,6 +32,7 @@ from sksim.utils._pairs import (
     blocked_inner,
     blocked_matrix,
     blocked_median,
+    centred_by_blocks,
     rows_for_distances,
 )
 from sksim.utils._picking import permuted_inner, picking_is_cheaper, upper_blocks
@@ -74,6 +75,21 @@ class CenteredKernel(View):
     unit: float
 
     _row_by_row_fields = ("matrix",)
+
+
+@dataclass(frozen=True)
+class BlockedKernel(BlockedMatrix):
+    """Centred matrix of any kernel, of which only blocks are ever made."""
+
+    kernel: object = None
+    kernel_params: dict | None = None
+
+    def entries(self, i, j, *, xp):
+        """Kernel of some rows with others, both slices."""
+        first, second = self.rows[i, :], self.rows[j, :]
+        return kernel_matrix(
+            first, self.kernel, self.kernel_params, xp=xp, other=second
+        )
 
 
 def _divided(K, norm, xp):
@@ -132,7 +148,7 @@ def _tiles(view):
     return lambda rows, columns: view.matrix[rows, columns]
 
 
-class BaseKernelSimilarity(MomentMixin, BaseSimilarity):
+class BaseKernelSimilarity(BaseSimilarity):
     """A measure that is made of the inner product of two centred kernel matrices."""
 
     _parameter_constraints: dict = {
@@ -161,8 +177,18 @@ class BaseKernelSimilarity(MomentMixin, BaseSimilarity):
             )
         if self.kernel == "rbf":
             return self._rbf_view(X, xp, role)
+        if X.shape[0] > MATRIX_ROWS:
+            return self._blocked_view(X, xp, role)
         K = kernel_matrix(X, self.kernel, self.kernel_params, xp=xp)
         return self._kernel_view(K, xp, role)
+
+    def _blocked_view(self, X, xp, role):
+        hollow = not self._is_biased
+        params = self.kernel_params
+        view = BlockedKernel(X, None, None, None, hollow, 1.0, 1.0, self.kernel, params)
+        view = centred_by_blocks(view, xp=xp)
+        self._refuse_flat_kernel(view.norm**2, X.shape[0], role, xp, dtype=X.dtype)
+        return view
 
     def _rbf_view(self, X, xp, role):
         if X.shape[0] <= MATRIX_ROWS:
@@ -237,30 +263,6 @@ class BaseKernelSimilarity(MomentMixin, BaseSimilarity):
         shared = inner(diagonal_x, diagonal_y, xp=xp)
         sums = xp.sum(diagonal_x) * xp.sum(diagonal_y)
         return without_diagonals(product, shared, sums, diagonal_x.shape[0])
-
-    def _moments_needed(self):
-        return {"gram", "cross"} | (set() if self._is_biased else {"quartic"})
-
-    def _kernel_products(self, moments, xp):
-        """Inner products of the centred linear kernels: of both, and of each one."""
-        for side, role in ((moments.x, "x"), (moments.y, "y")):
-            refuse_constant(side.squared_norm, role)
-        norms = moments.x.squared_norm, moments.y.squared_norm
-        products = []
-        for pair, (a, b) in (
-            (moments.xy, norms),
-            (moments.xx, norms[:1] * 2),
-            (moments.yy, norms[1:] * 2),
-        ):
-            product = inner(pair.matrix, pair.matrix, xp=xp)
-            if not self._is_biased:
-                unbiased = without_diagonals(product, pair.quartic, a * b, moments.n)
-                if pair is not moments.xy:
-                    role = "x" if pair is moments.xx else "y"
-                    self._refuse_flat_kernel(unbiased, product, role, xp)
-                product = unbiased
-            products.append(product)
-        return products
 
     def _alignment(self, view_x, view_y, xp):
         """Cosine of the two centred kernel matrices."""
@@ -354,3 +356,31 @@ class BaseKernelSimilarity(MomentMixin, BaseSimilarity):
         return KERNEL_INVARIANCES.get(
             self.kernel if isinstance(self.kernel, str) else None, ()
         ) or ({"PT"} if isinstance(self.kernel, str) else ())
+
+
+class KernelMomentMixin(MomentMixin):
+    """Products of linear kernels as functions of moments."""
+
+    def _moments_needed(self):
+        return {"gram", "cross"} | (set() if self._is_biased else {"quartic"})
+
+    def _kernel_products(self, moments, xp):
+        """Inner products of the centred linear kernels: of both, and of each one."""
+        for side, role in ((moments.x, "x"), (moments.y, "y")):
+            refuse_constant(side.squared_norm, role)
+        norms = moments.x.squared_norm, moments.y.squared_norm
+        products = []
+        for pair, (a, b) in (
+            (moments.xy, norms),
+            (moments.xx, norms[:1] * 2),
+            (moments.yy, norms[1:] * 2),
+        ):
+            product = inner(pair.matrix, pair.matrix, xp=xp)
+            if not self._is_biased:
+                unbiased = without_diagonals(product, pair.quartic, a * b, moments.n)
+                if pair is not moments.xy:
+                    role = "x" if pair is moments.xx else "y"
+                    self._refuse_flat_kernel(unbiased, product, role, xp)
+                product = unbiased
+            products.append(product)
+        return products

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
+from functools import reduce
 
 import numpy as np
 
@@ -36,13 +37,12 @@ class SpannedRows(View):
             lengths[b] = np.sqrt(row_sum_of_squares(difference, xp=np))
         return lengths
 
-    def squares_from(self, some):
-        """Squared distances of some rows from all rows."""
-        block = self.rows[some] @ self.rows.T
-        block *= -2
-        block += self.squares[some, None]
-        block += self.squares
-        return block
+    def factors(self, order):
+        """(left, right), whose product holds squared distances of rows in an order."""
+        rows, squares = self.rows[order], self.squares[order, None]
+        ones = np.ones_like(squares)
+        left = np.concatenate([-2 * rows, ones, squares], axis=1)
+        return left, np.concatenate([rows, squares, ones], axis=1)
 
 
 def spanned_rows(rows, role):
@@ -126,20 +126,27 @@ def _search(views, labels, has_one, length, target):
 
     Writes the true lengths and targets of rows whose lists are exhausted.
     """
-    largest = np.argmax(np.bincount(labels))
-    rows = np.flatnonzero(~has_one & (labels != largest))
-    for b in row_blocks(len(rows), len(labels) // 4):
-        some = rows[b]
-        squares = views[0].squares_from(some)
-        for view in views[1:]:
-            np.minimum(squares, view.squares_from(some), out=squares)
-        squares[labels[some][:, None] == labels] = np.inf
-        target[some] = squares.argmin(axis=1)
-        length[some] = np.min(
-            [view.between(some, target[some]) for view in views], axis=0
+    sizes = np.bincount(labels)
+    largest = np.argmax(sizes)
+    order = np.argsort(labels, kind="stable")  # components side by side
+    ends = np.cumsum(sizes)
+    factors = [view.factors(order) for view in views]
+    some = np.flatnonzero(~has_one[order] & (labels[order] != largest))
+    for b in row_blocks(len(some), len(labels) // 4):
+        places = some[b]
+        squares = reduce(
+            np.minimum, (left[places] @ right.T for left, right in factors)
         )
-    nearest = _nearest_row(labels, length)
-    return np.delete(nearest, largest)
+        own = labels[order[places]]
+        for label in np.unique(own):
+            first, last = np.searchsorted(own, (label, label + 1))
+            squares[first:last, ends[label] - sizes[label] : ends[label]] = np.inf
+        rows = order[places]
+        target[rows] = order[squares.argmin(axis=1)]
+        length[rows] = np.min(
+            [view.between(rows, target[rows]) for view in views], axis=0
+        )
+    return np.delete(_nearest_row(labels, length), largest)
 
 
 def _root(parents, row):

@@ -4,10 +4,9 @@ Dask is imported only where an array of it was passed.
 """
 
 import math
+from copy import copy
 
 from sklearn.base import clone
-
-from sksim.utils._tags import SimilarityTags
 
 
 def is_dask(array):
@@ -20,9 +19,8 @@ def refuse_dask(measure, *arrays):
     """Raise where a Dask collection would be gathered in one place unasked."""
     if not any(is_dask(array) for array in arrays):
         return
-    tags: SimilarityTags = measure._similarity_tags()
     name = type(measure).__name__
-    if tags.streaming:
+    if measure._similarity_tags().streaming:
         raise ValueError(
             f"{name} takes Dask arrays in fit only. Bring the rows into memory with "
             ".compute() first."
@@ -53,7 +51,9 @@ def fitted_to_chunks(measure, X, y):
     while len(parts) > 1:
         pairs = [parts[i : i + 2] for i in range(0, len(parts), 2)]
         parts = [merge(*pair) if len(pair) == 2 else pair[0] for pair in pairs]
-    return parts[0].compute()
+    fitted = parts[0].compute()
+    fitted.score()  # compared here, so that what is wrong with the rows is said here
+    return fitted
 
 
 def _of_chunk(measure, X, y):
@@ -61,8 +61,8 @@ def _of_chunk(measure, X, y):
 
 
 def _merged(measure, other):
-    # what a task has returned may be needed again and stays as it is
-    return clone(measure).merge(measure).merge(other)
+    # what a task has returned may be needed again, and stays as it is
+    return copy(measure).merge(other)
 
 
 def _aligned_chunks(X, y):

@@ -84,13 +84,16 @@ def refuse_zero_bandwidth(median, name):
         )
 
 
-def kernel_matrix(X, kernel, kernel_params, *, xp):
-    """Kernel matrix by scikit-learn's pairwise kernels, on X's device."""
+def kernel_matrix(X, kernel, kernel_params, *, xp, other=None):
+    """Kernel matrix by scikit-learn's pairwise kernels, on X's device.
+
+    Of the rows of X with each other, or with those of ``other``.
+    """
+    params = kernel_params or {}
     if is_numpy(xp):
-        return pairwise_kernels(X, metric=kernel, **(kernel_params or {}))
-    matrix = pairwise_kernels(
-        to_numpy(X, xp=xp), metric=kernel, **(kernel_params or {})
-    )
+        return pairwise_kernels(X, other, metric=kernel, **params)
+    rows = (None if A is None else to_numpy(A, xp=xp) for A in (X, other))
+    matrix = pairwise_kernels(*rows, metric=kernel, **params)
     return xp.astype(move_to(matrix, xp=xp, device=device_of(X)), X.dtype)
 
 

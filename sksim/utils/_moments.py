@@ -250,7 +250,9 @@ def _merged_sides(a, b, xp):
     step = delta * (b.n / n)
     mean = a.mean + step
     lost = (a.mean - (mean - (mean - a.mean))) + (step - (mean - a.mean))
-    _, delta_scale, delta_norm = rescaled((delta * (a.n / n * b.n) ** 0.5)[None], xp=xp)
+    _, delta_scale, delta_norm = rescaled(
+        (delta * (a.n / n * b.n) ** 0.5)[None, :], xp=xp
+    )
     scales = [side.scale for side in (a, b) if side.squared_norm > 0]
     scale = max(scales + [delta_scale] * (delta_norm > 0), default=1.0)
     delta = delta / scale
@@ -295,7 +297,7 @@ def about_zero(moments, *, xp):
     sides, moves = [], []
     for side in (moments.x, moments.y):
         mean = side.mean + side.rest
-        _, mean_scale, mean_norm = rescaled((mean * side.n**0.5)[None], xp=xp)
+        _, mean_scale, mean_norm = rescaled((mean * side.n**0.5)[None, :], xp=xp)
         scales = [side.scale] * (side.squared_norm > 0)
         scale = max(scales + [mean_scale] * (mean_norm > 0), default=1.0)
         move = _move(side, mean / scale, scale)

@@ -205,11 +205,14 @@ class BlockedMatrix(View):
 
     _row_fields = ("rows", "squares", "offsets")
 
+    def entries(self, i, j, *, xp):
+        """What is centred, for some rows and columns; may be overwritten."""
+        squares = distance_block(self.rows, self.squares, i, j, xp=xp)
+        return of_distances(squares, self.decay, xp=xp)
+
     def block(self, i, j, *, xp):
-        """The entries of some rows and columns, both slices."""
-        entries = of_distances(
-            distance_block(self.rows, self.squares, i, j, xp=xp), self.decay, xp=xp
-        )
+        """The centred entries of some rows and columns, both slices."""
+        entries = self.entries(i, j, xp=xp)
         if is_numpy(xp):
             entries -= self.offsets[i, None]
             entries -= self.offsets[None, j]
@@ -249,28 +252,35 @@ def blocked_matrix(rows, squares, decay, *, hollow, xp):
     xp : module
         Array namespace.
     """
+    matrix = BlockedMatrix(rows, squares, None, decay, hollow, 1.0)
+    return centred_by_blocks(matrix, xp=xp)
+
+
+def centred_by_blocks(matrix, *, xp):
+    """The same blocked matrix with its offsets and its norm."""
+    rows, hollow = matrix.rows, matrix.hollow
     n = rows.shape[0]
     sums = [0.0] * len(range(0, n, _BLOCK_ROWS))
     total_squares = 0.0
+    diagonal = []
     for i, j, weight in tracked(symmetric_blocks(n), "centring distances"):
-        entries = of_distances(distance_block(rows, squares, i, j, xp=xp), decay, xp=xp)
-        entries = as_float64(entries, xp=xp)
+        entries = as_float64(matrix.entries(i, j, xp=xp), xp=xp)
+        if weight == 1:
+            diagonal.append(xp.linalg.diagonal(entries))
         total_squares += weight * float(inner(entries, entries, xp=xp))
         sums[i.start // _BLOCK_ROWS] += xp.sum(entries, axis=1)
         if weight == 2:
             sums[j.start // _BLOCK_ROWS] += xp.sum(entries, axis=0)
     sums = xp.concat(sums)
     if hollow:
-        # the kernel of a row with itself is 1, its distance 0
-        own = 0 if decay is None else 1
-        sums, total_squares = sums - own, total_squares - n * own
+        own = xp.concat(diagonal)
+        sums = sums - own
+        total_squares -= float(inner(own, own, xp=xp))
         offsets = sums / (n - 2)
         offsets = offsets - xp.sum(offsets) / (2 * (n - 1))
     else:
         offsets = sums / n - xp.sum(sums) / (2 * n * n)
-    matrix = BlockedMatrix(
-        rows, squares, xp.astype(offsets, rows.dtype), decay, hollow, 1.0
-    )
+    matrix = replace(matrix, offsets=xp.astype(offsets, rows.dtype))
     # the norm after centring, from sums of this pass where that keeps ten digits
     removed = 4 * float(xp.sum(offsets * sums))
     both = 2 * float(xp.sum(offsets)) ** 2

@@ -87,17 +87,19 @@ def permuted_inner(upper, L, orders, *, xp):
     if not is_numpy(xp):
         moved = (take(take(L, o, xp=xp), o, xp=xp, axis=1) for o in orders)
         return [float(inner(upper.values, matrix, xp=xp)) for matrix in moved]
-    totals = [0.0] * len(orders)
-    size = max(block.size for _, block in upper.blocks())
+    totals = np.zeros(len(orders))
     # one allocation for all blocks: fresh memory costs more than the picking
-    rows_of = np.empty((_row_slices(len(L))[0].stop, len(L)), dtype=L.dtype)
-    moved_of = np.empty(size, dtype=L.dtype)
+    buffers = np.empty((2, *next(upper.blocks())[1].shape), dtype=L.dtype)
+    is_double = L.dtype == np.float64
     # a block of K stays in the cache while all orders pick its counterpart out of L
     for rows, block in upper.blocks():
-        picked = rows_of[: rows.stop - rows.start]
-        moved = moved_of[: block.size].reshape(block.shape)
+        picked = buffers[0, : len(block)]
+        moved = buffers[1].ravel()[: block.size].reshape(block.shape)
+        start, flat_block, flat_moved = rows.start, block.ravel(), moved.ravel()
         for number, order in enumerate(orders):
-            L.take(order[rows], axis=0, out=picked, mode="clip")
-            picked.take(order[rows.start :], axis=1, out=moved, mode="clip")
-            totals[number] += float(inner(block, moved, xp=xp))
-    return totals
+            L.take(order[rows], 0, picked, "clip")
+            picked.take(order[start:], 1, moved, "clip")
+            totals[number] += (
+                flat_block.dot(flat_moved) if is_double else inner(block, moved, xp=xp)
+            )
+    return totals.tolist()

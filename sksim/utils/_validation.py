@@ -9,6 +9,7 @@ from sksim.utils._array_api import (
     move_to,
     row_sums,
 )
+from sksim.utils._dask import refuse_dask
 from sksim.utils._sklearn_compat import get_feature_names
 
 # Rows of probabilities from single-precision networks sum to one only this closely.
@@ -36,16 +37,14 @@ def check_representation_pair(measure, X, y, *, reset, min_samples=None):
     xp : module
         Array namespace of both.
     """
+    refuse_dask(measure, X, y)
     xp, _, device = get_namespace_and_device(X)
     if min_samples is None:
         min_samples = measure._min_samples()
     X = _check_matrix(measure, X, "X", reset=reset, min_samples=min_samples)
     if y is None:
         if reset:
-            raise ValueError(
-                f"{type(measure).__name__} requires y to be passed, but the target y "
-                "is None. y is the second representation."
-            )
+            refuse_missing_y(measure)
         return X, None, xp
     y = _check_matrix(measure, y, "y", reset=reset, min_samples=min_samples)
     y = move_to(y, xp=xp, device=device)
@@ -57,12 +56,50 @@ def check_representation_pair(measure, X, y, *, reset, min_samples=None):
     return X, y, xp
 
 
+def refuse_missing_y(measure):
+    """Raise about a second representation that was not passed."""
+    raise ValueError(
+        f"{type(measure).__name__} requires y to be passed, but the target y is None. "
+        "y is the second representation."
+    )
+
+
+def refuse_other_kind(measure, other):
+    """Raise unless ``other``, which is to be merged, is of the same class."""
+    if type(other) is not type(measure):
+        raise ValueError(
+            f"other is {type(other).__name__}, but {type(measure).__name__} can only "
+            "be merged with its own kind."
+        )
+
+
+def refuse_unlike(measure, other):
+    """Raise unless two measures of one class have seen rows of the same kind."""
+    name = type(measure).__name__
+    own, others = (
+        {k: repr(v) for k, v in m.get_params().items() if k != "random_state"}
+        for m in (measure, other)
+    )
+    if own != others:
+        raise ValueError(
+            f"The parameters of both {name} must be the same to merge them, but they "
+            f"are {measure!r} and {other!r}."
+        )
+    for attribute, which in (("n_features_in_", "X"), ("n_features_y_in_", "y")):
+        own, others = (getattr(m, attribute) for m in (measure, other))
+        if own != others:
+            raise ValueError(
+                f"{which} has {others} features in other, but {name} was fitted with "
+                f"{own}: both must have seen rows of the same representations."
+            )
+
+
 def _check_matrix(measure, array, name, *, reset, min_samples):
     refuse_unreadable(array, name)
     names = get_feature_names(array) if name == "y" and reset else None
     xp = get_namespace_and_device(array)[0]
-    low_precision = str(getattr(array, "dtype", "")).endswith("float16")
-    dtypes = [xp.float32] if low_precision else [xp.float64, xp.float32]
+    is_half = half_precision_unit(array) is not None
+    dtypes = [xp.float32] if is_half else [xp.float64, xp.float32]
     if name == "X":
         return validate_data(
             measure, array, reset=reset, dtype=dtypes, ensure_min_samples=min_samples
@@ -83,6 +120,14 @@ def _check_matrix(measure, array, name, *, reset, min_samples):
     elif reset and hasattr(measure, "feature_names_y_in_"):
         del measure.feature_names_y_in_
     return array
+
+
+def half_precision_unit(array):
+    """Unit of rounding of an array of 16-bit numbers, else None."""
+    dtype = str(getattr(array, "dtype", ""))
+    if not dtype.endswith("float16"):
+        return None
+    return 2.0**-8 if dtype.endswith("bfloat16") else 2.0**-11
 
 
 def _check_n_features_y(measure, y, *, reset):
@@ -167,6 +212,7 @@ def check_output_pair(measure, X, y, *, reset):
             f"{type(measure).__name__} requires y to be passed, but the target y is "
             "None. y is the second model's output."
         )
+    refuse_dask(measure, X, y)
     inputs = measure._similarity_tags().inputs
     xp, _, device = get_namespace_and_device(X)
     if inputs == "labels":
@@ -177,6 +223,7 @@ def check_output_pair(measure, X, y, *, reset):
         return X, y, xp
     if inputs == "outputs":
         X = _as_column(X)
+    rounding = [half_precision_unit(array) for array in (X, y)]
     X, y, xp = check_representation_pair(measure, X, y, reset=reset)
     if X.shape[1] != y.shape[1]:
         raise ValueError(
@@ -185,8 +232,7 @@ def check_output_pair(measure, X, y, *, reset):
             "two fitted models."
         )
     if inputs == "probabilities":
-        for name, array in (("X", X), ("y", y)):
-            check_probabilities(array, name, xp=xp)
+        X, y = check_probability_pair(X, y, rounding, xp=xp)
     return X, y, xp
 
 
@@ -268,6 +314,7 @@ def check_output_group(measure, X, y=None, *, reset):
     xp : module
         Array namespace.
     """
+    refuse_dask(measure, X, y)
     inputs = measure._similarity_tags().inputs
     axes = 2 if inputs == "labels" else 3
     if y is not None:
@@ -290,19 +337,21 @@ def check_output_group(measure, X, y=None, *, reset):
         )
     xp = get_namespace_and_device(X)[0]
     labels = inputs == "labels"
+    rounding = half_precision_unit(X)
+    floating = [xp.float64, xp.float32] if rounding is None else [xp.float32]
     X = validate_data(
         measure,
         X,
         reset=reset,
-        dtype=None if labels else [xp.float64, xp.float32],
+        dtype=None if labels else floating,
         allow_nd=not labels,
     )
+    if not labels:
+        X = check_probabilities(X, "X", xp=xp, rounding=rounding)
     models = [X[:, i, ...] for i in range(X.shape[1])]
     if labels:
         refuse_mixed_kinds(models, [f"X[:, {i}]" for i in range(len(models))])
         _check_label_values(X, "X", xp)
-    else:
-        check_probabilities(X, "X", xp=xp)
     return models, xp
 
 
@@ -333,20 +382,34 @@ def refuse_mixed_kinds(vectors, names):
             )
 
 
-def check_probabilities(array, name, *, xp):
-    """Raise unless each row is a probability distribution."""
+def check_probabilities(array, name, *, xp, rounding=None):
+    """Rows that are probability distributions; ValueError if one isn't.
+
+    What was rounded to 16 bits, with ``rounding`` as the unit, sums to 1 only that
+    closely: there the sum is restored.
+    """
     if float(xp.min(array)) < 0:
         raise ValueError(
             f"{name} has negative entries: rows must be probabilities. Apply a softmax "
             "or calibrate the scores first; sksim never does so unasked."
         )
-    worst = float(xp.max(xp.abs(row_sums(array, xp=xp) - 1)))
-    if worst > SIMPLEX_TOLERANCE:
+    sums = row_sums(array, xp=xp)
+    worst = float(xp.max(xp.abs(sums - 1)))
+    if worst > SIMPLEX_TOLERANCE + (rounding or 0):
         raise ValueError(
             f"The rows of {name} must be probabilities that sum to 1; one is off by "
             f"{worst:.3g}. Apply a softmax or calibrate the scores first; sksim never "
             "does so unasked."
         )
+    return array if rounding is None else array / sums[..., None]
+
+
+def check_probability_pair(X, y, rounding, *, xp):
+    """X and y as rows of probabilities, each with its unit of rounding or None."""
+    return tuple(
+        check_probabilities(array, name, xp=xp, rounding=unit)
+        for name, array, unit in zip("Xy", (X, y), rounding, strict=True)
+    )
 
 
 def check_labels(measure, y_true, *, n_samples, xp, like):

@@ -251,6 +251,9 @@ def test_equidistant_rows_have_no_unbiased_distance_correlation():
         CKA(kernel="rbf"),
         CKA(kernel="rbf", estimator="debiased"),
         HSIC(kernel="rbf", estimator="unbiased"),
+        CKA(kernel="laplacian"),
+        CKA(kernel="poly", estimator="debiased", kernel_params={"degree": 2}),
+        HSIC(kernel="laplacian"),
         RSMNormDifference(),
         RSMNormDifference("linear"),
     ],
@@ -288,7 +291,11 @@ def test_blocks_of_other_libraries(namespace, monkeypatch):
     monkeypatch.setattr("sksim.rsm._dcor.MATRIX_ROWS", 10)
     monkeypatch.setattr("sksim.rsm._kernels.MATRIX_ROWS", 10)
     monkeypatch.setattr(_pairs, "_BLOCK_ROWS", 20)
-    for measure in (DistanceCorrelation(unbiased=True), CKA(kernel="rbf")):
+    for measure in (
+        DistanceCorrelation(unbiased=True),
+        CKA(kernel="rbf"),
+        CKA(kernel="laplacian", estimator="debiased"),
+    ):
         expected = measure.fit(X, y).score_
         with config_context(array_api_dispatch=True):
             there = measure.fit(module.asarray(X), module.asarray(y)).score_
