@@ -253,13 +253,8 @@ def demands():
     return f"""\
 {heading("What else must it do?", "-")}
 {answers("It must", rows)}
-<<<<<<< HEAD
 Tensors of PyTorch and others are computed on where they are; they are moved to the CPU
 for {links(lambda t: not t.array_api)}.
-=======
-Tensors of PyTorch and others are computed on where they are. On the CPU, to which
-arrays are moved, compute {links(lambda t: not t.array_api)}.
->>>>>>> main
 
 In code the same questions are keywords of :func:`sksim.all_measures`:
 
