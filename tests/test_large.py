@@ -36,9 +36,7 @@ OF_REPRESENTATIONS = [
 ]
 VARIANTS = [
     CKA("cosine"),
-    CKA("rbf"),
     CKA("rbf", "debiased"),
-    HSIC("rbf"),
     HSIC("laplacian"),
     RSA("euclidean", "pearson"),
     RSA("sqeuclidean", "cosine"),
@@ -65,7 +63,7 @@ def test_no_square_matrix_of_many_rows(measure, monkeypatch):
     if get_tags(measure).similarity_tags.extra == "topology":
         pytest.importorskip("gudhi")
     monkeypatch.setattr("sksim.rsm._rsa._LISTED_ROWS", 4096)
-    n_samples = 5000
+    n_samples = 4200
     X, y = views(n_samples)
     tags = get_tags(measure).similarity_tags
     labels = {"y_true": np.arange(n_samples) % 3}

@@ -21,6 +21,7 @@ from sksim.functional._stitching_parts import (
     random_tail,
 )
 from sksim.utils._gradients import values_and_gradients
+from sksim.utils._linalg import thin_svd
 from sksim.utils._models import columns_of_labels
 from sksim.utils._sklearn_compat import Interval, StrOptions
 from sksim.utils._tags import SimilarityTags
@@ -271,7 +272,7 @@ class ModelStitching(AppliedModelsSimilarity):
                 activations[fitting],
                 activations[scoring],
                 mean,
-                np.linalg.svd(rows - mean, full_matrices=False),
+                thin_svd(rows - mean, xp=np),
             )
         tail = cut.tail(data.values, y_true)
         rng = np.random.default_rng(seed)
@@ -391,9 +392,7 @@ class ModelStitching(AppliedModelsSimilarity):
         U, s, Vt = front.svd
         projected = U.T @ (target - offset)
         if self.stitch == "procrustes":
-            left, _, right = np.linalg.svd(
-                Vt.T @ (s[:, None] * projected), full_matrices=False
-            )
+            left, _, right = thin_svd(Vt.T @ (s[:, None] * projected), xp=np)
             matrix = left @ right
         else:
             if self.stitch == "ridge":
