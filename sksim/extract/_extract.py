@@ -73,6 +73,8 @@ def extract_representations(
                                                 asked for: it is very wide)
     gradient boosting                           ``stages``: what each stage adds;
                                                 ``leaves`` as above
+    ``Bagging...``, ``AdaBoost...``             ``members``: the prediction of each
+                                                member
     SVM, kernel ridge, Gaussian processes       ``kernel``: similarity to each support
                                                 or training vector
     nearest neighbours                          ``neighbors``: 1 for each training row
