@@ -99,6 +99,14 @@ def similarity_matrix(
     order of summation, and with it the last digit, depends on how many layers are
     compared at once.
 
+    Memory holds the views of all layers, which are about as large as the layers (of
+    measures of neighbours far smaller, of measures of n x n matrices n^2 / 2 or n^2
+    numbers each), and up to half as much again while pairs are compared, or a buffer
+    of 60 MB where many pairs become one product: at 20 layers of 2000 x 512, 164 MB of
+    data, 214 MB in all for mean CCA, 203 for Procrustes, 387 for RSA, 20 for
+    neighbours. Linear CKA reads memory-mapped layers where they are and takes only the
+    buffer.
+
     Examples
     --------
     >>> import numpy as np

@@ -112,6 +112,11 @@ class HSIC(KernelMomentMixin, BaseKernelSimilarity):
         value = float(cosine) / self._divisor(n_rows(view_y))
         for view in (view_x, view_y):
             value *= view.norm * view.unit
+        if value == 0 and float(cosine) != 0:
+            raise ValueError(
+                "The representations are so small that their HSIC vanishes. Rescale "
+                "them, for example to unit norm."
+            )
         return value
 
     def _divisor(self, n):
