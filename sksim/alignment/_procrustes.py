@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 
 from sksim.base import AlignmentMixin, BaseSimilarity, MomentMixin
+from sksim.base._alignment import maps_back
 from sksim.utils._array_api import (
     as_float64,
-    check_same_namespace,
     inner,
     zeros,
 )
@@ -221,7 +221,7 @@ class OrthogonalProcrustes(MomentMixin, AlignmentMixin, BaseSimilarity):
         if view_y.wide is not None:
             V = row_factor_basis(view_y.wide, xp=xp) @ V
         x_factor, y_factor, unit = self._units(view_x, view_y)
-        return U, V, s * (x_factor * y_factor * unit**2)
+        return U, V, s * (x_factor * y_factor * unit) * unit
 
     def _transform_x(self, X, xp):
         latent = ((X - self.x_mean_) * self._gain) @ self.x_rotations_
@@ -238,6 +238,7 @@ class OrthogonalProcrustes(MomentMixin, AlignmentMixin, BaseSimilarity):
     def _transform_y(self, y, xp):
         return y
 
+    @maps_back
     def inverse_transform(self, X):
         """Map rows in the coordinates of y back into those of X.
 
@@ -252,8 +253,6 @@ class OrthogonalProcrustes(MomentMixin, AlignmentMixin, BaseSimilarity):
             Rows in the coordinates of the first representation; the parts that y has
             no direction for are zero around the mean.
         """
-        check_same_namespace(X, self, attribute="x_mean_", method="inverse_transform")
-        X = self._validate_mapped(X)
         latent = ((X - self.y_mean_) / self._gain) @ self.y_rotations_
         return latent @ self.x_rotations_.T + self.x_mean_
 

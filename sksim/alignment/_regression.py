@@ -6,7 +6,6 @@ from numbers import Real
 
 from sksim.base import AlignmentMixin, BaseSimilarity, MomentMixin
 from sksim.utils._array_api import as_float64, inner
-from sksim.utils._kernels import TraceMatrix, permuted_inner, picking_is_cheaper
 from sksim.utils._linalg import (
     Basis,
     centered,
@@ -21,6 +20,12 @@ from sksim.utils._moments import (
     basis_weights,
     principal_axes,
     refuse_ill_conditioned,
+)
+from sksim.utils._picking import (
+    TraceMatrix,
+    permuted_inner,
+    picking_is_cheaper,
+    upper_blocks,
 )
 from sksim.utils._sklearn_compat import Interval
 from sksim.utils._tags import ALL_INVARIANCES, SimilarityTags
@@ -214,12 +219,13 @@ class LinearRegressionSimilarity(MomentMixin, AlignmentMixin, BaseSimilarity):
         n_samples, width = view_y.rows.shape
         if not picking_is_cheaper(n_samples, view_x.rank, width):
             return view_x, view_y
-        return tuple(map(TraceMatrix, self._trace_form(view_x, view_y, xp)))
+        K, L = self._trace_form(view_x, view_y, xp)
+        return TraceMatrix(upper_blocks(K, xp=xp)), TraceMatrix(L)
 
-    def _compare_permuted(self, view_x, view_y, order, xp):
+    def _compare_permuted(self, view_x, view_y, orders, xp):
         if isinstance(view_x, TraceMatrix):
-            return permuted_inner(view_x.matrix, view_y.matrix, order, xp=xp)
-        return super()._compare_permuted(view_x, view_y, order, xp)
+            return permuted_inner(view_x.matrix, view_y.matrix, orders, xp=xp)
+        return super()._compare_permuted(view_x, view_y, orders, xp)
 
     def _trace_form(self, view_x, view_y, xp):
         basis, rows = view_x.basis, view_y.rows

@@ -7,10 +7,7 @@ from functools import partial
 from sksim.base import AlignmentMixin, BaseSimilarity, MomentMixin
 from sksim.utils._array_api import as_float64, column_sum_of_squares, inner
 from sksim.utils._kernels import (
-    TraceMatrix,
     factored_tile,
-    permuted_inner,
-    picking_is_cheaper,
     product_of_tiles,
     tiles_are_cheaper,
 )
@@ -22,6 +19,12 @@ from sksim.utils._linalg import (
     thin_svd,
 )
 from sksim.utils._moments import basis_weights
+from sksim.utils._picking import (
+    TraceMatrix,
+    permuted_inner,
+    picking_is_cheaper,
+    upper_blocks,
+)
 from sksim.utils._sklearn_compat import StrOptions
 from sksim.utils._tags import ALL_INVARIANCES, SimilarityTags
 
@@ -289,12 +292,13 @@ class MeanSquaredCCA(BaseCCA):
         n_samples = view_x.basis.shape[0]
         if not picking_is_cheaper(n_samples, view_x.rank, view_y.rank):
             return view_x, view_y
-        return tuple(map(TraceMatrix, self._trace_form(view_x, view_y, xp)))
+        K, L = self._trace_form(view_x, view_y, xp)
+        return TraceMatrix(upper_blocks(K, xp=xp)), TraceMatrix(L)
 
-    def _compare_permuted(self, view_x, view_y, order, xp):
+    def _compare_permuted(self, view_x, view_y, orders, xp):
         if isinstance(view_x, TraceMatrix):
-            return permuted_inner(view_x.matrix, view_y.matrix, order, xp=xp)
-        return super()._compare_permuted(view_x, view_y, order, xp)
+            return permuted_inner(view_x.matrix, view_y.matrix, orders, xp=xp)
+        return super()._compare_permuted(view_x, view_y, orders, xp)
 
     def _null_mean(self, view_x, view_y, xp):
         n_samples = view_x.basis.shape[0]

@@ -31,6 +31,9 @@ class HSIC(KernelMomentMixin, BaseKernelSimilarity):
         Width of the RBF kernel in units of the median distance between rows.
     kernel_params : dict, default=None
         Keywords of other kernels, such as ``{"degree": 3}`` for "poly".
+    verbose : int, default=0
+        Whether ``fit`` and ``score`` show progress on standard error,
+        for other kernels than the linear one and more than 4096 rows.
 
     Attributes
     ----------
@@ -71,12 +74,18 @@ class HSIC(KernelMomentMixin, BaseKernelSimilarity):
     }
 
     def __init__(
-        self, kernel="linear", estimator="biased", bandwidth=0.5, kernel_params=None
+        self,
+        kernel="linear",
+        estimator="biased",
+        bandwidth=0.5,
+        kernel_params=None,
+        verbose=0,
     ):
         self.kernel = kernel
         self.estimator = estimator
         self.bandwidth = bandwidth
         self.kernel_params = kernel_params
+        self.verbose = verbose
 
     def _compare(self, view_x, view_y, xp):
         return self._times_norms(self._alignment(view_x, view_y, xp), view_x, view_y)
@@ -88,9 +97,9 @@ class HSIC(KernelMomentMixin, BaseKernelSimilarity):
             value *= side.scale * side.scale
         return value
 
-    def _compare_permuted(self, view_x, view_y, order, xp):
-        cosine = self._alignment_permuted(view_x, view_y, order, xp)
-        return self._times_norms(cosine, view_x, view_y)
+    def _compare_permuted(self, view_x, view_y, orders, xp):
+        cosines = self._alignments_permuted(view_x, view_y, orders, xp)
+        return [self._times_norms(cosine, view_x, view_y) for cosine in cosines]
 
     def _trace_form(self, view_x, view_y, xp):
         if isinstance(view_x, BlockedMatrix):
@@ -100,9 +109,14 @@ class HSIC(KernelMomentMixin, BaseKernelSimilarity):
         return K * scale, L
 
     def _times_norms(self, cosine, view_x, view_y):
-        value = float(cosine) / self._divisor(n_rows(view_x))
+        value = float(cosine) / self._divisor(n_rows(view_y))
         for view in (view_x, view_y):
             value *= view.norm * view.unit
+        if value == 0 and float(cosine) != 0:
+            raise ValueError(
+                "The representations are so small that their HSIC vanishes. Rescale "
+                "them, for example to unit norm."
+            )
         return value
 
     def _divisor(self, n):
@@ -120,6 +134,6 @@ class HSIC(KernelMomentMixin, BaseKernelSimilarity):
             requires=("nonzero_rows",) if self.kernel == "cosine" else (),
             view_keywords=("role",),
             streaming=self.kernel == "linear",
-            complexity="n d^2" if self.kernel == "linear" else "n^2 d",
+            complexity="n d^2" if self.kernel in ("linear", "cosine") else "n^2 d",
             reference="Gretton et al. 2005",
         )

@@ -1,6 +1,6 @@
 """Views and products of kernel matrices, as CKA and HSIC share them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from numbers import Real
 
@@ -12,8 +12,6 @@ from sksim.utils._kernels import (
     double_center,
     factored_tile,
     kernel_matrix,
-    permuted_inner,
-    picking_is_cheaper,
     product_of_tiles,
     rbf_kernel,
     refuse_zero_bandwidth,
@@ -34,8 +32,10 @@ from sksim.utils._pairs import (
     blocked_inner,
     blocked_matrix,
     blocked_median,
+    centred_by_blocks,
     rows_for_distances,
 )
+from sksim.utils._picking import permuted_inner, picking_is_cheaper, upper_blocks
 from sksim.utils._sklearn_compat import Interval, StrOptions
 from sksim.utils._views import View
 
@@ -75,6 +75,21 @@ class CenteredKernel(View):
     unit: float
 
     _row_by_row_fields = ("matrix",)
+
+
+@dataclass(frozen=True)
+class BlockedKernel(BlockedMatrix):
+    """Centred matrix of any kernel, of which only blocks are ever made."""
+
+    kernel: object = None
+    kernel_params: dict | None = None
+
+    def entries(self, i, j, *, xp):
+        """Kernel of some rows with others, both slices."""
+        first, second = self.rows[i, :], self.rows[j, :]
+        return kernel_matrix(
+            first, self.kernel, self.kernel_params, xp=xp, other=second
+        )
 
 
 def _divided(K, norm, xp):
@@ -140,6 +155,7 @@ class BaseKernelSimilarity(BaseSimilarity):
         "kernel": [StrOptions({"rbf", *PAIRWISE_KERNEL_FUNCTIONS}), callable],
         "bandwidth": [Interval(Real, 0, None, closed="neither")],
         "kernel_params": [dict, None],
+        "verbose": ["verbose"],
     }
 
     @property
@@ -147,7 +163,9 @@ class BaseKernelSimilarity(BaseSimilarity):
         return self.estimator == "biased"
 
     def _view(self, X, xp, role):
-        if self.kernel == "linear":
+        if self.kernel == "cosine":
+            X = unit_rows(X, xp=xp, role=role)
+        if self.kernel in ("linear", "cosine"):
             if X.shape[1] <= X.shape[0]:
                 return self._linear_view(X, xp, role)
             rows, _, scale, squared_norm = centered(X, xp=xp)
@@ -159,11 +177,18 @@ class BaseKernelSimilarity(BaseSimilarity):
             )
         if self.kernel == "rbf":
             return self._rbf_view(X, xp, role)
-        if self.kernel == "cosine":
-            rows = unit_rows(X, xp=xp, role=role)
-            return self._kernel_view(rows @ rows.T, xp, role)
+        if X.shape[0] > MATRIX_ROWS:
+            return self._blocked_view(X, xp, role)
         K = kernel_matrix(X, self.kernel, self.kernel_params, xp=xp)
         return self._kernel_view(K, xp, role)
+
+    def _blocked_view(self, X, xp, role):
+        hollow = not self._is_biased
+        params = self.kernel_params
+        view = BlockedKernel(X, None, None, None, hollow, 1.0, 1.0, self.kernel, params)
+        view = centred_by_blocks(view, xp=xp)
+        self._refuse_flat_kernel(view.norm**2, X.shape[0], role, xp, dtype=X.dtype)
+        return view
 
     def _rbf_view(self, X, xp, role):
         if X.shape[0] <= MATRIX_ROWS:
@@ -171,7 +196,7 @@ class BaseKernelSimilarity(BaseSimilarity):
             return self._kernel_view(K, xp, role)
         rows, squares, _ = rows_for_distances(X, xp=xp, role=role)
         median = blocked_median(rows, squares, xp=xp)
-        refuse_zero_bandwidth(median, role_name(role))
+        refuse_zero_bandwidth(median, squares, role_name(role), xp=xp)
         decay = 0.5 / (self.bandwidth * median) ** 2
         view = blocked_matrix(rows, squares, decay, hollow=not self._is_biased, xp=xp)
         self._refuse_flat_kernel(view.norm**2, X.shape[0], role, xp, dtype=X.dtype)
@@ -189,7 +214,12 @@ class BaseKernelSimilarity(BaseSimilarity):
         if mean is not None:
             diagonal = diagonal - 2 * (rows @ mean) + mean @ mean
         unbiased = self._leave_out_diagonal(squared_norm, diagonal, diagonal, xp)
-        self._refuse_flat_kernel(unbiased, squared_norm, role, xp)
+        remaining = float(unbiased) / float(squared_norm)
+        if remaining < float(xp.finfo(X.dtype).eps) ** 0.25:
+            # a few large rows: what is left without the diagonal has lost its digits
+            if mean is not None:
+                rows = rows - mean
+            return self._kernel_view(rows @ rows.T, xp, role, unit=unit)
         return LinearKernel(rows, mean, diagonal, float(unbiased) ** 0.5, unit)
 
     def _kernel_view(self, K, xp, role, unit=1.0):
@@ -298,12 +328,15 @@ class BaseKernelSimilarity(BaseSimilarity):
 
     def _prepare_permutations(self, view_x, view_y, xp):
         """Kernel matrices, where picking their entries beats a product of rows."""
-        if not (isinstance(view_x, LinearKernel) and isinstance(view_y, LinearKernel)):
+        if isinstance(view_x, BlockedMatrix):
             return view_x, view_y
-        n = view_x.rows.shape[0]
-        if not picking_is_cheaper(n, view_x.rows.shape[1], view_y.rows.shape[1]):
-            return view_x, view_y
-        return self._as_kernels(view_x, view_y, xp)
+        views = view_x, view_y
+        if all(isinstance(view, LinearKernel) for view in views):
+            n, width = view_x.rows.shape
+            if not picking_is_cheaper(n, width, view_y.rows.shape[1]):
+                return views
+        view_x, view_y = self._as_kernels(view_x, view_y, xp)
+        return replace(view_x, matrix=upper_blocks(view_x.matrix, xp=xp)), view_y
 
     def _as_kernels(self, view_x, view_y, xp):
         """Both views as kernel matrices, whose rows sum to zero."""
@@ -314,11 +347,12 @@ class BaseKernelSimilarity(BaseSimilarity):
             for view, role in ((view_x, "x"), (view_y, "y"))
         )
 
-    def _alignment_permuted(self, view_x, view_y, order, xp):
-        """Cosine of the kernel matrices with the rows of y in another order."""
-        if isinstance(view_x, CenteredKernel) and isinstance(view_y, CenteredKernel):
-            return permuted_inner(view_x.matrix, view_y.matrix, order, xp=xp)
-        return self._alignment(view_x, self._permute(view_y, order, xp), xp)
+    def _alignments_permuted(self, view_x, view_y, orders, xp):
+        """Cosines of the kernel matrices with the rows of y in each order."""
+        if isinstance(view_x, CenteredKernel):
+            return permuted_inner(view_x.matrix, view_y.matrix, orders, xp=xp)
+        moved = (self._permute(view_y, order, xp) for order in orders)
+        return [self._alignment(view_x, view, xp) for view in moved]
 
     def _min_samples(self):
         return 2 if self._is_biased else 4
