@@ -156,14 +156,17 @@ class _Rows:
     """Centred rows of a slice, and their lengths if those are wanted."""
 
     def __init__(self, X, with_lengths, xp):
-        rows, mean, scale, squared_norm = centered(as_float64(X, xp=xp), xp=xp)
-        rest = xp.mean(rows, axis=0)
-        missed = rows.shape[0] * float(inner(rest, rest, xp=xp))
-        if missed > 1e-17 * squared_norm:  # the mean has no digits for it
-            rows = rows - rest
+        X = as_float64(X, xp=xp)
+        rows, mean, scale, squared_norm = centered(X, xp=xp)
+        # what the mean has no digits for, left in all rows or taken from all
+        left = xp.mean(rows, axis=0)
+        rest = left * scale + ((X[0, :] - mean) - rows[0, :] * scale)
+        missed = rows.shape[0] * float(inner(left, left, xp=xp))
+        if missed > 1e-17 * squared_norm:
+            rows = rows - left
             squared_norm = squared_norm - missed
         self.rows = rows
-        self.known = mean, rest * scale, squared_norm, scale
+        self.known = mean, rest, squared_norm, scale
         self.lengths = None
         if with_lengths:
             self.lengths = row_sum_of_squares(self.rows, xp=xp)
