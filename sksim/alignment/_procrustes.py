@@ -16,6 +16,7 @@ from sksim.utils._linalg import (
     rescaled,
     row_factor,
     row_factor_basis,
+    svdvals,
     thin_svd,
 )
 from sksim.utils._moments import about_zero
@@ -208,7 +209,11 @@ class OrthogonalProcrustes(MomentMixin, AlignmentMixin, BaseSimilarity):
         cross_product = moments.xy.matrix
         norms = self._squared_norms(view_x, view_y)
         squared = norms - 2 * self._overlap(cross_product, view_x, view_y, xp)
-        unit = self._units(view_x, view_y)[2]
+        x_factor, y_factor, unit = self._units(view_x, view_y)
+        if float(squared) < 1e-2 * norms:
+            # a difference this small needs all digits of the sum
+            overlap = xp.sum(svdvals(cross_product, xp=xp)) * (x_factor * y_factor)
+            squared = norms - 2 * overlap
         distance = root_of_difference(squared) * unit
         details = {"_cross_product": cross_product}
         return self._with_maps((distance, details), view_x, view_y)

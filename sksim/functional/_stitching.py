@@ -25,6 +25,7 @@ from sksim.utils._linalg import thin_svd
 from sksim.utils._models import columns_of_labels
 from sksim.utils._sklearn_compat import Interval, StrOptions
 from sksim.utils._tags import SimilarityTags
+from sksim.utils._validation import as_values
 from sksim.utils._views import View
 
 
@@ -253,6 +254,8 @@ class ModelStitching(AppliedModelsSimilarity):
         return CutModel(model, layer, name)
 
     def _check_truth(self, y_true):
+        if not hasattr(y_true, "dtype"):
+            y_true = as_values(y_true, "y_true")
         y_true = check_array(
             y_true, ensure_2d=False, dtype=None, input_name="y_true", estimator=self
         )

@@ -69,6 +69,7 @@ class WidthMatching(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         self.width = width
         self.method = method
 
+    @overflow_is_silent
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Find the width, and the principal components if they are wanted.

@@ -49,13 +49,17 @@ svg .blank { fill: var(--band); stroke: var(--line); }
   border-width: 0 1px; background: linear-gradient(var(--ink), var(--ink)) no-repeat
   center / 100% 1px; }
 .track .label { transform: translateX(-50%); white-space: nowrap; }
-@media (max-width: 40rem) {
-  .bars { grid-template-columns: 1fr 7.5rem; margin-left: 1.6rem; }
-  .row > :first-child { grid-column: 1 / -1; text-align: left; line-height: 1.1rem;
-    margin: .3rem 0 0 -1.6rem; } }
 img { max-width: 100%; height: auto; background: #fff; }
 pre { overflow-x: auto; padding: .6rem; background: var(--band); font-size: .8rem; }
 footer { margin-top: 2.5rem; border-top: 1px solid var(--line); font-size: .85rem; }
+@media (max-width: 40rem) {
+  .bars { grid-template-columns: 1fr 7.5rem; margin-left: 1.6rem; }
+  .row > :first-child { grid-column: 1 / -1; text-align: left; line-height: 1.1rem;
+    margin: .3rem 0 0 -1.6rem; }
+  th, td, th button { padding-left: .35rem; padding-right: .35rem; }
+  th { padding: 0; }
+  td.name:first-child { min-width: 8rem; max-width: 9rem; white-space: normal;
+    overflow-wrap: anywhere; } }
 """
 
 # Sorting needs no library: cells carry the number they show in full.

@@ -199,10 +199,11 @@ def refuse_unreadable(array, name, *, allow_nd=False):
     is_table = hasattr(array, "dtypes")
     if is_table or not _has_dtype(array):
         values = as_values(array, name)
-        if is_table and values.ndim == 2 and values.shape[1] == 0:
+        if is_table and 0 in values.shape:
+            what = "sample(s)" if values.shape[0] == 0 else "feature(s)"
             raise ValueError(
-                f"{name} has no columns: found array with 0 feature(s), of shape "
-                f"{values.shape}, while a minimum of 1 is required."
+                f"{name} is an empty table: Found array with 0 {what} "
+                f"(shape={values.shape}) while a minimum of 1 is required."
             )
     kind = getattr(getattr(values, "dtype", None), "kind", None)
     if kind == "V":
