@@ -17,6 +17,7 @@ from sksim.neighbors import NeighborJaccard
 from sksim.pairwise import similarity_matrix
 from sksim.rsm import CKA, RSA
 from sksim.testing import make_inputs
+from sksim.utils._array_api import move_to
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("array_api_strict")
@@ -59,9 +60,20 @@ def quietly(function, *args, **kwargs):
 def inputs_elsewhere(measure, namespace):
     """Input on numpy and elsewhere: (X, y, params) of each."""
     module = importlib.import_module(namespace)
+    options = {}
+    if namespace == "array_api_strict":  # a device that can't be mixed with the CPU
+        options = {"device": module.Device("device1")}
     X, y, params = make_inputs(measure)
-    moved = (None if array is None else module.asarray(array) for array in (X, y))
-    return (X, y, params), (*moved, {k: module.asarray(v) for k, v in params.items()})
+
+    def move(array):
+        return None if array is None else module.asarray(array, **options)
+
+    return (X, y, params), (move(X), move(y), {k: move(v) for k, v in params.items()})
+
+
+def on_cpu(array):
+    """An array of any library as one of numpy."""
+    return move_to(array, xp=np, device="cpu")
 
 
 # ----- 16 bits ------------------------------------------------------------------------
@@ -144,7 +156,8 @@ def test_fitted_arrays_stay_in_their_library(measure, namespace):
             for value, moved in zip(values, others, strict=True):
                 if isinstance(value, np.ndarray) and len(here[0]) in value.shape:
                     assert isinstance(moved, kind), name
-                    moved = np.asarray(moved)
+                    assert moved.device == there[0].device, name
+                    moved = on_cpu(moved)
                     assert_allclose(moved, value, rtol=1e-7, atol=1e-7, err_msg=name)
 
 
@@ -185,7 +198,7 @@ def test_streams_elsewhere(measure, namespace):
         if hasattr(fitted, "transform"):
             mapped = fitted.transform(X)
             assert isinstance(mapped, type(X))
-            assert_allclose(np.asarray(mapped), expected.transform(here[0]), atol=1e-8)
+            assert_allclose(on_cpu(mapped), expected.transform(here[0]), atol=1e-8)
 
 
 @pytest.mark.parametrize(

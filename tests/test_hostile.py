@@ -298,7 +298,7 @@ def test_representations(measure):
 
 def fit_to_good_input(measure):
     # a distance of singular matrices wants fewer rows than columns
-    n_rows = 4 if measure.get_params().get("ridge", 1) == 0 else 30
+    n_rows = 4 if repr(measure) == "RiemannianDistance(ridge=0.0)" else 30
     X, y = np.random.default_rng(0).normal(size=(2, n_rows, 5))
     return clone(measure).fit(X, y, **_fit_params(measure, n_rows))
 
@@ -402,6 +402,8 @@ SCALE_FREE = [
 
 @pytest.mark.parametrize("measure", SCALE_FREE, ids=repr)
 def test_powers_of_two(measure):
+    # sums that later batches are added to have the unit of the data
+    keeps_its_unit = type(measure).__name__ == "MinibatchCKA"
     exponents = st.sampled_from((-900, -500, -300, -31, -2, 1, 7, 64, 333, 500, 900))
 
     @examples(st.tuples(pair_recipes, exponents, exponents), repr(measure))
@@ -412,11 +414,12 @@ def test_powers_of_two(measure):
         if any(array is None or not np.all(np.isfinite(array)) for array in scaled):
             return
         fit_params = _fit_params(measure, len(arrays[0]))
-        assert_same(
-            _statistic(measure, *scaled, **fit_params),
-            _statistic(measure, *arrays, **fit_params),
-            f"factors 2 ** {powers}",
-        )
+        outcomes = [
+            _statistic(measure, *pair, **fit_params) for pair in (scaled, arrays)
+        ]
+        if keeps_its_unit and any("Rescale it" in str(o) for o in outcomes):
+            return
+        assert_same(*outcomes, f"factors 2 ** {powers}")
 
     check()
 

@@ -340,12 +340,18 @@ class BaseKernelSimilarity(BaseSimilarity):
 
     def _as_kernels(self, view_x, view_y, xp):
         """Both views as kernel matrices, whose rows sum to zero."""
-        return tuple(
-            self._kernel_view(view.rows @ view.rows.T, xp, role, unit=view.unit)
-            if isinstance(view, LinearKernel)
-            else view
-            for view, role in ((view_x, "x"), (view_y, "y"))
-        )
+        return self._as_kernel(view_x, xp, "x"), self._as_kernel(view_y, xp, "y")
+
+    def _as_kernel(self, view, xp, role):
+        if not isinstance(view, LinearKernel):
+            return view
+        if not self._is_biased:
+            K = view.rows @ view.rows.T
+            return self._kernel_view(K, xp, role, unit=view.unit)
+        # centred rows of the right norm leave nothing to be done to the matrix
+        rows = view.rows if view.mean is None else view.rows - view.mean
+        rows = rows * view.norm**-0.5
+        return CenteredKernel(rows @ rows.T, view.norm, view.unit)
 
     def _alignments_permuted(self, view_x, view_y, orders, xp):
         """Cosines of the kernel matrices with the rows of y in each order."""

@@ -61,7 +61,7 @@ def time_case(case):
     start = time.process_time()
     ours(), theirs()
     both = time.process_time() - start
-    repeats = int(min(max(8 / max(both, 1e-9), 3), 25))
+    repeats = int(min(max(4 / max(both, 1e-9), 3), 25))
     seconds = _timing.interleaved({"ours": ours, "theirs": theirs}, repeats)
     return {
         "ours": seconds["ours"],
