@@ -4,9 +4,13 @@ import sys
 import warnings
 from pathlib import Path
 
+from docutils.parsers.rst import directives
+from sphinx.util.docutils import SphinxDirective
+
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
+import decision  # noqa: E402
 import generate  # noqa: E402
 import sksim  # noqa: E402
 
@@ -19,10 +23,11 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "mathml",
+    "matplotlib.sphinxext.plot_directive",
     "numpydoc",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "user_guide/_*.rst"]
 source_suffix = {".rst": "restructuredtext"}
 default_role = "literal"
 
@@ -30,6 +35,23 @@ default_role = "literal"
 autosummary_generate = False
 autodoc_typehints = "none"
 numpydoc_show_class_members = False
+
+# figures of the guide: scripts in figures/, run by the build
+plot_basedir = str(HERE / "figures")
+plot_formats = ["svg"]
+plot_html_show_formats = False
+plot_html_show_source_link = False
+plot_rcparams = {
+    "figure.figsize": (6.8, 2.7),
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.fontsize": 8,
+    "legend.frameon": False,
+    "lines.markersize": 3.5,
+}
+plot_apply_rcparams = True
 
 html_math_renderer = "mathml"
 html_theme = "pydata_sphinx_theme"
@@ -67,8 +89,27 @@ warnings.filterwarnings("ignore", message="FigureCanvasAgg is non-interactive")
 def write_pages(app, config):
     """Generate the reference before Sphinx looks for sources."""
     generate.write(HERE)
+    decision.write(HERE)
+
+
+class FamilyTable(SphinxDirective):
+    """Table of a family's measures from their tags: ``.. family-table:: cca``."""
+
+    required_arguments = 1
+    option_spec = {"inputs": directives.unchanged, "arity": directives.unchanged}
+
+    def run(self):
+        """Parse the generated table where the directive stands."""
+        text = generate.family_table(
+            self.arguments[0],
+            inputs=tuple(self.options.get("inputs", "").split()),
+            arity=self.options.get("arity"),
+            labels=generate.bibliography_labels(HERE),
+        )
+        return self.parse_text_to_nodes(text)
 
 
 def setup(app):
     """Connect the generator."""
+    app.add_directive("family-table", FamilyTable)
     app.connect("config-inited", write_pages)

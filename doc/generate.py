@@ -2,8 +2,9 @@
 
 ``write(folder)`` fills ``folder/api`` with one page per public object and
 ``folder/measures.rst`` with the table of measures. Nothing is listed by hand: an
-object is public when a sub-package names it in ``__all__``, and what the table says
-of a measure are its tags. ``conf.py`` calls it at the start of every build.
+object is public when a sub-package names it in ``__all__``, and what the tables say
+of a measure are its tags. ``conf.py`` calls it at the start of every build, and has the
+directive that puts ``family_table`` into a page of the guide.
 """
 
 import importlib
@@ -145,6 +146,12 @@ def own_methods(cls):
 def mark(flag):
     """Tick or dash."""
     return YES if flag else NO
+
+
+def streaming(tags):
+    """Tick, dash, or how rows may come otherwise than all at once."""
+    known = tags.streaming
+    return f"by {known}" if isinstance(known, str) else mark(known)
 
 
 def compared(tags):
@@ -290,7 +297,7 @@ def measures_page(labels=frozenset()):
                 mark(tags.symmetric),
                 *(invariance(tags, code) for code in INVARIANCES),
                 mark(tags.paired),
-                mark(tags.streaming),
+                streaming(tags),
                 mark(tags.array_api),
                 f"``{tags.complexity}``" if tags.complexity else "",
                 citation(tags, labels),
@@ -312,9 +319,11 @@ claimed for a measure of representations.
 ``score_`` is always greater for more similar models (:ref:`direction`). **Metric**: a
 distance that satisfies the triangle inequality. **Paired**: row i of one
 representation is compared with row i of the other; the others compare the two as
-wholes, and have no permutation test. **Streaming**: there is a ``partial_fit``. **Array
-API**: arrays of other libraries are computed on where they are. **Cost** is that of one
-comparison, in n rows and d columns.
+wholes, and have no permutation test. **Streaming**: rows may come in blocks, by
+``partial_fit``, and any split gives the same number; or in batches that are averaged
+(:ref:`scaling`). **Array API**: arrays of other libraries are computed on where they
+are. **Cost** is that of one comparison, in n rows and d columns, l models and c
+classes.
 
 The six columns in the middle say which maps of a representation leave the measure as
 it is:
@@ -329,23 +338,18 @@ cells of measures on outputs are empty, as no coordinates are compared.
 def properties(cls, labels):
     """Tags of one measure as a small table."""
     tags = similarity_tags(cls)
-    allowed = []
-    for code in INVARIANCES:
-        cell = invariance(tags, code)
-        if cell not in ("", NO):
-            allowed.append(code if cell == YES else f"{code} (of {cell})")
     rows = [
         ["Direction", tags.orientation],
         ["Range", interval(tags.bounds)],
         ["Range of ``score``", interval(tags.score_bounds)],
         ["Metric", mark(tags.metric)],
         ["Symmetric", mark(tags.symmetric)],
-        ["Invariances", ", ".join(allowed)],
+        ["Invariances", ", ".join(allowed_maps(tags))],
         ["Input", compared(tags)],
         ["Requires", ", ".join(tags.requires)],
         ["Rows paired", mark(tags.paired)],
         ["``score`` applies fitted maps", mark(tags.score_uses_fit)],
-        ["Streaming", mark(tags.streaming)],
+        ["Streaming", streaming(tags)],
         ["Array API", mark(tags.array_api)],
         ["Cost", f"``{tags.complexity}``" if tags.complexity else ""],
         ["Extra", f"``{tags.extra}``" if tags.extra else ""],
@@ -401,6 +405,50 @@ def api_page():
         parts += [f"   ~{item.path}" for item in items]
         parts.append("")
     return "\n".join(parts)
+
+
+def family_table(family, *, inputs=(), arity=None, labels=frozenset()):
+    """Direction, range, invariances, cost and source of a family's measures.
+
+    ``inputs`` and ``arity`` narrow the family down, as the tags of that name.
+    """
+    chosen = []
+    for name, cls in measures():
+        tags = similarity_tags(cls)
+        if (
+            tags.family == family
+            and (not inputs or tags.inputs in inputs)
+            and arity in (None, tags.arity)
+        ):
+            chosen.append((name, cls, tags))
+    if not chosen:
+        raise ValueError(f"no measure of family {family!r} with {inputs=}, {arity=}")
+    table = [["Measure", "Direction", "Range", "Invariances", "Cost", "Source"]]
+    for _, cls, tags in chosen:
+        allowed = allowed_maps(tags)
+        table.append(
+            [
+                f":class:`~{public_path(cls)}`",
+                "metric" if tags.metric else tags.orientation,
+                interval(tags.bounds),
+                ", ".join(allowed),
+                f"``{tags.complexity}``" if tags.complexity else "",
+                citation(tags, labels),
+            ]
+        )
+    if not any(row[3] for row in table[1:]):
+        table = [row[:3] + row[4:] for row in table]
+    return list_table(table, css_class="family", header_rows=1, stub_columns=1)
+
+
+def allowed_maps(tags):
+    """Codes of the maps that leave a measure as it is, with the view where not both."""
+    cells = {code: invariance(tags, code) for code in INVARIANCES}
+    return [
+        code if cell == YES else f"{code} (of {cell})"
+        for code, cell in cells.items()
+        if cell not in ("", NO)
+    ]
 
 
 def write(folder):

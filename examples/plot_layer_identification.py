@@ -15,6 +15,7 @@ than :class:`~sksim.rsm.CKA`.
 # Five hidden layers each, on images of digits; all are about equally good.
 
 import warnings
+from itertools import permutations
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -69,14 +70,19 @@ print({name: rows.shape for name, rows in layers[0].items()})
 # layer of the second the one of the same depth? Chance is one in five.
 
 
+all_layers = {
+    f"network {i + 1}, {name}": rows
+    for i, found in enumerate(layers)
+    for name, rows in found.items()
+}
+
+
 def identification(measure):
     """Whether each layer is found, pair by pair of networks, and the mean scores."""
-    matrices = [
-        similarity_matrix(measure, a, b).to_numpy()
-        for i, a in enumerate(layers)
-        for j, b in enumerate(layers)
-        if i != j
-    ]
+    # one matrix of all layers of all networks: each layer is viewed once
+    scores = similarity_matrix(measure, all_layers).to_numpy()
+    blocks = scores.reshape(N_NETWORKS, N_LAYERS, N_NETWORKS, N_LAYERS)
+    matrices = [blocks[i, :, j] for i, j in permutations(range(N_NETWORKS), 2)]
     best = np.array([matrix.argmax(axis=1) for matrix in matrices])
     return best == np.arange(N_LAYERS), np.mean(matrices, axis=0)
 

@@ -143,12 +143,19 @@ def _add_common(parser):
         help="permutations behind each p-value; 0 for none (default: %(default)s)",
     )
     parser.add_argument(
+        "--confidence",
+        metavar="LEVEL",
+        type=_level,
+        default=0.95,
+        help="level of the intervals; 0 for none (default: %(default)s)",
+    )
+    parser.add_argument(
         "--time-limit",
         metavar="S",
         type=_seconds,
         default=10.0,
-        help="seconds that the permutations of one measure may take; beyond, it gets "
-        "no p-value (default: %(default)g)",
+        help="seconds that the permutations of one measure may take, and likewise its "
+        "interval; beyond, it gets none (default: %(default)g)",
     )
     parser.add_argument(
         "--progress",
@@ -166,6 +173,19 @@ def _count(text):
     if number < 0:
         raise argparse.ArgumentTypeError(f"must be a number from 0 on, got {text!r}")
     return number
+
+
+def _level(text):
+    """A level of confidence, or None where 0 asks for no intervals."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < 1:
+        raise argparse.ArgumentTypeError(
+            f"must be a number from 0 to below 1, such as 0.95, got {text!r}"
+        )
+    return number or None
 
 
 def _seconds(text):
@@ -191,6 +211,7 @@ def _run_demo(arguments):
     run_demo(
         arguments.output,
         n_permutations=arguments.permutations,
+        confidence_level=arguments.confidence,
         time_limit=min(arguments.time_limit, 1.0 if arguments.quick else 2.0),
         quick=arguments.quick,
         verbose=_verbose(arguments),
@@ -219,6 +240,7 @@ def _run_compare(arguments):
         y_true=labels,
         measures=_names(arguments.measures),
         n_permutations=arguments.permutations,
+        confidence_level=arguments.confidence,
         groups=groups,
         time_limit=arguments.time_limit,
         random_state=arguments.seed,

@@ -29,7 +29,14 @@ _INTRODUCTION = (
 
 
 def run_demo(
-    path, *, n_permutations=99, time_limit=2.0, quick=False, verbose=0, call=None
+    path,
+    *,
+    n_permutations=99,
+    confidence_level=0.95,
+    time_limit=2.0,
+    quick=False,
+    verbose=0,
+    call=None,
 ):
     """Fit the models, compare them, print tables and write the report.
 
@@ -39,8 +46,10 @@ def run_demo(
         HTML file to write.
     n_permutations : int, default=99
         Permutations behind each p-value.
+    confidence_level : float or None, default=0.95
+        Level of the intervals.
     time_limit : float, default=2
-        Seconds that the permutations of one measure may take.
+        Seconds that the permutations of one measure may take, and its interval.
     quick : bool, default=False
         Fewer rows and smaller models.
     verbose : int, default=0
@@ -62,6 +71,7 @@ def run_demo(
         y,
         measures=[f for f in FAMILIES if f != "topology"] if quick else None,
         n_permutations=n_permutations,
+        confidence_level=confidence_level,
         time_limit=time_limit,
         random_state=0,
         verbose=verbose,

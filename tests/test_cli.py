@@ -119,6 +119,20 @@ def test_measures_permutations_seed_and_labels(folder, capsys):
     assert pd.read_csv("out.csv").pvalue.isna().all()
 
 
+def test_intervals_at_the_level_asked_for(folder, capsys):
+    command = ["compare", "a.npy", "b.npy", "--measures", "CKA", "--csv", "out.csv"]
+    widths = []
+    for level in ("0.5", "0.9"):
+        assert main([*command, "--confidence", level]) == 0
+        assert "interval" in capsys.readouterr().out
+        table = pd.read_csv("out.csv")
+        widths.append((table.interval_high - table.interval_low)[0])
+    assert widths[0] < widths[1]
+    assert main([*command, "--confidence", "0"]) == 0
+    assert "interval" not in capsys.readouterr().out
+    assert pd.read_csv("out.csv").interval_low.isna().all()
+
+
 def test_labels_as_arrays(folder, capsys):
     rng = np.random.default_rng(0)
     pd.DataFrame({"label": rng.choice(["cat", "dog"], 30)}).to_csv("c.csv", index=False)
@@ -222,6 +236,7 @@ def test_wrong_arrays(array, message, folder, capsys):
         (["--measures", "Disagreement"], "compares labels", 1),
         (["--permutations", "-3"], "must be a number from 0 on", 2),
         (["--permutations", "many"], "must be a number from 0 on", 2),
+        (["--confidence", "95"], "0 to below 1, such as 0.95", 2),
         (["--labels", "b.npy"], "one value for each row", 1),
         (["--output", "nowhere/r.html"], "there is no folder", 1),
         (["--output", "."], "it is a folder", 1),

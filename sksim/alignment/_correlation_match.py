@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sksim.base import AlignmentMixin, BaseSimilarity
+from sksim.base import AlignmentMixin, BaseSimilarity, MomentMixin
+from sksim.base._alignment import maps_back
 from sksim.utils._array_api import (
-    check_same_namespace,
     column_sum_of_squares,
     device_of,
     move_to,
@@ -36,7 +36,7 @@ class UnitColumns(View):
     _row_fields = ("rows",)
 
 
-class CorrelationMatch(AlignmentMixin, BaseSimilarity):
+class CorrelationMatch(MomentMixin, AlignmentMixin, BaseSimilarity):
     r"""Correlation match: how well single neurons find a counterpart.
 
     With the correlations :math:`C_{ij}` of column i of R and column j of R', the mean
@@ -154,7 +154,24 @@ class CorrelationMatch(AlignmentMixin, BaseSimilarity):
                 )
 
     def _compare(self, view_x, view_y, xp):
-        correlations = view_x.rows.T @ view_y.rows
+        return self._match(view_x.rows.T @ view_y.rows, xp)
+
+    def _moments_needed(self):
+        return {"cross"}
+
+    def _compare_moments(self, moments, xp):
+        C, views = moments.xy.matrix, []
+        for side, role in ((moments.x, "x"), (moments.y, "y")):
+            refuse_constant(side.squared_norm, role)
+            norms = xp.sqrt(side.squares)
+            divisors = xp.where(norms == 0, xp.ones_like(norms), norms)
+            C = (C / divisors[:, None]).T
+            deviations = norms * (side.scale / side.n**0.5)
+            views.append(UnitColumns(None, side.mean + side.rest, deviations))
+        self._check_views(*views)
+        return self._with_maps(self._match(C, xp), *views)
+
+    def _match(self, correlations, xp):
         gains = xp.abs(correlations) if self.absolute else correlations
         if self.matching == "hard":
             there = to_numpy(gains, xp=xp)
@@ -203,6 +220,7 @@ class CorrelationMatch(AlignmentMixin, BaseSimilarity):
     def _n_features_out(self):
         return self.n_features_y_in_
 
+    @maps_back
     def inverse_transform(self, X):
         """Replace each column of X by its partner in y.
 
@@ -217,8 +235,6 @@ class CorrelationMatch(AlignmentMixin, BaseSimilarity):
             Each column of X's partner, brought to the mean and standard deviation of
             that column; the mean where there is no partner.
         """
-        check_same_namespace(X, self, attribute="x_mean_", method="inverse_transform")
-        X = self._validate_mapped(X)
         xp = namespace_of(self.x_mean_)
         x, y = self._maps.sources
         C = self._correlations
@@ -265,6 +281,7 @@ class CorrelationMatch(AlignmentMixin, BaseSimilarity):
             score_bounds=(-1, 1),
             invariances={"PT", "IS", "TR"},
             view_keywords=("role",),
+            streaming=True,
             score_uses_fit=True,
             complexity="n d^2 + d^3",
             reference="Li et al. 2016",

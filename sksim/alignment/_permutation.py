@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from sksim.alignment._procrustes import OrthogonalProcrustes
+from sksim.alignment._procrustes import OrthogonalProcrustes, root_of_difference
+from sksim.base._alignment import maps_back
 from sksim.utils._array_api import (
-    check_same_namespace,
     device_of,
     inner,
     move_to,
@@ -100,13 +100,28 @@ class PermutationProcrustes(OrthogonalProcrustes):
         i, j = best_assignment(there, xp=np)
         overlap = _as_scalar(there[i, j].sum(dtype=np.float64), cross_product, xp)
         squared, unit = self._squared_distance(view_x, view_y, overlap, xp, i, j)
-        assignment = assignment_vector(i, j, there.shape[0])
-        details = {
+        return xp.sqrt(squared) * unit, self._details(cross_product, i, j, xp)
+
+    def _compare_moments(self, moments, xp):
+        moments, view_x, view_y = self._views_of_moments(moments, xp)
+        cross_product = moments.xy.matrix
+        i, j = best_assignment(cross_product, xp=xp)
+        matched = to_numpy(cross_product, xp=xp)[i, j].sum()
+        x_factor, y_factor, unit = self._units(view_x, view_y)
+        squared = self._squared_norms(view_x, view_y)
+        squared = squared - 2 * float(matched) * (x_factor * y_factor)
+        distance = root_of_difference(squared) * unit
+        details = self._details(cross_product, i, j, xp)
+        return self._with_maps((distance, details), view_x, view_y)
+
+    @staticmethod
+    def _details(cross_product, i, j, xp):
+        assignment = assignment_vector(i, j, cross_product.shape[0])
+        return {
             "assignment_": index_array(assignment, like=cross_product, xp=xp),
             "_cross_product": cross_product,
             "_matched": (i, j),
         }
-        return xp.sqrt(squared) * unit, details
 
     @staticmethod
     def _squared_residual(A, B, i, j, *, xp):
@@ -132,7 +147,7 @@ class PermutationProcrustes(OrthogonalProcrustes):
         return (
             selection_matrix(i, M.shape[0], like=M, xp=xp),
             selection_matrix(j, M.shape[1], like=M, xp=xp),
-            products * (x_factor * y_factor * unit**2),
+            products * (x_factor * y_factor * unit) * unit,
         )
 
     def _evaluate(self, X, y, xp, y_true=None):
@@ -151,6 +166,7 @@ class PermutationProcrustes(OrthogonalProcrustes):
             metric=True,
             invariances=invariances,
             view_keywords=("role",),
+            streaming=True,
             score_uses_fit=True,
             complexity="n d^2 + d^3",
             reference="Williams et al. 2021",
@@ -239,26 +255,47 @@ class SoftMatching(OrthogonalProcrustes):
     def _compare(self, view_x, view_y, xp):
         cross_product = self._cross_product_of(view_x, view_y)
         there = to_numpy(cross_product, xp=xp)
-        i, j, mass = _transport(there)
+        i, j, mass = plan = _transport(there)
         overlap = np.sum(there[i, j] * mass, dtype=np.float64)
         overlap = _as_scalar(overlap, cross_product, xp)
-        squared, unit = self._squared_distance(
-            view_x, view_y, overlap, xp, (i, j, mass)
-        )
-        plan = np.zeros(there.shape)
-        plan[i, j] = mass
+        squared, unit = self._squared_distance(view_x, view_y, overlap, xp, plan)
         x_factor, y_factor, _ = self._units(view_x, view_y)
-        details = {
-            "transport_": move_to(plan, xp=xp, device=device_of(cross_product)),
-            "_cross_product": cross_product * (x_factor * y_factor * unit**2),
-            "_plan": (i, j, mass),
-        }
+        details = self._details(cross_product * (x_factor * y_factor), plan, unit, xp)
         return xp.sqrt(squared) * unit, details
 
+    def _compare_moments(self, moments, xp):
+        moments, view_x, view_y = self._views_of_moments(moments, xp)
+        x_factor, y_factor, unit = self._units(view_x, view_y)
+        cross_product = moments.xy.matrix * (x_factor * y_factor)
+        gains = to_numpy(cross_product, xp=xp)
+        i, j, mass = plan = _transport(gains)
+        squares_x, squares_y = (
+            to_numpy(side.squares, xp=xp) * factor**2
+            for side, factor in ((moments.x, x_factor), (moments.y, y_factor))
+        )
+        costs = squares_x[i] + squares_y[j] - 2 * gains[i, j]
+        distance = root_of_difference(float(costs @ mass)) * unit
+        details = self._details(cross_product, plan, unit, xp)
+        return self._with_maps((distance, details), view_x, view_y)
+
     @staticmethod
-    def _squared_norm(view, factor):
+    def _details(cross_product, plan, unit, xp):
+        i, j, mass = plan
+        transport = np.zeros(cross_product.shape)
+        transport[i, j] = mass
+        return {
+            "transport_": move_to(transport, xp=xp, device=device_of(cross_product)),
+            "_cross_product": cross_product * unit * unit,
+            "_plan": plan,
+        }
+
+    def _squared_norms(self, view_x, view_y):
+        factors = self._units(view_x, view_y)[:2]
         # each column's share of the mass
-        return (view.norm * factor) ** 2 / view.rows.shape[1]
+        return sum(
+            (view.norm * factor) ** 2 / view.mean.shape[0]
+            for view, factor in zip((view_x, view_y), factors, strict=True)
+        )
 
     @staticmethod
     def _squared_residual(A, B, plan, *, xp):
@@ -278,6 +315,7 @@ class SoftMatching(OrthogonalProcrustes):
         products = xp.sum(plan * M, axis=0) * M.shape[1]
         return averages, identity, products
 
+    @maps_back
     def inverse_transform(self, X):
         """Give each column of X the average of its partners among those of y.
 
@@ -291,8 +329,6 @@ class SoftMatching(OrthogonalProcrustes):
         X_original : array of shape (n_samples, n_features)
             Rows in the coordinates of the first representation.
         """
-        check_same_namespace(X, self, attribute="x_mean_", method="inverse_transform")
-        X = self._validate_mapped(X)
         share = self.n_features_in_ / self.n_features_y_in_
         averages = self.x_rotations_.T * share
         return ((X - self.y_mean_) / self._gain) @ averages + self.x_mean_
@@ -312,6 +348,7 @@ class SoftMatching(OrthogonalProcrustes):
             metric=True,
             invariances=invariances,
             view_keywords=("role",),
+            streaming=True,
             score_uses_fit=True,
             complexity="n d^2 + d^3",
             extra="transport",

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, replace
 
-from sksim.base import AlignmentMixin, BaseSimilarity
+from sksim.base import AlignmentMixin, BaseSimilarity, MomentMixin
+from sksim.base._alignment import maps_back
 from sksim.utils._array_api import (
     as_float64,
-    check_same_namespace,
     inner,
     zeros,
 )
@@ -17,9 +17,11 @@ from sksim.utils._linalg import (
     rescaled,
     row_factor,
     row_factor_basis,
+    svdvals,
     thin_svd,
     uncentered,
 )
+from sksim.utils._moments import about_zero
 from sksim.utils._tags import SimilarityTags
 from sksim.utils._views import View
 
@@ -63,7 +65,12 @@ def squared_residual(A, B, U, V, *, xp):
     return squared
 
 
-class OrthogonalProcrustes(AlignmentMixin, BaseSimilarity):
+def root_of_difference(squared):
+    """Root of a difference of large numbers, which rounding may have made negative."""
+    return max(float(squared), 0.0) ** 0.5
+
+
+class OrthogonalProcrustes(MomentMixin, AlignmentMixin, BaseSimilarity):
     r"""Orthogonal Procrustes distance.
 
     What remains between two representations after the best orthogonal map:
@@ -195,8 +202,7 @@ class OrthogonalProcrustes(AlignmentMixin, BaseSimilarity):
         difference of large numbers loses its digits.
         """
         x_factor, y_factor, unit = self._units(view_x, view_y)
-        norms = self._squared_norm(view_x, x_factor)
-        norms = norms + self._squared_norm(view_y, y_factor)
+        norms = self._squared_norms(view_x, view_y)
         squared = norms - 2 * overlap * (x_factor * y_factor)
         enough = 1e-6 if view_x.rows.dtype == xp.float64 else 1e-2
         if float(squared) < enough * norms:
@@ -206,14 +212,47 @@ class OrthogonalProcrustes(AlignmentMixin, BaseSimilarity):
         return squared, unit
 
     @staticmethod
-    def _squared_norm(view, factor):
-        return (view.norm * factor) ** 2
-
-    @staticmethod
     def _squared_residual(A, B, *, xp):
         """||A Q - B||^2 for the best orthogonal Q."""
         U, _, Vt = thin_svd(A.T @ B, xp=xp)
         return squared_residual(A, B, U, Vt.T, xp=xp)
+
+    def _squared_norms(self, view_x, view_y):
+        x_factor, y_factor, _ = self._units(view_x, view_y)
+        return (view_x.norm * x_factor) ** 2 + (view_y.norm * y_factor) ** 2
+
+    def _overlap(self, cross_product, view_x, view_y, xp):
+        x_factor, y_factor, _ = self._units(view_x, view_y)
+        return nuclear_norm(cross_product, xp=xp) * (x_factor * y_factor)
+
+    def _moments_needed(self):
+        return {"cross"}
+
+    def _views_of_moments(self, moments, xp):
+        """Moments about what is subtracted from rows, and both views without rows."""
+        if not self.center:
+            moments = about_zero(moments, xp=xp)
+        views = []
+        for side, role in ((moments.x, "x"), (moments.y, "y")):
+            if self.scale:
+                refuse_constant(side.squared_norm, role, centered=self.center)
+            mean, norm = side.mean + side.rest, side.squared_norm**0.5
+            views.append(AlignedRows(None, None, None, mean, norm, side.scale))
+        return moments, *views
+
+    def _compare_moments(self, moments, xp):
+        moments, view_x, view_y = self._views_of_moments(moments, xp)
+        cross_product = moments.xy.matrix
+        norms = self._squared_norms(view_x, view_y)
+        squared = norms - 2 * self._overlap(cross_product, view_x, view_y, xp)
+        x_factor, y_factor, unit = self._units(view_x, view_y)
+        if float(squared) < 1e-2 * norms:
+            # a difference this small needs all digits of the sum
+            overlap = xp.sum(svdvals(cross_product, xp=xp)) * (x_factor * y_factor)
+            squared = norms - 2 * overlap
+        distance = root_of_difference(squared) * unit
+        details = {"_cross_product": cross_product}
+        return self._with_maps((distance, details), view_x, view_y)
 
     def _fit_maps(self, view_x, view_y, xp):
         U, s, Vt = thin_svd(self._cross_product, xp=xp)
@@ -223,7 +262,7 @@ class OrthogonalProcrustes(AlignmentMixin, BaseSimilarity):
         if view_y.wide is not None:
             V = row_factor_basis(view_y.wide, xp=xp) @ V
         x_factor, y_factor, unit = self._units(view_x, view_y)
-        return U, V, s * (x_factor * y_factor * unit**2)
+        return U, V, s * (x_factor * y_factor * unit) * unit
 
     def _transform_x(self, X, xp):
         latent = ((X - self.x_mean_) * self._gain) @ self.x_rotations_
@@ -240,6 +279,7 @@ class OrthogonalProcrustes(AlignmentMixin, BaseSimilarity):
     def _transform_y(self, y, xp):
         return y
 
+    @maps_back
     def inverse_transform(self, X):
         """Map rows in the coordinates of y back into those of X.
 
@@ -254,8 +294,6 @@ class OrthogonalProcrustes(AlignmentMixin, BaseSimilarity):
             Rows in the coordinates of the first representation; the parts that y has
             no direction for are zero around the mean.
         """
-        check_same_namespace(X, self, attribute="x_mean_", method="inverse_transform")
-        X = self._validate_mapped(X)
         latent = ((X - self.y_mean_) / self._gain) @ self.y_rotations_
         return latent @ self.x_rotations_.T + self.x_mean_
 
@@ -295,6 +333,7 @@ class OrthogonalProcrustes(AlignmentMixin, BaseSimilarity):
             metric=True,
             invariances=invariances,
             view_keywords=("role",),
+            streaming=True,
             score_uses_fit=True,
             complexity="n d^2 + d^3",
             reference="Ding et al. 2021",

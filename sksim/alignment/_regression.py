@@ -4,9 +4,8 @@ import warnings
 from dataclasses import dataclass
 from numbers import Real
 
-from sksim.base import AlignmentMixin, BaseSimilarity
+from sksim.base import AlignmentMixin, BaseSimilarity, MomentMixin
 from sksim.utils._array_api import as_float64, inner
-from sksim.utils._kernels import TraceMatrix, permuted_inner, picking_is_cheaper
 from sksim.utils._linalg import (
     Basis,
     centered,
@@ -16,6 +15,18 @@ from sksim.utils._linalg import (
     tall_svd,
     thin_svd,
 )
+from sksim.utils._moments import (
+    BasisWeights,
+    basis_weights,
+    principal_axes,
+    refuse_ill_conditioned,
+)
+from sksim.utils._picking import (
+    TraceMatrix,
+    permuted_inner,
+    picking_is_cheaper,
+    upper_blocks,
+)
 from sksim.utils._sklearn_compat import Interval
 from sksim.utils._tags import ALL_INVARIANCES, SimilarityTags
 from sksim.utils._views import View
@@ -24,6 +35,13 @@ from sksim.utils._views import View
 @dataclass(frozen=True)
 class Predictors(Basis):
     """Left singular vectors of X, and the share of each that a ridge leaves."""
+
+    shares: object
+
+
+@dataclass(frozen=True)
+class PredictorWeights(BasisWeights):
+    """The same, of which only the weights are known."""
 
     shares: object
 
@@ -40,7 +58,7 @@ class Targets(View):
     _row_fields = ("rows",)
 
 
-class LinearRegressionSimilarity(AlignmentMixin, BaseSimilarity):
+class LinearRegressionSimilarity(MomentMixin, AlignmentMixin, BaseSimilarity):
     r"""R^2 of a linear regression of y on X.
 
     The share of the variance of y, over all of its columns, that a linear map of X
@@ -138,18 +156,56 @@ class LinearRegressionSimilarity(AlignmentMixin, BaseSimilarity):
         return Predictors(U, s[:, None] * Vt, mean, scale, shares)
 
     def _check_views(self, view_x, view_y):
-        n_samples = view_x.basis.shape[0]
-        if self.ridge == 0 and view_x.rank >= n_samples - 1:
+        self._warn_of_trivial(view_x.rank, view_x.basis.shape[0])
+
+    def _warn_of_trivial(self, rank, n_samples):
+        if self.ridge == 0 and rank >= n_samples - 1:
             warnings.warn(
-                f"X has rank {view_x.rank} in {n_samples} rows, so that it predicts "
+                f"X has rank {rank} in {n_samples} rows, so that it predicts "
                 "any y and R^2 is 1 by construction. Use more rows, fewer features, a "
                 "ridge, or score(X, y) on new rows.",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
 
     def _compare(self, view_x, view_y, xp):
         product = view_x.basis.T @ view_y.rows
+        return self._compare_product(product, view_x, view_y, xp)
+
+    def _compare_moments(self, moments, xp):
+        view_x = self._predictors_of_moments(moments.x, moments.xx, xp)
+        side = moments.y
+        refuse_constant(side.squared_norm, "y")
+        mean = side.mean + side.rest
+        view_y = Targets(None, mean, side.scale, side.squared_norm)
+        self._warn_of_trivial(view_x.rank, moments.n)
+        product = view_x.weights.T @ moments.xy.matrix
+        outcome = self._compare_product(product, view_x, view_y, xp)
+        return self._with_maps(outcome, view_x, view_y)
+
+    def _predictors_of_moments(self, side, products, xp):
+        if self.ridge == 0:
+            basis = basis_weights(side, products.matrix, xp=xp, role="x")
+            return PredictorWeights(*_fields(basis), basis.weights, shares=None)
+        refuse_constant(side.squared_norm, "x")
+        squares, V = principal_axes(side, products.matrix, xp=xp)
+        penalty = self.ridge / side.scale / side.scale
+        refuse_ill_conditioned(squares[0] + penalty, squares[-1] + penalty, side, "x")
+        # rounding leaves of a direction without variance what has no root
+        kept = int(xp.count_nonzero(squares <= 1e-15 * squares.shape[0] * squares[-1]))
+        squares, V = squares[kept:], V[:, kept:]
+        s = xp.sqrt(squares)
+        mean = side.mean + side.rest
+        return PredictorWeights(
+            None,
+            s[:, None] * V.T,
+            mean,
+            side.scale,
+            weights=V / s,
+            shares=squares / (squares + penalty),
+        )
+
+    def _compare_product(self, product, view_x, view_y, xp):
         explained = xp.sum(product * product, axis=1)
         if view_x.shares is not None:
             missed = 1 - view_x.shares
@@ -163,12 +219,13 @@ class LinearRegressionSimilarity(AlignmentMixin, BaseSimilarity):
         n_samples, width = view_y.rows.shape
         if not picking_is_cheaper(n_samples, view_x.rank, width):
             return view_x, view_y
-        return tuple(map(TraceMatrix, self._trace_form(view_x, view_y, xp)))
+        K, L = self._trace_form(view_x, view_y, xp)
+        return TraceMatrix(upper_blocks(K, xp=xp)), TraceMatrix(L)
 
-    def _compare_permuted(self, view_x, view_y, order, xp):
+    def _compare_permuted(self, view_x, view_y, orders, xp):
         if isinstance(view_x, TraceMatrix):
-            return permuted_inner(view_x.matrix, view_y.matrix, order, xp=xp)
-        return super()._compare_permuted(view_x, view_y, order, xp)
+            return permuted_inner(view_x.matrix, view_y.matrix, orders, xp=xp)
+        return super()._compare_permuted(view_x, view_y, orders, xp)
 
     def _trace_form(self, view_x, view_y, xp):
         basis, rows = view_x.basis, view_y.rows
@@ -219,6 +276,7 @@ class LinearRegressionSimilarity(AlignmentMixin, BaseSimilarity):
             invariances=ALL_INVARIANCES if self.ridge == 0 else rotations,
             invariances_y=rotations | {"IS"},
             view_keywords=("role",),
+            streaming=True,
             score_uses_fit=True,
             complexity="n d^2",
             reference="Kornblith et al. 2019",

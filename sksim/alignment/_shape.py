@@ -1,10 +1,12 @@
 """Shape metrics: the angle between representations after the best rotation."""
 
+import math
 from dataclasses import dataclass, replace
 from numbers import Real
 
 from sksim.alignment._procrustes import AlignedRows, OrthogonalProcrustes
-from sksim.utils._array_api import as_float64, check_same_namespace, namespace_of
+from sksim.base._alignment import maps_back
+from sksim.utils._array_api import as_float64, namespace_of
 from sksim.utils._linalg import (
     centered,
     centered_product,
@@ -14,6 +16,12 @@ from sksim.utils._linalg import (
     rescaled,
     tall_svd,
     uncentered,
+)
+from sksim.utils._moments import (
+    Products,
+    basis_weights,
+    principal_axes,
+    refuse_ill_conditioned,
 )
 from sksim.utils._sklearn_compat import Interval
 from sksim.utils._tags import ALL_INVARIANCES, SimilarityTags
@@ -98,6 +106,10 @@ class AngularShapeMetric(OrthogonalProcrustes):
         distance, details = super()._compare(view_x, view_y, xp)
         return _angle(distance, xp), details
 
+    def _compare_moments(self, moments, xp):
+        distance, details = super()._compare_moments(moments, xp)
+        return 2 * math.asin(min(distance / 2, 1.0)), details
+
     def _evaluate(self, X, y, xp, y_true=None):
         return _angle(super()._evaluate(X, y, xp), xp)
 
@@ -110,6 +122,7 @@ class AngularShapeMetric(OrthogonalProcrustes):
             metric=True,
             invariances={"PT", "OT", "IS", "TR"},
             view_keywords=("role",),
+            streaming=True,
             score_uses_fit=True,
             complexity="n d^2 + d^3",
             reference="Williams et al. 2021",
@@ -224,7 +237,7 @@ class PartialWhiteningShapeMetric(AngularShapeMetric):
                 whitener=inverse * (1 / basis.scale),
                 colorer=basis.coordinates * basis.scale,
             )
-        return self._whitened_lazily(X, xp) or self._whitened(X, xp, role)
+        return self._whitened_lazily(X, xp) or self._whitened_by_svd(X, xp, role)
 
     def _whitened_lazily(self, X, xp):
         """View by the D x D Gram matrix, or None where that loses too many digits."""
@@ -239,7 +252,7 @@ class PartialWhiteningShapeMetric(AngularShapeMetric):
         axes = xp.sqrt(eigenvalues), vectors
         return self._view_of(rows, mean, mean, scale, squared_norm**0.5, axes, xp)
 
-    def _whitened(self, X, xp, role):
+    def _whitened_by_svd(self, X, xp, role):
         rows, mean, scale, squared_norm = centered(X, xp=xp)
         refuse_constant(squared_norm, role)
         _, s, Vt = tall_svd(rows, xp=xp)
@@ -272,6 +285,46 @@ class PartialWhiteningShapeMetric(AngularShapeMetric):
             product = view_x.root.T @ product
         return product if view_y.root is None else product @ view_y.root
 
+    def _moments_needed(self):
+        return {"cross", "gram"}
+
+    def _views_of_moments(self, moments, xp):
+        view_x, weights_x = self._whitened(moments.x, moments.xx, xp, "x")
+        view_y, weights_y = self._whitened(moments.y, moments.yy, xp, "y")
+        whitened = Products(weights_x.T @ moments.xy.matrix @ weights_y)
+        return replace(moments, xy=whitened), view_x, view_y
+
+    def _whitened(self, side, products, xp, role):
+        """View without rows, and the weights that whiten rows in units of the side."""
+        if self.alpha == 0:
+            basis = basis_weights(side, products.matrix, xp=xp, role=role)
+            weights, coordinates = basis.weights, basis.coordinates
+            norm = basis.rank**0.5
+        else:
+            refuse_constant(side.squared_norm, role)
+            norm = side.squared_norm**0.5
+            squares, V = principal_axes(side, products.matrix, xp=xp)
+            if self.alpha < 1:
+                refuse_ill_conditioned(squares[0], squares[-1], side, role)
+            s = xp.sqrt(xp.where(squares > 0, squares, xp.zeros_like(squares)))
+            gains = self.alpha / norm * xp.ones_like(s)
+            if self.alpha < 1:
+                gains = gains + (1 - self.alpha) / s
+            weights, coordinates = V * gains, (V / gains).T
+            norm = float(xp.sum((s * gains) ** 2)) ** 0.5
+        view = WhitenedRows(
+            rows=None,
+            offset=None,
+            wide=None,
+            mean=side.mean + side.rest,
+            norm=norm,
+            scale=1.0,
+            root=None,
+            whitener=weights * (1 / side.scale),
+            colorer=coordinates * side.scale,
+        )
+        return view, weights
+
     def _fit_maps(self, view_x, view_y, xp):
         U, V, s = super()._fit_maps(view_x, view_y, xp)
         return view_x.whitener @ U, view_y.whitener @ V, s
@@ -287,6 +340,7 @@ class PartialWhiteningShapeMetric(AngularShapeMetric):
         back = self._directions()[1].T @ y.colorer
         return (latent * self._gain) @ back + self.y_mean_
 
+    @maps_back
     def inverse_transform(self, X):
         """Map rows in the coordinates of y back into those of X.
 
@@ -301,8 +355,6 @@ class PartialWhiteningShapeMetric(AngularShapeMetric):
             Rows in the coordinates of the first representation; the parts that y has
             no direction for are zero around the mean.
         """
-        check_same_namespace(X, self, attribute="x_mean_", method="inverse_transform")
-        X = self._validate_mapped(X)
         xp = namespace_of(self.x_mean_)
         x = self._maps.sources[0]
         latent = (as_float64(X, xp=xp) - self.y_mean_) @ self.y_rotations_
@@ -329,6 +381,7 @@ class PartialWhiteningShapeMetric(AngularShapeMetric):
             metric=True,
             invariances=ALL_INVARIANCES if self.alpha == 0 else invariances,
             view_keywords=("role",),
+            streaming=True,
             score_uses_fit=True,
             complexity="n d^2 + d^3",
             reference="Williams et al. 2021",

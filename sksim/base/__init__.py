@@ -7,6 +7,7 @@ in, one number out); everything else follows from these two.
 
 from sksim.base._alignment import AlignmentMixin
 from sksim.base._models import BaseModelSimilarity
+from sksim.base._moments import MomentMixin
 from sksim.base._outputs import (
     BaseFunctionalSimilarity,
     BaseGroupSimilarity,
@@ -22,5 +23,6 @@ __all__ = [
     "BaseModelSimilarity",
     "BaseSimilarity",
     "LabelsMixin",
+    "MomentMixin",
     "SimilarityTags",
 ]

@@ -9,9 +9,15 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from sksim.utils._dask import fitted_to_chunks, is_dask
+from sksim.utils._progress import progress_shown
 from sksim.utils._sklearn_compat import fit_context
 from sksim.utils._tags import MeasureTags
-from sksim.utils._validation import check_labels, check_representation_pair
+from sksim.utils._validation import (
+    check_labels,
+    check_representation_pair,
+    overflow_is_silent,
+)
 from sksim.utils._views import exchange_rows, mirrored, take_rows
 
 
@@ -55,9 +61,10 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
         """Views in the form in which ``_compare_permuted`` is cheapest."""
         return view_x, view_y
 
-    def _compare_permuted(self, view_x, view_y, order, xp):
-        """Statistic of X and of y with its rows in another order."""
-        return self._statistic(view_x, self._permute(view_y, order, xp), xp)
+    def _compare_permuted(self, view_x, view_y, orders, xp):
+        """Statistics of X and of y with its rows in each of several orders."""
+        moved = (self._permute(view_y, order, xp) for order in orders)
+        return [self._statistic(view_x, view, xp) for view in moved]
 
     def _compare_many(self, views_x, views_y, xp):
         """Statistics of many pairs, as rows: views_x by views_y.
@@ -126,6 +133,7 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
         """Arrays of one namespace and precision, and that namespace."""
         return check_representation_pair(self, X, y, reset=reset)
 
+    @overflow_is_silent
     def _make_view(self, X, xp, *, role="x", y_true=None, seed=None, data=None):
         """View of one validated representation."""
         tags = self._similarity_tags()
@@ -148,6 +156,7 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
             check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         )
 
+    @overflow_is_silent
     def _statistic(self, view_x, view_y, xp):
         """Statistic of two views, without details."""
         return self._value_of(self._compare(view_x, view_y, xp))
@@ -169,7 +178,8 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            First representation: one row per input.
+            First representation: one row per input. Measures with ``partial_fit`` take
+            Dask arrays too, whose chunks are reduced where they are.
         y : array-like of shape (n_samples, n_features_y)
             Second representation of the same inputs, in the same order.
 
@@ -180,14 +190,29 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
         """
         return self._fit(X, y)
 
+    @overflow_is_silent
     def _fit(self, X, y, y_true=None):
+        is_streaming = self._similarity_tags().streaming
+        if is_streaming and (is_dask(X) or is_dask(y)):
+            return self._become(fitted_to_chunks(self, X, y))
         X, y, xp = self._validate_pair(X, y, reset=True)
         y_true = check_labels(self, y_true, n_samples=X.shape[0], xp=xp, like=X)
         self.n_samples_fit_ = X.shape[0]
-        view_x, view_y = self._views(X, y, xp, y_true=y_true)
-        self._check_views(view_x, view_y)
-        self._fit_views(view_x, view_y, xp)
+        with self._progress():
+            view_x, view_y = self._views(X, y, xp, y_true=y_true)
+            self._check_views(view_x, view_y)
+            self._fit_views(view_x, view_y, xp)
         return self
+
+    def _become(self, fitted):
+        """Take over the state of another measure with the same parameters."""
+        params = self.get_params(deep=False)
+        vars(self).update({k: v for k, v in vars(fitted).items() if k not in params})
+        return self
+
+    def _progress(self):
+        """Context in which long loops show their progress, if ``verbose`` asks."""
+        return progress_shown(getattr(self, "verbose", 0))
 
     def _fit_views(self, view_x, view_y, xp):
         """Compare two views and store the outcome."""
@@ -232,13 +257,20 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
         """
         return self._score(X, y)
 
+    @overflow_is_silent
     def _score(self, X, y, y_true=None):
         check_is_fitted(self)
         if X is None and y is None:
             return self.score_
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__}.score requires y to be passed with X: the new "
+                "rows of both representations, or neither for the fitted score."
+            )
         X, y, xp = self._validate_pair(X, y, reset=False)
         y_true = check_labels(self, y_true, n_samples=X.shape[0], xp=xp, like=X)
-        return self._score_of(self._evaluate(X, y, xp, y_true=y_true))
+        with self._progress():
+            return self._score_of(self._evaluate(X, y, xp, y_true=y_true))
 
     def _score_of(self, outcome):
         """Score of an outcome on new rows."""

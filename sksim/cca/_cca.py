@@ -4,13 +4,10 @@ import warnings
 from abc import abstractmethod
 from functools import partial
 
-from sksim.base import AlignmentMixin, BaseSimilarity
+from sksim.base import AlignmentMixin, BaseSimilarity, MomentMixin
 from sksim.utils._array_api import as_float64, column_sum_of_squares, inner
 from sksim.utils._kernels import (
-    TraceMatrix,
     factored_tile,
-    permuted_inner,
-    picking_is_cheaper,
     product_of_tiles,
     tiles_are_cheaper,
 )
@@ -18,20 +15,32 @@ from sksim.utils._linalg import (
     centered,
     nuclear_norm,
     orthonormal_basis,
+    row_signs,
     thin_svd,
+)
+from sksim.utils._moments import basis_weights
+from sksim.utils._picking import (
+    TraceMatrix,
+    permuted_inner,
+    picking_is_cheaper,
+    upper_blocks,
 )
 from sksim.utils._sklearn_compat import StrOptions
 from sksim.utils._tags import ALL_INVARIANCES, SimilarityTags
 
 
-class BaseCCA(AlignmentMixin, BaseSimilarity):
+class BaseCCA(MomentMixin, AlignmentMixin, BaseSimilarity):
     """Canonical correlations: the singular values of Q'Q' for orthonormal bases Q.
 
-    A measure says by ``_aggregate`` how the correlations of the canonical variates
-    become one number.
+    A measure says by ``_compare_bases`` what it makes of Q'Q', and by ``_aggregate``
+    how the correlations of the canonical variates become one number.
     """
 
     _reference = "Hotelling 1936"
+
+    @abstractmethod
+    def _compare_bases(self, M, view_x, view_y, xp):
+        """(statistic, details) of the inner products M of two orthonormal bases."""
 
     @abstractmethod
     def _aggregate(self, correlations, xp):
@@ -40,24 +49,49 @@ class BaseCCA(AlignmentMixin, BaseSimilarity):
     def _view(self, X, xp, role):
         return orthonormal_basis(X, xp=xp, role=role)
 
+    def _compare(self, view_x, view_y, xp):
+        M = view_x.basis.T @ view_y.basis
+        return self._compare_bases(M, view_x, view_y, xp)
+
+    def _view_of_moments(self, side, products, xp, role):
+        """View without rows, with the weights that would give its basis."""
+        return basis_weights(side, products.matrix, xp=xp, role=role)
+
+    def _compare_moments(self, moments, xp):
+        view_x = self._view_of_moments(moments.x, moments.xx, xp, "x")
+        view_y = self._view_of_moments(moments.y, moments.yy, xp, "y")
+        self._warn_of_trivial(view_x.rank, view_y.rank, moments.n)
+        M = view_x.weights.T @ moments.xy.matrix @ view_y.weights
+        outcome = self._compare_bases(M, view_x, view_y, xp)
+        return self._with_maps(outcome, view_x, view_y)
+
     def _check_views(self, view_x, view_y):
-        n_samples = view_x.basis.shape[0]
-        trivial = view_x.rank + view_y.rank - n_samples + 1
+        self._warn_of_trivial(view_x.rank, view_y.rank, view_x.basis.shape[0])
+
+    @staticmethod
+    def _warn_of_trivial(rank_x, rank_y, n_samples):
+        trivial = rank_x + rank_y - n_samples + 1
         if trivial > 0:
             warnings.warn(
-                f"The representations have ranks {view_x.rank} and {view_y.rank} in "
+                f"The representations have ranks {rank_x} and {rank_y} in "
                 f"{n_samples} rows, so that at least {trivial} of the "
-                f"{min(view_x.rank, view_y.rank)} canonical correlations are 1 by "
+                f"{min(rank_x, rank_y)} canonical correlations are 1 by "
                 "construction, whatever the data. Use more rows or fewer features "
                 "(SVCCA, PCA), or a measure without this limit, such as CKA with "
                 "estimator='debiased'.",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
 
     def _fit_maps(self, view_x, view_y, xp):
         U, s, Vt = thin_svd(self._cross_product, xp=xp)
-        return view_x.rotations(U, xp=xp), view_y.rotations(Vt.T, xp=xp), s
+        x_rotations, y_rotations = (
+            view_x.rotations(U, xp=xp),
+            view_y.rotations(Vt.T, xp=xp),
+        )
+        # by the weights, since the bases that U and V refer to are arbitrary
+        signs = row_signs(y_rotations.T, xp=xp)
+        return x_rotations * signs, y_rotations * signs, s
 
     def _transform_x(self, X, xp):
         return (as_float64(X, xp=xp) - self.x_mean_) @ self.x_rotations_
@@ -72,7 +106,7 @@ class BaseCCA(AlignmentMixin, BaseSimilarity):
 
     @property
     def _n_features_out(self):
-        return min(self._cross_product.shape)
+        return min(view.rank for view in self._maps.sources)
 
     def _similarity_tags(self):
         return SimilarityTags(
@@ -82,6 +116,7 @@ class BaseCCA(AlignmentMixin, BaseSimilarity):
             score_bounds=(-1, 1),
             invariances=ALL_INVARIANCES,
             view_keywords=("role",),
+            streaming=True,
             score_uses_fit=True,
             complexity="n d^2 + d^3",
             reference=self._reference,
@@ -159,8 +194,7 @@ class MeanCCA(BaseCCA):
     0.18
     """
 
-    def _compare(self, view_x, view_y, xp):
-        M = view_x.basis.T @ view_y.basis
+    def _compare_bases(self, M, view_x, view_y, xp):
         return nuclear_norm(M, xp=xp) / min(M.shape), {"_cross_product": M}
 
     def _aggregate(self, correlations, xp):
@@ -236,8 +270,7 @@ class MeanSquaredCCA(BaseCCA):
     def __init__(self, denominator="rank"):
         self.denominator = denominator
 
-    def _compare(self, view_x, view_y, xp):
-        M = view_x.basis.T @ view_y.basis
+    def _compare_bases(self, M, view_x, view_y, xp):
         divisor = self._divisor_of(view_x, view_y)
         return inner(M, M, xp=xp) / divisor, {"_cross_product": M, "_divisor": divisor}
 
@@ -259,12 +292,13 @@ class MeanSquaredCCA(BaseCCA):
         n_samples = view_x.basis.shape[0]
         if not picking_is_cheaper(n_samples, view_x.rank, view_y.rank):
             return view_x, view_y
-        return tuple(map(TraceMatrix, self._trace_form(view_x, view_y, xp)))
+        K, L = self._trace_form(view_x, view_y, xp)
+        return TraceMatrix(upper_blocks(K, xp=xp)), TraceMatrix(L)
 
-    def _compare_permuted(self, view_x, view_y, order, xp):
+    def _compare_permuted(self, view_x, view_y, orders, xp):
         if isinstance(view_x, TraceMatrix):
-            return permuted_inner(view_x.matrix, view_y.matrix, order, xp=xp)
-        return super()._compare_permuted(view_x, view_y, order, xp)
+            return permuted_inner(view_x.matrix, view_y.matrix, orders, xp=xp)
+        return super()._compare_permuted(view_x, view_y, orders, xp)
 
     def _null_mean(self, view_x, view_y, xp):
         n_samples = view_x.basis.shape[0]

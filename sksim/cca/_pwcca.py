@@ -75,8 +75,7 @@ class PWCCA(BaseCCA):
     def __init__(self, weights_from="X"):
         self.weights_from = weights_from
 
-    def _compare(self, view_x, view_y, xp):
-        M = view_x.basis.T @ view_y.basis
+    def _compare_bases(self, M, view_x, view_y, xp):
         U, s, Vt = thin_svd(M, xp=xp)
         if self._weights_from_x(view_x, view_y):
             projections = U.T @ view_x.coordinates
@@ -106,6 +105,7 @@ class PWCCA(BaseCCA):
             invariances=free if self.weights_from == "y" else weighted,
             invariances_y=free if self.weights_from == "X" else weighted,
             view_keywords=("role",),
+            streaming=True,
             score_uses_fit=True,
             complexity="n d^2 + d^3",
             reference="Morcos et al. 2018",

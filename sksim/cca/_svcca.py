@@ -12,6 +12,7 @@ from sksim.utils._linalg import (
     refuse_constant,
     tall_svd,
 )
+from sksim.utils._moments import BasisWeights, principal_axes, refuse_ill_conditioned
 from sksim.utils._sklearn_compat import Interval, StrOptions
 from sksim.utils._tags import SimilarityTags
 
@@ -110,6 +111,18 @@ class SVCCA(BaseCCA):
         s = xp.sqrt(eigenvalues[:kept])
         return rows @ (vectors / s), s[:, None] * vectors.T
 
+    def _view_of_moments(self, side, products, xp, role):
+        refuse_constant(side.squared_norm, role)
+        eigenvalues, vectors = principal_axes(side, products.matrix, xp=xp)
+        eigenvalues = xp.flip(eigenvalues)
+        kept = self._n_components(eigenvalues, xp)
+        refuse_ill_conditioned(eigenvalues[kept - 1], eigenvalues[0], side, role)
+        vectors = xp.flip(vectors, axis=1)[:, :kept]
+        s = xp.sqrt(eigenvalues[:kept])
+        mean = side.mean + side.rest
+        coordinates = s[:, None] * vectors.T
+        return BasisWeights(None, coordinates, mean, side.scale, vectors / s)
+
     def _n_components(self, squares, xp):
         """Fewest leading components whose squares reach the share ``variance``."""
         explained = xp.cumulative_sum(squares)
@@ -117,8 +130,7 @@ class SVCCA(BaseCCA):
         wanted = self.variance * explained[-1] * (1 - 1e-12)
         return 1 + int(xp.count_nonzero(explained < wanted))
 
-    def _compare(self, view_x, view_y, xp):
-        M = view_x.basis.T @ view_y.basis
+    def _compare_bases(self, M, view_x, view_y, xp):
         total = (
             nuclear_norm(M, xp=xp) if self.aggregate == "mean" else inner(M, M, xp=xp)
         )
@@ -137,6 +149,7 @@ class SVCCA(BaseCCA):
             score_bounds=(-1, 1),
             invariances={"PT", "OT", "IS", "TR"},
             view_keywords=("role",),
+            streaming=True,
             score_uses_fit=True,
             complexity="n d^2 + d^3",
             reference="Raghu et al. 2017",

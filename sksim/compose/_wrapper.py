@@ -54,11 +54,15 @@ class BaseWrapper(BaseSimilarity):
     _compare_weighted = _delegated("_compare_weighted")
 
     def _similarity_tags(self):
-        """Tags of the inner measure, without invariances, which are not known."""
+        """Tags of the inner measure, without invariances, which are not known.
+
+        The wrapper has no ``partial_fit``, even where the inner measure has.
+        """
         return replace(
             self._inner._similarity_tags(),
             invariances=frozenset(),
             invariances_y=frozenset(),
+            streaming=False,
         )
 
     def _store_outcome(self):

@@ -2,18 +2,24 @@
 
 import sys
 from fnmatch import fnmatchcase
+from functools import partial
 
 import numpy as np
+from joblib import effective_n_jobs
+from sklearn.utils.parallel import Parallel, delayed
 
 from sksim.extract._sklearn import sklearn_layers, sklearn_outputs
 from sksim.extract._torch import TorchExtractor
+from sksim.utils._parallel import shared_by_jobs
 from sksim.utils._progress import ProgressBar
 from sksim.utils._sklearn_compat import num_samples
 
 _TORCH_BATCH = 256
 
 
-def extract_representations(model, X, layers=None, batch_size=None, verbose=0):
+def extract_representations(
+    model, X, layers=None, batch_size=None, verbose=0, n_jobs=None
+):
     """Representations that a fitted model makes of some rows, layer by layer.
 
     Parameters
@@ -31,6 +37,10 @@ def extract_representations(model, X, layers=None, batch_size=None, verbose=0):
         module. The result does not depend on it.
     verbose : int, default=0
         Whether to show progress on standard error.
+    n_jobs : int, default=None
+        Number of parallel jobs, for models of scikit-learn: batches are shared among
+        them, and all rows cut into as many batches if ``batch_size`` is None. Torch
+        modules run where they are, one batch after the other.
 
     Returns
     -------
@@ -63,6 +73,8 @@ def extract_representations(model, X, layers=None, batch_size=None, verbose=0):
                                                 asked for: it is very wide)
     gradient boosting                           ``stages``: what each stage adds;
                                                 ``leaves`` as above
+    ``Bagging...``, ``AdaBoost...``             ``members``: the prediction of each
+                                                member
     SVM, kernel ridge, Gaussian processes       ``kernel``: similarity to each support
                                                 or training vector
     nearest neighbours                          ``neighbors``: 1 for each training row
@@ -92,15 +104,16 @@ def extract_representations(model, X, layers=None, batch_size=None, verbose=0):
         extractor = TorchExtractor(model, layers, batch_size=batch_size or _TORCH_BATCH)
         return extractor.extract(X, verbose=verbose)
     chosen = choose_layers(sklearn_layers(model, X), layers, model)
-
-    def compute(rows):
-        found = sklearn_layers(model, rows)
-        return {name: found[name].compute() for name in chosen}
-
-    return in_batches(compute, X, batch_size, verbose=verbose)
+    compute = partial(_chosen_layers, model, chosen)
+    return in_batches(compute, X, batch_size, verbose=verbose, n_jobs=n_jobs)
 
 
-def extract_outputs(model, X, batch_size=None):
+def _chosen_layers(model, chosen, rows):
+    found = sklearn_layers(model, rows)
+    return {name: found[name].compute() for name in chosen}
+
+
+def extract_outputs(model, X, batch_size=None, n_jobs=None):
     """Predictions of a fitted model, under the names that measures use.
 
     Parameters
@@ -111,6 +124,8 @@ def extract_outputs(model, X, batch_size=None):
         Rows to predict; for a torch module also a DataLoader.
     batch_size : int, default=None
         Rows that pass through the model at once.
+    n_jobs : int, default=None
+        Number of parallel jobs, as in :func:`extract_representations`.
 
     Returns
     -------
@@ -135,7 +150,7 @@ def extract_outputs(model, X, batch_size=None):
             model, "output", batch_size=batch_size or _TORCH_BATCH
         )
         return {"outputs": extractor.extract(X)["output"]}
-    return in_batches(lambda rows: sklearn_outputs(model, rows), X, batch_size)
+    return in_batches(partial(sklearn_outputs, model), X, batch_size, n_jobs=n_jobs)
 
 
 def is_torch_module(model):
@@ -169,7 +184,7 @@ def choose_layers(available, layers, model):
     return [name for name in available if name in chosen]
 
 
-def in_batches(compute, X, batch_size, *, verbose=0):
+def in_batches(compute, X, batch_size, *, verbose=0, n_jobs=None):
     """Arrays that ``compute`` makes of all rows, a batch of rows at a time.
 
     Parameters
@@ -179,17 +194,30 @@ def in_batches(compute, X, batch_size, *, verbose=0):
     X : array-like
     batch_size : int or None
     verbose : int, default=0
+    n_jobs : int, default=None
     """
     n_rows = num_samples(X)
-    if batch_size is None or batch_size >= n_rows:
+    if batch_size is None:
+        batch_size = -(-n_rows // effective_n_jobs(n_jobs))
+    if batch_size >= n_rows:
         return compute(X)
     starts = range(0, n_rows, batch_size)
+    jobs = (
+        delayed(_of_batch)(compute, [take_batch(X, start, start + batch_size)])
+        for start in starts
+    )
+    workers = Parallel(n_jobs=n_jobs, return_as="generator")
     parts = []
-    with ProgressBar(len(starts), "batches", enabled=verbose > 0) as bar:
-        for start in starts:
-            parts.append(compute(take_batch(X, start, start + batch_size)))
+    bar = ProgressBar(len(starts), "batches", enabled=verbose > 0)
+    with bar, shared_by_jobs(compute):
+        for part in workers(jobs):
+            parts.append(part)
             bar.step()
     return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
+
+
+def _of_batch(compute, batch):
+    return compute(*batch)
 
 
 def take_batch(X, start, stop):
@@ -207,3 +235,24 @@ def last_representation(model, X):
     hidden = [n for n in layers if n.split(".")[-1] not in _OUTPUT_LAYERS]
     name = hidden[-1] if hidden else next(iter(layers))
     return name, layers[name]
+
+
+def layers_of_two(a, b, X, layer=None):
+    """One layer of each of two models.
+
+    Parameters
+    ----------
+    a, b : fitted models
+    X : array-like
+    layer : str, tuple of two str or None
+        Name of the layer, or of that of a and that of b; None for the last before the
+        models' answers.
+    """
+    names = layer if isinstance(layer, tuple) else (layer, layer)
+    views = []
+    for model, name in zip((a, b), names, strict=True):
+        if name is None:
+            views.append(last_representation(model, X)[1])
+        else:
+            views.append(list(extract_representations(model, X, name).values())[-1])
+    return views

@@ -20,7 +20,7 @@ from sksim.utils._array_api import (
 )
 from sksim.utils._sklearn_compat import Interval, StrOptions
 from sksim.utils._tags import SimilarityTags
-from sksim.utils._validation import check_probabilities
+from sksim.utils._validation import check_probability_pair, half_precision_unit
 from sksim.utils._views import View
 
 
@@ -98,10 +98,10 @@ class SoftPredictionDifference(BaseFunctionalSimilarity):
         self.half = half
 
     def _validate_pair(self, X, y, *, reset):
+        rounding = [half_precision_unit(array) for array in (X, y)]
         X, y, xp = super()._validate_pair(X, y, reset=reset)
         if X.shape[1] > 1:
-            for name, array in (("X", X), ("y", y)):
-                check_probabilities(array, name, xp=xp)
+            X, y = check_probability_pair(X, y, rounding, xp=xp)
         return X, y, xp
 
     def _view(self, X, xp):

@@ -18,6 +18,7 @@ from sksim.inference._result import (
     standardized,
 )
 from sksim.utils._array_api import device_of, move_to
+from sksim.utils._parallel import shared_by_jobs
 from sksim.utils._sklearn_compat import Interval, StrOptions, validate_params
 from sksim.utils._validation import check_labels
 
@@ -234,7 +235,8 @@ def similarity_matrix_test(
         )
         for start in range(0, n_permutations, batch_size)
     )
-    null = np.concatenate(Parallel(n_jobs=n_jobs, verbose=verbose)(jobs))
+    with shared_by_jobs(cells):
+        null = np.concatenate(Parallel(n_jobs=n_jobs, verbose=verbose)(jobs))
     tags = measure._similarity_tags()
     scores, null = tags.orient(statistics), tags.orient(null)
     tested = cells.tested

@@ -8,12 +8,17 @@ model's rows are relabelled independently.
 
 import math
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
 from sksim.inference._permutations import RowOrders, check_groups
+from sksim.utils._parallel import shared_by_jobs
+
+# Orders that are evaluated together where all of them are gone through.
+_ENUMERATED_TOGETHER = 64
 
 
 class RowNull:
@@ -25,21 +30,23 @@ class RowNull:
         self.orders = RowOrders(pair.n_samples, **design)
         self.n_distinct = self.orders.n_distinct
 
-    def draw(self, number):
-        """Statistic of the random order of a given number."""
-        return self._permuted(self.orders.draw(number))
+    def draw(self, numbers):
+        """Statistics of the random orders of given numbers."""
+        return self._permuted(self.orders.draw(number) for number in numbers)
 
     def enumerate(self):
         """Statistics of all orders."""
-        return map(self._permuted, self.orders.enumerate())
+        orders = self.orders.enumerate()
+        while batch := list(islice(orders, _ENUMERATED_TOGETHER)):
+            yield from self._permuted(batch)
 
-    def _permuted(self, order):
+    def _permuted(self, orders):
         pair = self.pair
-        return float(
-            pair.measure._compare_permuted(
-                pair.view_x, pair.view_y, pair.index(order), pair.xp
-            )
+        orders = [pair.index(order) for order in orders]
+        values = pair.measure._compare_permuted(
+            pair.view_x, pair.view_y, orders, pair.xp
         )
+        return [float(value) for value in values]
 
 
 class ExchangeNull:
@@ -62,10 +69,10 @@ class ExchangeNull:
             check_random_state(random_state).randint(np.iinfo(np.int32).max)
         )
 
-    def draw(self, number):
-        """Statistic of the random swap of a given number."""
-        rng = np.random.default_rng((self.seed, number))
-        return self._exchanged(rng.random(self.n_units) < 0.5)
+    def draw(self, numbers):
+        """Statistics of the random swaps of given numbers."""
+        generators = (np.random.default_rng((self.seed, i)) for i in numbers)
+        return [self._exchanged(g.random(self.n_units) < 0.5) for g in generators]
 
     def enumerate(self):
         """Statistics of all swaps."""
@@ -96,8 +103,11 @@ class GroupNull:
         # orders of several models are not worth enumerating
         self.n_distinct = math.inf
 
-    def draw(self, number):
-        """Statistic of the random orders of a given number."""
+    def draw(self, numbers):
+        """Statistics of the random orders of given numbers."""
+        return [self._permuted(number) for number in numbers]
+
+    def _permuted(self, number):
         group = self.group
         orders = [None, *(group.index(orders.draw(number)) for orders in self.orders)]
         return float(group.measure._aggregate_permuted(group.views, orders, group.xp))
@@ -120,13 +130,14 @@ def null_statistics(null, n_permutations, *, n_jobs, verbose, batch_size):
     """
     if n_permutations is None:
         return np.array(list(null.enumerate()))
-    # one null object for all jobs: joblib maps its arrays into memory once
+    # one null object for all jobs: its arrays are mapped into memory or sent once
     jobs = (
         delayed(_batch)(null, range(start, min(start + batch_size, n_permutations)))
         for start in range(0, n_permutations, batch_size)
     )
-    return np.concatenate(Parallel(n_jobs=n_jobs, verbose=verbose)(jobs))
+    with shared_by_jobs(null):
+        return np.concatenate(Parallel(n_jobs=n_jobs, verbose=verbose)(jobs))
 
 
 def _batch(null, numbers):
-    return np.array([null.draw(number) for number in numbers])
+    return np.array(null.draw(numbers))

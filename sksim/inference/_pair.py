@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 
 from sksim.inference._result import rounding_of
-from sksim.utils._array_api import device_of, move_to, to_numpy
+from sksim.utils._array_api import device_of, is_numpy, move_to, to_numpy
 from sksim.utils._validation import check_labels
 
 
@@ -38,6 +38,8 @@ class _Views:
 
     def index(self, order):
         """Order, or mask, of rows as an array of the views' namespace."""
+        if is_numpy(self.xp):
+            return order
         return move_to(order, xp=self.xp, device=self.device)
 
 

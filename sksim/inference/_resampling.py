@@ -12,6 +12,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sksim.inference._pair import Group, make_group, make_pair
 from sksim.inference._permutations import check_groups
 from sksim.utils._array_api import move_to, take, to_numpy
+from sksim.utils._parallel import shared_by_jobs
 
 # Why a method is refused where the measure's tags do not name it.
 _REFUSALS = {
@@ -213,7 +214,8 @@ def replicates(samples, plan, n_resamples, *, n_jobs, verbose, batch_size):
         delayed(_batch)(samples, plan, range(i, min(i + batch_size, n_resamples)))
         for i in range(0, n_resamples, batch_size)
     )
-    scores = np.concatenate(Parallel(n_jobs=n_jobs, verbose=verbose)(jobs))
+    with shared_by_jobs(samples):
+        scores = np.concatenate(Parallel(n_jobs=n_jobs, verbose=verbose)(jobs))
     n_undefined = int(np.sum(~np.isfinite(scores).all(axis=1)))
     if n_undefined:
         raise ValueError(

@@ -24,12 +24,14 @@ class BaseNeighborSimilarity(BaseSimilarity):
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
         "metric": [StrOptions({"cosine", "euclidean"})],
         "algorithm": [StrOptions({"exact", "approximate"})],
+        "verbose": ["verbose"],
     }
 
-    def __init__(self, n_neighbors=10, metric="cosine", algorithm="exact"):
+    def __init__(self, n_neighbors=10, metric="cosine", algorithm="exact", verbose=0):
         self.n_neighbors = n_neighbors
         self.metric = metric
         self.algorithm = algorithm
+        self.verbose = verbose
 
     def _validate_pair(self, X, y, *, reset):
         X, y, xp = check_representation_pair(self, X, y, reset=reset, min_samples=2)

@@ -62,6 +62,8 @@ class CKNNA(BaseNeighborSimilarity):
         What is near, and whether rows are scaled to unit norm.
     algorithm : {"exact", "approximate"}, default="exact"
         "approximate" takes the neighbours that pynndescent finds, for very many rows.
+    verbose : int, default=0
+        Whether ``fit`` and ``score`` show progress on standard error.
 
     Attributes
     ----------
@@ -143,5 +145,8 @@ class CKNNA(BaseNeighborSimilarity):
 
     def _similarity_tags(self):
         return replace(
-            super()._similarity_tags(), bounds=(-1, 1), reference="Huh et al. 2024"
+            super()._similarity_tags(),
+            bounds=(-1, 1),
+            score_bounds=None,
+            reference="Huh et al. 2024",
         )

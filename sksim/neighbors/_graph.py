@@ -222,15 +222,16 @@ class GraphBasedSimilarity(LabelsMixin, BaseSimilarity):
             return view_x, view_y
         return tuple(WeightRows(_weight_rows(view)) for view in (view_x, view_y))
 
-    def _compare_permuted(self, view_x, view_y, order, xp):
+    def _compare_permuted(self, view_x, view_y, orders, xp):
         if not isinstance(view_x, WeightRows):
-            return super()._compare_permuted(view_x, view_y, order, xp)
+            return super()._compare_permuted(view_x, view_y, orders, xp)
         n = view_x.matrix.shape[0]
-        total = 0.0
+        totals = np.zeros(len(orders))
         for b in row_blocks(n, 8 * n):
-            moved = view_y.matrix[order[b]].take(order, axis=1)
-            total += np.einsum("ij,ij->", view_x.matrix[b], moved)
-        return total / n
+            for number, order in enumerate(orders):
+                moved = view_y.matrix[order[b]].take(order, axis=1)
+                totals[number] += np.einsum("ij,ij->", view_x.matrix[b], moved)
+        return (totals / n).tolist()
 
     def _similarity_tags(self):
         is_full = self.n_neighbors is None

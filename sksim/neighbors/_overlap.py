@@ -40,18 +40,28 @@ class BaseNeighborOverlap(BaseNeighborSimilarity):
         return relabelled(view, order, xp=xp)
 
     def _prepare_permutations(self, view_x, view_y, xp):
-        return with_table(view_x, xp=xp), view_y
-
-    def _compare_permuted(self, view_x, view_y, order, xp):
+        view_x = with_table(view_x, xp=xp)
         if view_x.table is None:
-            return super()._compare_permuted(view_x, view_y, order, xp)
-        # row i of y becomes row places[i]: its list is looked up there
-        n_samples = len(order)
-        places = np.empty(n_samples, dtype=np.intp)
-        places[order] = np.arange(n_samples)
-        entries = places.take(view_y.indices)
-        entries += n_samples * places[:, None]
-        return self._row_values(view_x.table.ravel().take(entries), xp).mean()
+            return view_x, view_y
+        # list by list, so that sums over a row's list add up whole arrays
+        return view_x, replace(view_y, indices=np.asfortranarray(view_y.indices))
+
+    def _compare_permuted(self, view_x, view_y, orders, xp):
+        if view_x.table is None:
+            return super()._compare_permuted(view_x, view_y, orders, xp)
+        n_samples = view_x.table.shape[0]
+        table, lists = view_x.table.ravel(), view_y.indices.T
+        places, entries = np.empty(n_samples, dtype=np.intp), np.empty_like(lists)
+        ranks = np.empty(lists.shape, dtype=table.dtype)
+        values = []
+        for order in orders:
+            # row i of y becomes row places[i]: its list is looked up there
+            places[order] = np.arange(n_samples)
+            places.take(lists, out=entries, mode="clip")
+            entries += n_samples * places
+            table.take(entries, out=ranks, mode="clip")
+            values.append(float(self._row_values(ranks.T, xp).mean()))
+        return values
 
 
 def _n_shared(ranks, xp):
@@ -102,6 +112,8 @@ class NeighborJaccard(BaseNeighborOverlap):
         What is near.
     algorithm : {"exact", "approximate"}, default="exact"
         "approximate" takes the neighbours that pynndescent finds, for very many rows.
+    verbose : int, default=0
+        Whether ``fit`` and ``score`` show progress on standard error.
 
     Attributes
     ----------
@@ -196,6 +208,8 @@ class RankSimilarity(BaseNeighborOverlap):
         What is near.
     algorithm : {"exact", "approximate"}, default="exact"
         "approximate" takes the neighbours that pynndescent finds, for very many rows.
+    verbose : int, default=0
+        Whether ``fit`` and ``score`` show progress on standard error.
 
     Attributes
     ----------
@@ -268,6 +282,8 @@ class JointRankJaccard(BaseNeighborOverlap):
         What is near.
     algorithm : {"exact", "approximate"}, default="exact"
         "approximate" takes the neighbours that pynndescent finds, for very many rows.
+    verbose : int, default=0
+        Whether ``fit`` and ``score`` show progress on standard error.
 
     Attributes
     ----------
@@ -340,6 +356,8 @@ class MutualKNN(BaseNeighborOverlap):
         What is near.
     algorithm : {"exact", "approximate"}, default="exact"
         "approximate" takes the neighbours that pynndescent finds, for very many rows.
+    verbose : int, default=0
+        Whether ``fit`` and ``score`` show progress on standard error.
 
     Attributes
     ----------

@@ -68,6 +68,8 @@ class SecondOrderCosine(BaseNeighborSimilarity):
         Number of neighbours, below the number of rows.
     algorithm : {"exact", "approximate"}, default="exact"
         "approximate" takes the neighbours that pynndescent finds, for very many rows.
+    verbose : int, default=0
+        Whether ``fit`` and ``score`` show progress on standard error.
 
     Attributes
     ----------
@@ -121,13 +123,15 @@ class SecondOrderCosine(BaseNeighborSimilarity):
     _parameter_constraints: dict = {
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
         "algorithm": [StrOptions({"exact", "approximate"})],
+        "verbose": ["verbose"],
     }
 
     metric = "cosine"
 
-    def __init__(self, n_neighbors=10, algorithm="exact"):
+    def __init__(self, n_neighbors=10, algorithm="exact", verbose=0):
         self.n_neighbors = n_neighbors
         self.algorithm = algorithm
+        self.verbose = verbose
 
     def _view(self, X, xp, role):
         neighbors = self._search(X, xp, role)
@@ -172,5 +176,6 @@ class SecondOrderCosine(BaseNeighborSimilarity):
         return replace(
             super()._similarity_tags(),
             bounds=(-1, 1),
+            score_bounds=None,
             reference="Hamilton et al. 2016",
         )

@@ -74,12 +74,12 @@ def _is_float(array, xp):
 def make_views(measure, layers, xp, *, n_jobs, **keywords):
     """Views of validated layers; errors name the layer."""
     return Parallel(n_jobs=n_jobs)(
-        delayed(_make_view)(measure, key, layer, xp, keywords)
-        for key, layer in layers.items()
+        delayed(_make_view)(measure, item, xp, keywords) for item in layers.items()
     )
 
 
-def _make_view(measure, key, layer, xp, keywords):
+def _make_view(measure, item, xp, keywords):
+    key, layer = item
     with named_errors(key):
         return measure._make_view(layer, xp, **keywords)
 

@@ -15,19 +15,25 @@ import pandas as pd
 import scipy
 import sklearn
 
-from sksim.report._svg import bars, heat_map
+from sksim.report._bars import bars
+from sksim.report._svg import heat_map
 from sksim.report._template import PAGE, SCRIPT, STYLE
 
 _HEADINGS = {
     "null_mean": "chance (null mean)",
     "calibrated": "calibrated score",
     "pvalue": "p-value",
+    "interval": "interval of the score",
 }
 _EXPLANATION = (
     "Score: greater is more similar for every measure; of a distance it is minus the "
     "value. Chance: the mean score when rows are paired at random. Calibrated score: "
     "0 at chance, 1 at best. p-value: the share of random pairings that score at "
     "least as high."
+)
+_EXPLANATION_OF_INTERVALS = (
+    " Interval: how far the score would vary with other inputs, at a confidence of "
+    "{level:g} %."
 )
 
 
@@ -118,12 +124,38 @@ def _table_section(heading, table):
     parts = [f"<h2>{escape(heading)}</h2>"]
     is_comparison = {"measure", "calibrated", "pvalue"} <= set(table.columns)
     if is_comparison:
-        parts.append(f"<p>{escape(_EXPLANATION)}</p>")
+        parts.append(f"<p>{escape(_explanation(table))}</p>")
         parts.append(_calibrated_bars(table))
+        table = join_limits(table)
     else:
         table = table.reset_index() if _has_names(table.index) else table
     parts.append(f'<div class="scroll">{_table(table)}</div>')
     return "\n".join(parts)
+
+
+def _explanation(table):
+    level = table.attrs.get("confidence_level")
+    if level is None:
+        return _EXPLANATION
+    return _EXPLANATION + _EXPLANATION_OF_INTERVALS.format(level=100 * level)
+
+
+def join_limits(table):
+    """One column of pairs in place of two columns of limits.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of :func:`sksim.pairwise.compare`; without any limits, their columns go.
+    """
+    if not {"interval_low", "interval_high"} <= set(table.columns):
+        return table
+    pairs = [*zip(table["interval_low"], table["interval_high"], strict=True)]
+    place = table.columns.get_loc("interval_low")
+    joined = table.drop(columns=["interval_low", "interval_high"])
+    if table["interval_low"].notna().any():
+        joined.insert(place, "interval", pairs)
+    return joined
 
 
 def _has_names(index):
@@ -131,31 +163,38 @@ def _has_names(index):
 
 
 def _calibrated_bars(table):
-    if not np.isfinite(table["calibrated"]).any():
+    """Picture of the calibrated scores, as far as there are any."""
+    drawn = table[np.isfinite(table["calibrated"])]
+    if drawn.empty:
         return ""
     notes = [
         f"{row.calibrated:.2f}, p = {format_pvalue(row.pvalue)}"
-        if math.isfinite(row.calibrated)
-        else "no calibrated score"
-        for row in table.itertuples()
+        for row in drawn.itertuples()
     ]
-    picture = bars(
-        list(table["measure"]),
-        list(table["calibrated"]),
-        notes=notes,
-        caption="Calibrated scores of all measures",
-    )
+    limits = _calibrated_limits(drawn)
+    picture = bars(drawn["measure"], drawn["calibrated"], notes=notes, limits=limits)
+    lines = "" if limits is None else ", with intervals"
     return (
         "<figure><figcaption>Calibrated scores: how far from chance to the best "
-        f'possible</figcaption><div class="scroll">{picture}</div></figure>'
+        f"possible{lines}</figcaption>{picture}</figure>"
     )
+
+
+def _calibrated_limits(table):
+    """Limits of the calibrated scores, or None where there are no intervals."""
+    if "interval_low" not in table or table["interval_low"].isna().all():
+        return None
+    # a calibrated score is linear in the score: (score - chance) / (best - chance)
+    best = (table["score"] - table["null_mean"]) / table["calibrated"]
+    ends = [
+        (table[name] - table["null_mean"]) / best
+        for name in ("interval_low", "interval_high")
+    ]
+    return [*zip(*ends, strict=True)]
 
 
 def _table(table):
-    kinds = [
-        "number" if pd.api.types.is_numeric_dtype(table[name]) else "text"
-        for name in table.columns
-    ]
+    kinds = ["number" if is_number(table[name]) else "text" for name in table.columns]
     heads = "".join(
         f'<th scope="col" aria-sort="none" data-kind="{kind}"><button type="button">'
         f"{escape(_HEADINGS.get(name, str(name)))}</button></th>"
@@ -175,8 +214,8 @@ def _table(table):
 
 def _table_cell(value, name, kind):
     if kind == "number":
-        missing = pd.isna(value)
-        exact = "" if missing else repr(float(value))
+        key = value[0] if name == "interval" else value
+        exact = "" if pd.isna(key) else repr(float(key))
         return (
             f'<td class="number" data-value="{exact}">'
             f"{escape(format_number(value, name))}</td>"
@@ -186,15 +225,22 @@ def _table_cell(value, name, kind):
     return f'<td class="{css}" data-value="{escape(shown)}">{escape(shown)}</td>'
 
 
+def is_number(column):
+    """Whether a column holds numbers, or intervals of numbers."""
+    return column.name == "interval" or pd.api.types.is_numeric_dtype(column)
+
+
 def format_number(value, name=""):
     """A number as people read it: a column's name says what it is.
 
     Parameters
     ----------
-    value : float
+    value : float or pair of float
     name : str, default=""
-        "pvalue" and "seconds" have formats of their own.
+        "interval", "pvalue" and "seconds" have formats of their own.
     """
+    if name == "interval":
+        return format_interval(*value)
     if pd.isna(value):
         return "–"
     if name == "pvalue":
@@ -208,6 +254,17 @@ def format_number(value, name=""):
     if value != 0 and not 1e-3 <= abs(value) < 1e5:
         return f"{value:.2e}"
     return f"{value:.3f}" if abs(value) < 1000 else f"{value:.0f}"
+
+
+def format_interval(low, high):
+    """Limits with digits enough to tell them apart, and no more."""
+    if pd.isna(low):
+        return "–"
+    largest = max(abs(low), abs(high))
+    digits = ".1f" if largest >= 100 else ".3f"
+    if not 1e-3 <= largest < 1e5:
+        digits = ".0e"
+    return f"[{low:{digits}}, {high:{digits}}]"
 
 
 def format_pvalue(value):

@@ -3,15 +3,14 @@
 import textwrap
 
 import numpy as np
-import pandas as pd
 
-from sksim.report._report import format_number
+from sksim.report._report import format_number, is_number, join_limits
 
 _SHORT = {
     "direction": "kind",
     "null_mean": "chance",
+    "calibrated": "calib.",
     "pvalue": "p",
-    "seconds": "s",
     "similarity": "sim.",
     "distance": "dist.",
 }
@@ -24,8 +23,8 @@ def format_table(table, *, width=100):
     ----------
     table : DataFrame
         Of :func:`sksim.pairwise.compare`, whose notes become footnotes, or any
-        other. Families and scores are left out, and chance is given in the units of
-        the value.
+        other. Families, scores and seconds are left out, and chance and intervals are
+        given in the units of the value.
     width : int, default=100
         Longest line.
 
@@ -35,23 +34,22 @@ def format_table(table, *, width=100):
     """
     notes = list(table["note"]) if "note" in table else []
     if {"score", "null_mean", "direction"} <= set(table.columns):
-        # one scale in a narrow table: chance as the measure's native number
-        sign = np.where(table["direction"] == "distance", -1.0, 1.0)
-        table = table.assign(null_mean=sign * table["null_mean"])
-    table = table.drop(columns=["note", "family", "score"], errors="ignore")
+        # one scale in a narrow table: the measure's native numbers
+        table = _in_native_units(table)
+    table = join_limits(table)
+    left_out = ["note", "family", "score", "seconds"]
+    table = table.drop(columns=left_out, errors="ignore")
     if "measure" not in table:
         table = table.reset_index(names=table.index.name or "")
     cells = [[_SHORT.get(name, str(name)) for name in table.columns]]
-    numeric = [pd.api.types.is_numeric_dtype(table[name]) for name in table.columns]
+    numeric = [is_number(table[name]) for name in table.columns]
     for row in table.itertuples(index=False):
         cells.append(
             [
                 format_number(value, name)
-                if is_number
+                if right
                 else _SHORT.get(value, _plain(value))
-                for value, name, is_number in zip(
-                    row, table.columns, numeric, strict=True
-                )
+                for value, name, right in zip(row, table.columns, numeric, strict=True)
             ]
         )
     footnotes = list(dict.fromkeys(note for note in notes if note))
@@ -65,6 +63,17 @@ def format_table(table, *, width=100):
     return "\n".join(lines)
 
 
+def _in_native_units(table):
+    """Chance and limits of distances as distances."""
+    is_distance = table["direction"] == "distance"
+    native = {"null_mean": table["null_mean"] * np.where(is_distance, -1.0, 1.0)}
+    if {"interval_low", "interval_high"} <= set(table.columns):
+        low, high = table["interval_low"], table["interval_high"]
+        native["interval_low"] = low.where(~is_distance, -high)
+        native["interval_high"] = high.where(~is_distance, -low)
+    return table.assign(**native)
+
+
 def _plain(value):
     return "".join(c if c.isprintable() else "?" for c in str(value))
 
@@ -74,15 +83,15 @@ def _aligned(cells, numeric, width):
     gap = 2
     excess = sum(widths) + gap * (len(widths) - 1) - width
     # text gives way, the last column first; numbers never do
-    for i in reversed([i for i, is_number in enumerate(numeric) if not is_number]):
+    for i in reversed([i for i, right in enumerate(numeric) if not right]):
         shorter = max(min(widths[i], 8), widths[i] - max(excess, 0))
         excess -= widths[i] - shorter
         widths[i] = shorter
     lines = []
     for row in cells:
         parts = [
-            _cut(cell, w).rjust(w) if is_number else _cut(cell, w).ljust(w)
-            for cell, w, is_number in zip(row, widths, numeric, strict=True)
+            _cut(cell, w).rjust(w) if right else _cut(cell, w).ljust(w)
+            for cell, w, right in zip(row, widths, numeric, strict=True)
         ]
         lines.append((" " * gap).join(parts).rstrip())
     lines.insert(1, "-" * max(map(len, lines)))

@@ -6,6 +6,7 @@ from sksim.rsm._dcor import DistanceCorrelation
 from sksim.rsm._eigenspace import EigenspaceOverlap
 from sksim.rsm._gulp import GULP
 from sksim.rsm._hsic import HSIC
+from sksim.rsm._minibatch_cka import MinibatchCKA
 from sksim.rsm._norm_difference import RSMNormDifference
 from sksim.rsm._pointwise import PointwiseKernelAlignment
 from sksim.rsm._riemannian import RiemannianDistance
@@ -18,6 +19,7 @@ __all__ = [
     "RSA",
     "DistanceCorrelation",
     "EigenspaceOverlap",
+    "MinibatchCKA",
     "NormalizedBures",
     "PointwiseKernelAlignment",
     "RSMNormDifference",

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sksim.base import BaseSimilarity
+from sksim.base import BaseSimilarity, MomentMixin
 from sksim.utils._linalg import (
     centered,
     centered_product,
@@ -31,7 +31,7 @@ class NormedRows(View):
     _row_fields = ("rows",)
 
 
-class NormalizedBures(BaseSimilarity):
+class NormalizedBures(MomentMixin, BaseSimilarity):
     r"""Normalized Bures similarity.
 
     The fidelity of the two linear kernel matrices of the centred representations:
@@ -95,6 +95,16 @@ class NormalizedBures(BaseSimilarity):
         overlap = nuclear_norm(M, xp=xp)
         return overlap / view_x.norm / view_y.norm
 
+    def _moments_needed(self):
+        return {"cross"}
+
+    def _compare_moments(self, moments, xp):
+        overlap = nuclear_norm(moments.xy.matrix, xp=xp)
+        for side, role in ((moments.x, "x"), (moments.y, "y")):
+            refuse_constant(side.squared_norm, role)
+            overlap = overlap / side.squared_norm**0.5
+        return overlap
+
     def _similarity_tags(self):
         return SimilarityTags(
             family="rsm",
@@ -102,6 +112,7 @@ class NormalizedBures(BaseSimilarity):
             bounds=(0, 1),
             invariances={"PT", "OT", "IS", "TR"},
             view_keywords=("role",),
+            streaming=True,
             complexity="n d^2 + d^3",
             reference="Tang et al. 2020",
         )

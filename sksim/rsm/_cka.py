@@ -1,6 +1,6 @@
 """Centered kernel alignment."""
 
-from sksim.rsm._kernels import BaseKernelSimilarity, LinearKernel
+from sksim.rsm._kernels import BaseKernelSimilarity, KernelMomentMixin, LinearKernel
 from sksim.utils._kernels import u_leave_one_out, u_row_products, weighted_u_inner
 from sksim.utils._pairs import BlockedMatrix
 from sksim.utils._sklearn_compat import StrOptions
@@ -10,7 +10,7 @@ from sksim.utils._tags import SimilarityTags
 _PAIRS_OF_TWO = ((0, 1), (0, 0), (1, 1))
 
 
-class CKA(BaseKernelSimilarity):
+class CKA(KernelMomentMixin, BaseKernelSimilarity):
     r"""Centered kernel alignment.
 
     The cosine of two centred kernel matrices:
@@ -39,6 +39,9 @@ class CKA(BaseKernelSimilarity):
         median Euclidean distance between rows. Kornblith et al. try .2, .4 and .8.
     kernel_params : dict, default=None
         Keywords of other kernels, such as ``{"degree": 3}`` for "poly".
+    verbose : int, default=0
+        Whether ``fit`` and ``score`` show progress on standard error,
+        for other kernels than the linear one and more than 4096 rows.
 
     Attributes
     ----------
@@ -92,18 +95,28 @@ class CKA(BaseKernelSimilarity):
     }
 
     def __init__(
-        self, kernel="linear", estimator="biased", bandwidth=0.5, kernel_params=None
+        self,
+        kernel="linear",
+        estimator="biased",
+        bandwidth=0.5,
+        kernel_params=None,
+        verbose=0,
     ):
         self.kernel = kernel
         self.estimator = estimator
         self.bandwidth = bandwidth
         self.kernel_params = kernel_params
+        self.verbose = verbose
 
     def _compare(self, view_x, view_y, xp):
         return self._alignment(view_x, view_y, xp)
 
-    def _compare_permuted(self, view_x, view_y, order, xp):
-        return self._alignment_permuted(view_x, view_y, order, xp)
+    def _compare_moments(self, moments, xp):
+        xy, xx, yy = self._kernel_products(moments, xp)
+        return xy / float(xx) ** 0.5 / float(yy) ** 0.5
+
+    def _compare_permuted(self, view_x, view_y, orders, xp):
+        return self._alignments_permuted(view_x, view_y, orders, xp)
 
     def _compare_many(self, views_x, views_y, xp):
         many = self._alignment_many(views_x, views_y, xp)
@@ -152,6 +165,7 @@ class CKA(BaseKernelSimilarity):
             view_keywords=("role",),
             intervals=("jackknife", "subsample")
             + (() if self._is_biased else ("masked_bootstrap",)),
-            complexity="n d^2" if self.kernel == "linear" else "n^2 d",
+            streaming=self.kernel == "linear",
+            complexity="n d^2" if self.kernel in ("linear", "cosine") else "n^2 d",
             reference="Kornblith et al. 2019",
         )

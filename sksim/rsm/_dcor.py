@@ -1,10 +1,10 @@
 """Distance correlation."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sksim.base import BaseSimilarity
 from sksim.utils._array_api import inner
-from sksim.utils._kernels import double_center, permuted_inner, u_center
+from sksim.utils._kernels import double_center, u_center
 from sksim.utils._linalg import role_name
 from sksim.utils._pairs import (
     MATRIX_ROWS,
@@ -14,6 +14,7 @@ from sksim.utils._pairs import (
     distance_matrix,
     rows_for_distances,
 )
+from sksim.utils._picking import permuted_inner, upper_blocks
 from sksim.utils._tags import SimilarityTags
 from sksim.utils._views import View
 
@@ -51,6 +52,9 @@ class DistanceCorrelation(BaseSimilarity):
         Whether to centre in the bias-corrected way of Székely and Rizzo, with the
         diagonal set aside. The result is the squared distance correlation, is
         negative at times, and needs at least 4 rows; ``squared`` has no effect.
+    verbose : int, default=0
+        Whether ``fit`` and ``score`` show progress on standard error,
+        for more than 4096 rows.
 
     Attributes
     ----------
@@ -96,11 +100,16 @@ class DistanceCorrelation(BaseSimilarity):
     True
     """
 
-    _parameter_constraints: dict = {"squared": ["boolean"], "unbiased": ["boolean"]}
+    _parameter_constraints: dict = {
+        "squared": ["boolean"],
+        "unbiased": ["boolean"],
+        "verbose": ["verbose"],
+    }
 
-    def __init__(self, squared=False, unbiased=False):
+    def __init__(self, squared=False, unbiased=False, verbose=0):
         self.squared = squared
         self.unbiased = unbiased
+        self.verbose = verbose
 
     def _view(self, X, xp, role):
         rows, squares, _ = rows_for_distances(X, xp=xp, role=role)
@@ -126,11 +135,16 @@ class DistanceCorrelation(BaseSimilarity):
         product = inner(view_x.matrix, view_y.matrix, xp=xp)
         return self._root(product / view_x.norm / view_y.norm)
 
-    def _compare_permuted(self, view_x, view_y, order, xp):
+    def _prepare_permutations(self, view_x, view_y, xp):
         if isinstance(view_x, BlockedMatrix):
-            return super()._compare_permuted(view_x, view_y, order, xp)
-        product = permuted_inner(view_x.matrix, view_y.matrix, order, xp=xp)
-        return self._root(product / view_x.norm / view_y.norm)
+            return view_x, view_y
+        return replace(view_x, matrix=upper_blocks(view_x.matrix, xp=xp)), view_y
+
+    def _compare_permuted(self, view_x, view_y, orders, xp):
+        if isinstance(view_x, BlockedMatrix):
+            return super()._compare_permuted(view_x, view_y, orders, xp)
+        products = permuted_inner(view_x.matrix, view_y.matrix, orders, xp=xp)
+        return [self._root(product / view_x.norm / view_y.norm) for product in products]
 
     def _trace_form(self, view_x, view_y, xp):
         is_product = self.unbiased or self.squared

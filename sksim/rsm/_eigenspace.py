@@ -1,13 +1,14 @@
 """Eigenspace overlap score."""
 
-from sksim.base import BaseSimilarity
+from sksim.base import BaseSimilarity, MomentMixin
 from sksim.utils._array_api import inner
 from sksim.utils._linalg import orthonormal_basis
+from sksim.utils._moments import about_zero, basis_weights
 from sksim.utils._sklearn_compat import StrOptions
 from sksim.utils._tags import SimilarityTags
 
 
-class EigenspaceOverlap(BaseSimilarity):
+class EigenspaceOverlap(MomentMixin, BaseSimilarity):
     r"""Eigenspace overlap score.
 
     How much the column spaces of both representations, not centred, have in common:
@@ -67,7 +68,21 @@ class EigenspaceOverlap(BaseSimilarity):
         return orthonormal_basis(X, xp=xp, role=role, center=False)
 
     def _compare(self, view_x, view_y, xp):
-        M = view_x.basis.T @ view_y.basis
+        return self._overlap(view_x.basis.T @ view_y.basis, view_x, view_y, xp)
+
+    def _compare_moments(self, moments, xp):
+        moments = about_zero(moments, xp=xp)
+        view_x, view_y = (
+            basis_weights(side, products.matrix, xp=xp, role=role)
+            for side, products, role in (
+                (moments.x, moments.xx, "x"),
+                (moments.y, moments.yy, "y"),
+            )
+        )
+        M = view_x.weights.T @ moments.xy.matrix @ view_y.weights
+        return self._overlap(M, view_x, view_y, xp)
+
+    def _overlap(self, M, view_x, view_y, xp):
         if self.denominator == "rank":
             return inner(M, M, xp=xp) / max(view_x.rank, view_y.rank)
         widths = (view.coordinates.shape[1] for view in (view_x, view_y))
@@ -81,6 +96,7 @@ class EigenspaceOverlap(BaseSimilarity):
             identity=self.denominator == "rank",
             invariances={"PT", "OT", "IS", "ILT"},
             view_keywords=("role",),
+            streaming=True,
             complexity="n d^2",
             reference="May et al. 2019",
         )

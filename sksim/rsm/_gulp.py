@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from numbers import Real
 
-from sksim.base import BaseSimilarity
+from sksim.base import BaseSimilarity, MomentMixin
 from sksim.utils._array_api import (
     as_float64,
     cholesky_upper,
@@ -20,6 +20,11 @@ from sksim.utils._linalg import (
     orthonormal_basis,
     refuse_constant,
     tall_svd,
+)
+from sksim.utils._moments import (
+    basis_weights,
+    principal_axes,
+    refuse_ill_conditioned,
 )
 from sksim.utils._sklearn_compat import Interval
 from sksim.utils._tags import SimilarityTags
@@ -61,7 +66,7 @@ class SmootherMatrix(View):
     _row_by_row_fields = ("matrix",)
 
 
-class GULP(BaseSimilarity):
+class GULP(MomentMixin, BaseSimilarity):
     r"""GULP distance.
 
     How differently ridge regressions on the two representations predict, over all
@@ -179,6 +184,27 @@ class GULP(BaseSimilarity):
             squared = self._squared_difference(view_x, view_y, xp)
         return squared**0.5
 
+    def _compare_moments(self, moments, xp):
+        root_x, norm_x = self._root_of_moments(moments.x, moments.xx, xp, "x")
+        root_y, norm_y = self._root_of_moments(moments.y, moments.yy, xp, "y")
+        M = root_x.T @ moments.xy.matrix @ root_y
+        squared = norm_x + norm_y - 2 * float(inner(M, M, xp=xp))
+        # what rounding leaves of equal smoothers may be negative
+        return max(squared, 0.0) ** 0.5
+
+    def _root_of_moments(self, side, products, xp, role):
+        """Root B of a smoother rows @ B @ B' @ rows', and its squared norm."""
+        if self.lam == 0:
+            basis = basis_weights(side, products.matrix, xp=xp, role=role)
+            return basis.weights, float(basis.rank)
+        refuse_constant(side.squared_norm, role)
+        squares, V = principal_axes(side, products.matrix, xp=xp)
+        ridge = self.lam * side.squared_norm
+        refuse_ill_conditioned(squares[0] + ridge, squares[-1] + ridge, side, role)
+        return V / xp.sqrt(squares + ridge), float(
+            xp.sum((squares / (squares + ridge)) ** 2)
+        )
+
     @staticmethod
     def _product(view_x, view_y, xp):
         x_is_factor, y_is_factor = (isinstance(v, Smoother) for v in (view_x, view_y))
@@ -220,6 +246,7 @@ class GULP(BaseSimilarity):
             metric=True,
             invariances=invariances,
             view_keywords=("role",),
+            streaming=True,
             complexity="n d^2",
             reference="Boix-Adserà et al. 2022",
         )

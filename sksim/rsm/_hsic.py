@@ -1,12 +1,12 @@
 """Hilbert-Schmidt independence criterion."""
 
-from sksim.rsm._kernels import BaseKernelSimilarity, n_rows
+from sksim.rsm._kernels import BaseKernelSimilarity, KernelMomentMixin, n_rows
 from sksim.utils._pairs import BlockedMatrix
 from sksim.utils._sklearn_compat import StrOptions
 from sksim.utils._tags import SimilarityTags
 
 
-class HSIC(BaseKernelSimilarity):
+class HSIC(KernelMomentMixin, BaseKernelSimilarity):
     r"""Hilbert-Schmidt independence criterion.
 
     The inner product of the two centred kernel matrices, not normalised:
@@ -31,6 +31,9 @@ class HSIC(BaseKernelSimilarity):
         Width of the RBF kernel in units of the median distance between rows.
     kernel_params : dict, default=None
         Keywords of other kernels, such as ``{"degree": 3}`` for "poly".
+    verbose : int, default=0
+        Whether ``fit`` and ``score`` show progress on standard error,
+        for other kernels than the linear one and more than 4096 rows.
 
     Attributes
     ----------
@@ -71,19 +74,32 @@ class HSIC(BaseKernelSimilarity):
     }
 
     def __init__(
-        self, kernel="linear", estimator="biased", bandwidth=0.5, kernel_params=None
+        self,
+        kernel="linear",
+        estimator="biased",
+        bandwidth=0.5,
+        kernel_params=None,
+        verbose=0,
     ):
         self.kernel = kernel
         self.estimator = estimator
         self.bandwidth = bandwidth
         self.kernel_params = kernel_params
+        self.verbose = verbose
 
     def _compare(self, view_x, view_y, xp):
         return self._times_norms(self._alignment(view_x, view_y, xp), view_x, view_y)
 
-    def _compare_permuted(self, view_x, view_y, order, xp):
-        cosine = self._alignment_permuted(view_x, view_y, order, xp)
-        return self._times_norms(cosine, view_x, view_y)
+    def _compare_moments(self, moments, xp):
+        product = self._kernel_products(moments, xp)[0]
+        value = float(product) / self._divisor(moments.n)
+        for side in (moments.x, moments.y):
+            value *= side.scale * side.scale
+        return value
+
+    def _compare_permuted(self, view_x, view_y, orders, xp):
+        cosines = self._alignments_permuted(view_x, view_y, orders, xp)
+        return [self._times_norms(cosine, view_x, view_y) for cosine in cosines]
 
     def _trace_form(self, view_x, view_y, xp):
         if isinstance(view_x, BlockedMatrix):
@@ -93,12 +109,18 @@ class HSIC(BaseKernelSimilarity):
         return K * scale, L
 
     def _times_norms(self, cosine, view_x, view_y):
-        n = n_rows(view_x)
-        divisor = (n - 1) ** 2 if self._is_biased else n * (n - 3)
-        value = float(cosine) / divisor
+        value = float(cosine) / self._divisor(n_rows(view_y))
         for view in (view_x, view_y):
             value *= view.norm * view.unit
+        if value == 0 and float(cosine) != 0:
+            raise ValueError(
+                "The representations are so small that their HSIC vanishes. Rescale "
+                "them, for example to unit norm."
+            )
         return value
+
+    def _divisor(self, n):
+        return (n - 1) ** 2 if self._is_biased else n * (n - 3)
 
     def _similarity_tags(self):
         invariances = set(self._invariances())
@@ -111,6 +133,7 @@ class HSIC(BaseKernelSimilarity):
             invariances=invariances,
             requires=("nonzero_rows",) if self.kernel == "cosine" else (),
             view_keywords=("role",),
-            complexity="n d^2" if self.kernel == "linear" else "n^2 d",
+            streaming=self.kernel == "linear",
+            complexity="n d^2" if self.kernel in ("linear", "cosine") else "n^2 d",
             reference="Gretton et al. 2005",
         )

@@ -1,19 +1,17 @@
 """Views and products of kernel matrices, as CKA and HSIC share them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from numbers import Real
 
 from sklearn.metrics.pairwise import PAIRWISE_KERNEL_FUNCTIONS
 
-from sksim.base import BaseSimilarity
+from sksim.base import BaseSimilarity, MomentMixin
 from sksim.utils._array_api import inner, is_numpy, row_sum_of_squares
 from sksim.utils._kernels import (
     double_center,
     factored_tile,
     kernel_matrix,
-    permuted_inner,
-    picking_is_cheaper,
     product_of_tiles,
     rbf_kernel,
     refuse_zero_bandwidth,
@@ -34,8 +32,10 @@ from sksim.utils._pairs import (
     blocked_inner,
     blocked_matrix,
     blocked_median,
+    centred_by_blocks,
     rows_for_distances,
 )
+from sksim.utils._picking import permuted_inner, picking_is_cheaper, upper_blocks
 from sksim.utils._sklearn_compat import Interval, StrOptions
 from sksim.utils._views import View
 
@@ -77,6 +77,21 @@ class CenteredKernel(View):
     _row_by_row_fields = ("matrix",)
 
 
+@dataclass(frozen=True)
+class BlockedKernel(BlockedMatrix):
+    """Centred matrix of any kernel, of which only blocks are ever made."""
+
+    kernel: object = None
+    kernel_params: dict | None = None
+
+    def entries(self, i, j, *, xp):
+        """Kernel of some rows with others, both slices."""
+        first, second = self.rows[i, :], self.rows[j, :]
+        return kernel_matrix(
+            first, self.kernel, self.kernel_params, xp=xp, other=second
+        )
+
+
 def _divided(K, norm, xp):
     """K / norm, in place where that is possible."""
     if is_numpy(xp):
@@ -93,6 +108,24 @@ def refuse_explained(squared_norm, role, xp):
             f"The similarity matrix of {role_name(role)} is the one of z up to scale, "
             "so that nothing is left to compare after taking out the confounder."
         )
+
+
+def without_diagonals(product, shared, sums, n):
+    """Inner product of two linear kernels of centred rows, bias-corrected.
+
+    Centred rows make the kernel's row sums vanish, so that without its diagonal the
+    row sums are minus the diagonal.
+
+    Parameters
+    ----------
+    product : float
+        Inner product of the kernels with their diagonals.
+    shared, sums : float
+        Inner product of the two diagonals, and product of their sums.
+    n : int
+        Number of rows.
+    """
+    return product - shared * (1 + 2 / (n - 2)) + sums / ((n - 1) * (n - 2))
 
 
 def n_rows(view):
@@ -114,6 +147,7 @@ class BaseKernelSimilarity(BaseSimilarity):
         "kernel": [StrOptions({"rbf", *PAIRWISE_KERNEL_FUNCTIONS}), callable],
         "bandwidth": [Interval(Real, 0, None, closed="neither")],
         "kernel_params": [dict, None],
+        "verbose": ["verbose"],
     }
 
     @property
@@ -121,7 +155,9 @@ class BaseKernelSimilarity(BaseSimilarity):
         return self.estimator == "biased"
 
     def _view(self, X, xp, role):
-        if self.kernel == "linear":
+        if self.kernel == "cosine":
+            X = unit_rows(X, xp=xp, role=role)
+        if self.kernel in ("linear", "cosine"):
             if X.shape[1] <= X.shape[0]:
                 return self._linear_view(X, xp, role)
             # centring the kernel matrix centres the rows
@@ -134,11 +170,18 @@ class BaseKernelSimilarity(BaseSimilarity):
             )
         if self.kernel == "rbf":
             return self._rbf_view(X, xp, role)
-        if self.kernel == "cosine":
-            rows = unit_rows(X, xp=xp, role=role)
-            return self._kernel_view(rows @ rows.T, xp, role)
+        if X.shape[0] > MATRIX_ROWS:
+            return self._blocked_view(X, xp, role)
         K = kernel_matrix(X, self.kernel, self.kernel_params, xp=xp)
         return self._kernel_view(K, xp, role)
+
+    def _blocked_view(self, X, xp, role):
+        hollow = not self._is_biased
+        params = self.kernel_params
+        view = BlockedKernel(X, None, None, None, hollow, 1.0, 1.0, self.kernel, params)
+        view = centred_by_blocks(view, xp=xp)
+        self._refuse_flat_kernel(view.norm**2, X.shape[0], role, xp, dtype=X.dtype)
+        return view
 
     def _rbf_view(self, X, xp, role):
         if X.shape[0] <= MATRIX_ROWS:
@@ -146,7 +189,7 @@ class BaseKernelSimilarity(BaseSimilarity):
             return self._kernel_view(K, xp, role)
         rows, squares, _ = rows_for_distances(X, xp=xp, role=role)
         median = blocked_median(rows, squares, xp=xp)
-        refuse_zero_bandwidth(median, role_name(role))
+        refuse_zero_bandwidth(median, squares, role_name(role), xp=xp)
         decay = 0.5 / (self.bandwidth * median) ** 2
         view = blocked_matrix(rows, squares, decay, hollow=not self._is_biased, xp=xp)
         self._refuse_flat_kernel(view.norm**2, X.shape[0], role, xp, dtype=X.dtype)
@@ -164,7 +207,12 @@ class BaseKernelSimilarity(BaseSimilarity):
         if mean is not None:
             diagonal = diagonal - 2 * (rows @ mean) + mean @ mean
         unbiased = self._leave_out_diagonal(squared_norm, diagonal, diagonal, xp)
-        self._refuse_flat_kernel(unbiased, squared_norm, role, xp)
+        remaining = float(unbiased) / float(squared_norm)
+        if remaining < float(xp.finfo(X.dtype).eps) ** 0.25:
+            # a few large rows: what is left without the diagonal has lost its digits
+            if mean is not None:
+                rows = rows - mean
+            return self._kernel_view(rows @ rows.T, xp, role, unit=unit)
         return LinearKernel(rows, mean, diagonal, float(unbiased) ** 0.5, unit)
 
     def _kernel_view(self, K, xp, role, unit=1.0):
@@ -209,15 +257,10 @@ class BaseKernelSimilarity(BaseSimilarity):
 
     @staticmethod
     def _leave_out_diagonal(product, diagonal_x, diagonal_y, xp):
-        """Inner product of two bias-corrected linear kernels, from the full one's.
-
-        Centred rows make the kernel's row sums vanish, so that without its diagonal
-        the row sums are minus the diagonal.
-        """
-        n = diagonal_x.shape[0]
+        """Inner product of two bias-corrected linear kernels, from the full one's."""
         shared = inner(diagonal_x, diagonal_y, xp=xp)
         sums = xp.sum(diagonal_x) * xp.sum(diagonal_y)
-        return product - shared * (1 + 2 / (n - 2)) + sums / ((n - 1) * (n - 2))
+        return without_diagonals(product, shared, sums, diagonal_x.shape[0])
 
     def _alignment(self, view_x, view_y, xp):
         """Cosine of the two centred kernel matrices."""
@@ -278,27 +321,37 @@ class BaseKernelSimilarity(BaseSimilarity):
 
     def _prepare_permutations(self, view_x, view_y, xp):
         """Kernel matrices, where picking their entries beats a product of rows."""
-        if not (isinstance(view_x, LinearKernel) and isinstance(view_y, LinearKernel)):
+        if isinstance(view_x, BlockedMatrix):
             return view_x, view_y
-        n = view_x.rows.shape[0]
-        if not picking_is_cheaper(n, view_x.rows.shape[1], view_y.rows.shape[1]):
-            return view_x, view_y
-        return self._as_kernels(view_x, view_y, xp)
+        views = view_x, view_y
+        if all(isinstance(view, LinearKernel) for view in views):
+            n, width = view_x.rows.shape
+            if not picking_is_cheaper(n, width, view_y.rows.shape[1]):
+                return views
+        view_x, view_y = self._as_kernels(view_x, view_y, xp)
+        return replace(view_x, matrix=upper_blocks(view_x.matrix, xp=xp)), view_y
 
     def _as_kernels(self, view_x, view_y, xp):
         """Both views as kernel matrices, whose rows sum to zero."""
-        return tuple(
-            self._kernel_view(view.rows @ view.rows.T, xp, role, unit=view.unit)
-            if isinstance(view, LinearKernel)
-            else view
-            for view, role in ((view_x, "x"), (view_y, "y"))
-        )
+        return self._as_kernel(view_x, xp, "x"), self._as_kernel(view_y, xp, "y")
 
-    def _alignment_permuted(self, view_x, view_y, order, xp):
-        """Cosine of the kernel matrices with the rows of y in another order."""
-        if isinstance(view_x, CenteredKernel) and isinstance(view_y, CenteredKernel):
-            return permuted_inner(view_x.matrix, view_y.matrix, order, xp=xp)
-        return self._alignment(view_x, self._permute(view_y, order, xp), xp)
+    def _as_kernel(self, view, xp, role):
+        if not isinstance(view, LinearKernel):
+            return view
+        if not self._is_biased:
+            K = view.rows @ view.rows.T
+            return self._kernel_view(K, xp, role, unit=view.unit)
+        # centred rows of the right norm leave nothing to be done to the matrix
+        rows = view.rows if view.mean is None else view.rows - view.mean
+        rows = rows * view.norm**-0.5
+        return CenteredKernel(rows @ rows.T, view.norm, view.unit)
+
+    def _alignments_permuted(self, view_x, view_y, orders, xp):
+        """Cosines of the kernel matrices with the rows of y in each order."""
+        if isinstance(view_x, CenteredKernel):
+            return permuted_inner(view_x.matrix, view_y.matrix, orders, xp=xp)
+        moved = (self._permute(view_y, order, xp) for order in orders)
+        return [self._alignment(view_x, view, xp) for view in moved]
 
     def _min_samples(self):
         return 2 if self._is_biased else 4
@@ -307,3 +360,31 @@ class BaseKernelSimilarity(BaseSimilarity):
         return KERNEL_INVARIANCES.get(
             self.kernel if isinstance(self.kernel, str) else None, ()
         ) or ({"PT"} if isinstance(self.kernel, str) else ())
+
+
+class KernelMomentMixin(MomentMixin):
+    """Products of linear kernels as functions of moments."""
+
+    def _moments_needed(self):
+        return {"gram", "cross"} | (set() if self._is_biased else {"quartic"})
+
+    def _kernel_products(self, moments, xp):
+        """Inner products of the centred linear kernels: of both, and of each one."""
+        for side, role in ((moments.x, "x"), (moments.y, "y")):
+            refuse_constant(side.squared_norm, role)
+        norms = moments.x.squared_norm, moments.y.squared_norm
+        products = []
+        for pair, (a, b) in (
+            (moments.xy, norms),
+            (moments.xx, norms[:1] * 2),
+            (moments.yy, norms[1:] * 2),
+        ):
+            product = inner(pair.matrix, pair.matrix, xp=xp)
+            if not self._is_biased:
+                unbiased = without_diagonals(product, pair.quartic, a * b, moments.n)
+                if pair is not moments.xy:
+                    role = "x" if pair is moments.xx else "y"
+                    self._refuse_flat_kernel(unbiased, product, role, xp)
+                product = unbiased
+            products.append(product)
+        return products

@@ -1,11 +1,11 @@
 """Norm of the difference of two similarity matrices."""
 
+import math
 from dataclasses import dataclass
 
 from sksim.base import BaseSimilarity
 from sksim.utils._array_api import inner
-from sksim.utils._kernels import permuted_inner
-from sksim.utils._linalg import refuse_constant, rescaled
+from sksim.utils._linalg import refuse_constant, rescaled, role_name
 from sksim.utils._pairs import (
     MATRIX_ROWS,
     RDM_METRICS,
@@ -16,6 +16,8 @@ from sksim.utils._pairs import (
     squared_distance_rows,
     symmetric_blocks,
 )
+from sksim.utils._picking import UpperBlocks, permuted_inner, upper_blocks
+from sksim.utils._progress import tracked
 from sksim.utils._sklearn_compat import StrOptions
 from sksim.utils._tags import SimilarityTags
 from sksim.utils._views import View
@@ -38,6 +40,21 @@ class PairMatrix(View):
     _row_by_row_fields = ("matrix",)
 
 
+@dataclass(frozen=True)
+class PickedPairs(View):
+    """The view of X as permutations want it: of both views together, all but y's rows.
+
+    ``squared_norms`` is the sum of both matrices' squared norms and ``unit`` theirs,
+    ``gain`` the factor of their inner product.
+    """
+
+    view: PairMatrix
+    upper: UpperBlocks
+    squared_norms: float
+    gain: float
+    unit: float
+
+
 class RSMNormDifference(BaseSimilarity):
     r"""Norm of the difference of the two representational similarity matrices.
 
@@ -53,6 +70,8 @@ class RSMNormDifference(BaseSimilarity):
         One of "euclidean", "sqeuclidean", "correlation", "cosine", "linear".
         What s is: the (squared) Euclidean distance, one minus the correlation or the
         cosine, or the inner product of the two rows.
+    verbose : int, default=0
+        Whether ``fit`` and ``score`` show progress on standard error.
 
     Attributes
     ----------
@@ -97,11 +116,13 @@ class RSMNormDifference(BaseSimilarity):
     """
 
     _parameter_constraints: dict = {
-        "rdm_metric": [StrOptions({*RDM_METRICS, "linear"})]
+        "rdm_metric": [StrOptions({*RDM_METRICS, "linear"})],
+        "verbose": ["verbose"],
     }
 
-    def __init__(self, rdm_metric="euclidean"):
+    def __init__(self, rdm_metric="euclidean", verbose=0):
         self.rdm_metric = rdm_metric
+        self.verbose = verbose
 
     def _view(self, X, xp, role):
         if self.rdm_metric == "linear":
@@ -116,6 +137,11 @@ class RSMNormDifference(BaseSimilarity):
             if self.rdm_metric != "euclidean":
                 unit = distances.unit * unit * unit
             view = PairMatrix(distances.rows, distances.squares, None, unit)
+        if not 0 < view.unit < math.inf:
+            raise ValueError(
+                f"{role_name(role)} is so small or so large that its squared distances "
+                "are no floating-point numbers. Rescale both representations alike."
+            )
         n = X.shape[0]
         if n > MATRIX_ROWS:
             return view
@@ -142,26 +168,37 @@ class RSMNormDifference(BaseSimilarity):
         gain_x, gain_y = view_x.unit / unit, view_y.unit / unit
         rows = view_x.matrix if view_x.rows is None else view_x.rows
         total = 0.0
-        for i, j, weight in symmetric_blocks(rows.shape[0]):
+        blocks = symmetric_blocks(rows.shape[0])
+        for i, j, weight in tracked(blocks, "comparing matrices"):
             difference = _scaled(self._block(view_x, i, j, xp), gain_x)
             difference = difference - _scaled(self._block(view_y, i, j, xp), gain_y)
             total += weight * float(inner(difference, difference, xp=xp))
         return total**0.5 * unit
 
-    def _compare_permuted(self, view_x, view_y, order, xp):
+    def _prepare_permutations(self, view_x, view_y, xp):
         if view_x.matrix is None:
-            return super()._compare_permuted(view_x, view_y, order, xp)
+            return view_x, view_y
         unit = max(view_x.unit, view_y.unit)
         gain_x, gain_y = view_x.unit / unit, view_y.unit / unit
         K, L = view_x.matrix, view_y.matrix
         norms = gain_x**2 * float(inner(K, K, xp=xp))
         norms += gain_y**2 * float(inner(L, L, xp=xp))
-        product = float(permuted_inner(K, L, order, xp=xp))
-        squared = norms - 2 * gain_x * gain_y * product
-        if squared < 1e-4 * norms:
-            # the difference of large numbers has lost its digits
-            return super()._compare_permuted(view_x, view_y, order, xp)
-        return squared**0.5 * unit
+        upper = upper_blocks(K, xp=xp)
+        return PickedPairs(view_x, upper, norms, gain_x * gain_y, unit), view_y
+
+    def _compare_permuted(self, view_x, view_y, orders, xp):
+        if isinstance(view_x, PairMatrix):
+            return super()._compare_permuted(view_x, view_y, orders, xp)
+        norms, values = view_x.squared_norms, []
+        products = permuted_inner(view_x.upper, view_y.matrix, orders, xp=xp)
+        for order, product in zip(orders, products, strict=True):
+            squared = norms - 2 * view_x.gain * product
+            if squared < 1e-4 * norms:
+                # the difference of large numbers has lost its digits
+                values += super()._compare_permuted(view_x.view, view_y, [order], xp)
+            else:
+                values.append(squared**0.5 * view_x.unit)
+        return values
 
     def _similarity_tags(self):
         invariances = {

@@ -1,31 +1,39 @@
 """Representational similarity analysis."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.stats
 
 from sksim.base import BaseSimilarity
 from sksim.rsm._kernels import refuse_explained
+from sksim.rsm._pair_blocks import (
+    PairBlocks,
+    binning_error,
+    blocked_correlation,
+    ranked_blocks,
+    valued_blocks,
+)
 from sksim.utils._array_api import as_float64, inner, to_numpy
-from sksim.utils._kernels import permuted_inner
 from sksim.utils._linalg import role_name
 from sksim.utils._pairs import (
     RDM_METRICS,
     SquaredDistances,
     condensed,
+    n_rows_of_pairs,
     pair_vector,
     square,
     squared_distance_rows,
 )
+from sksim.utils._picking import permuted_inner, upper_blocks
 from sksim.utils._ranks import average_ranks, quantized
 from sksim.utils._sklearn_compat import StrOptions
 from sksim.utils._tags import SimilarityTags
 from sksim.utils._views import View, take_rows
 
-# Beyond this many rows a square matrix of pairs (512 MB) is no longer made for the
-# sake of permutations.
-_SQUARE_ROWS = 8192
+# Beyond this many rows neither a list of all pairs (268 MB) is kept nor, for the sake
+# of permutations, a square matrix of them.
+_LISTED_ROWS = 8192
 
 
 @dataclass(frozen=True)
@@ -83,11 +91,17 @@ class RSA(BaseSimilarity):
         How the two lists of dissimilarities are compared: by the correlation of ranks
         or of values, by Kendall's tau-a (on the CPU, O(n^2 log n) for each
         comparison), or by the cosine, without centring.
+    verbose : int, default=0
+        Whether ``fit`` and ``score`` show their progress on standard error, with more
+        than 8192 rows.
 
     Attributes
     ----------
     statistic_, score_, similarity_ : float
         Correlation of the dissimilarities.
+    error_bound_ : float
+        Most by which binning can have moved the correlation of ranks of more than 8192
+        rows; 0 where ranks are exact.
     n_features_in_, n_features_y_in_ : int
         Widths of X and y.
     n_samples_fit_ : int
@@ -97,7 +111,8 @@ class RSA(BaseSimilarity):
     ------
     ValueError
         If a row has no dissimilarity (constant rows for "correlation", zero rows for
-        "cosine"), or if all pairs of rows are equally dissimilar.
+        "cosine"), if all pairs of rows are equally dissimilar, or if Kendall's tau is
+        asked of more than 8192 rows.
 
     See Also
     --------
@@ -109,6 +124,12 @@ class RSA(BaseSimilarity):
     order of summation nor a shift of the data decides. Ranked once; a permutation
     test permutes the ranks. Pearson's correlation and the cosine of squared
     dissimilarities come from d x d' products, without any list of pairs, where d < n.
+
+    Above 8192 rows there is no list of pairs at all. Sums run over blocks, twice: the
+    first pass finds means, or counts squared distances in 2^20 bins, by their leading
+    binary digits; the second correlates values, or the mean ranks of the bins. Binned
+    ranks keep five digits of the correlation at the least where distances spread, and
+    usually eight: ``error_bound_`` says how many.
 
     References
     ----------
@@ -135,11 +156,13 @@ class RSA(BaseSimilarity):
     _parameter_constraints: dict = {
         "rdm_metric": [StrOptions(set(RDM_METRICS))],
         "comparison": [StrOptions({"spearman", "pearson", "kendall", "cosine"})],
+        "verbose": ["verbose"],
     }
 
-    def __init__(self, rdm_metric="correlation", comparison="spearman"):
+    def __init__(self, rdm_metric="correlation", comparison="spearman", verbose=0):
         self.rdm_metric = rdm_metric
         self.comparison = comparison
+        self.verbose = verbose
 
     def _view(self, X, xp, role):
         # ties and differences of large sums both need double precision
@@ -149,14 +172,39 @@ class RSA(BaseSimilarity):
             and self.rdm_metric != "euclidean"
             and X.shape[1] < X.shape[0]
         )
+        is_blocked = X.shape[0] > _LISTED_ROWS
         distances = squared_distance_rows(
-            X, self.rdm_metric, xp=xp, role=role, center=is_moment
+            X, self.rdm_metric, xp=xp, role=role, center=is_moment or is_blocked
         )
         if is_moment:
             view = self._moments(distances, role, xp)
             if view is not None:
                 return view
+        if is_blocked:
+            return self._blocked_view(distances, role, xp)
         return self._pair_view(pair_vector(distances, xp=xp), role, xp)
+
+    def _blocked_view(self, distances, role, xp):
+        """View without a list of pairs, for many rows."""
+        if self.comparison == "kendall":
+            raise ValueError(
+                f"comparison='kendall' compares all pairs of pairs, and "
+                f"{role_name(role)} has {distances.rows.shape[0]} rows: more than "
+                f"{_LISTED_ROWS} are not supported. Use comparison='spearman', or a "
+                "random subset of the rows."
+            )
+        if self.comparison == "spearman":
+            view, has_ranks = ranked_blocks(distances, xp=xp)
+            self._refuse_equal(float(has_ranks), 1.0, role)
+            return view
+        view, before = valued_blocks(
+            distances,
+            is_rooted=self.rdm_metric == "euclidean",
+            is_centred=self.comparison == "pearson",
+            xp=xp,
+        )
+        self._refuse_equal(view.norm**2, before, role)
+        return view
 
     def _pair_view(self, squares, role, xp):
         """What is compared of the squared distances of all pairs."""
@@ -236,11 +284,26 @@ class RSA(BaseSimilarity):
             n = view_x.distances.rows.shape[0]
             product = _sum_of_products(view_x.distances, view_y.distances, xp)
             product = product - n * (n - 1) * view_x.mean * view_y.mean
-            return product / view_x.norm / view_y.norm
+            product = product / view_x.norm / view_y.norm
+        elif isinstance(view_x, PairBlocks) or isinstance(view_y, PairBlocks):
+            view_x, view_y = (self._as_blocks(view) for view in (view_x, view_y))
+            product = blocked_correlation(view_x, view_y, xp=xp)
+        else:
+            product = self._compare_lists(view_x, view_y, xp)
+        return product, {"error_bound_": binning_error(view_x, view_y)}
+
+    def _compare_lists(self, view_x, view_y, xp):
         values_x, values_y = (self._values(view, xp) for view in (view_x, view_y))
         if self.comparison == "kendall":
             return _kendall_tau_a(values_x, values_y)
         return inner(values_x, values_y, xp=xp)
+
+    @staticmethod
+    def _as_blocks(view):
+        if isinstance(view, PairBlocks):
+            return view
+        # moments count each pair twice
+        return PairBlocks(view.distances, False, None, view.mean, view.norm / 2**0.5)
 
     def _values(self, view, xp):
         if isinstance(view, PairMoments):
@@ -249,9 +312,9 @@ class RSA(BaseSimilarity):
         return view.values
 
     def _permute(self, view, order, xp):
-        if isinstance(view, PairMoments):
+        if isinstance(view, PairMoments | PairBlocks):
             moved = take_rows(view.distances, order, xp=xp)
-            return PairMoments(moved, view.mean, view.norm)
+            return replace(view, distances=moved)
         values = view.values
         if self.comparison == "kendall":
             order, xp = to_numpy(order, xp=xp), np
@@ -260,23 +323,16 @@ class RSA(BaseSimilarity):
 
     def _prepare_permutations(self, view_x, view_y, xp):
         """Square matrices of the pairs, of which a permutation picks entries."""
-        source = view_x.distances.rows if isinstance(view_x, PairMoments) else None
-        if self.comparison == "kendall":
+        if self.comparison == "kendall" or _n_rows(view_x) > _LISTED_ROWS:
             return view_x, view_y
-        if source is not None and source.shape[0] > _SQUARE_ROWS:
-            return view_x, view_y
-        if source is None and view_x.values.shape[0] > _SQUARE_ROWS**2 / 2:
-            return view_x, view_y
-        return tuple(
-            SquarePairs(square(self._values(view, xp), xp=xp))
-            for view in (view_x, view_y)
-        )
+        K, L = (square(self._values(view, xp), xp=xp) for view in (view_x, view_y))
+        return SquarePairs(upper_blocks(K, xp=xp)), SquarePairs(L)
 
-    def _compare_permuted(self, view_x, view_y, order, xp):
+    def _compare_permuted(self, view_x, view_y, orders, xp):
         if isinstance(view_x, SquarePairs):
-            product = permuted_inner(view_x.matrix, view_y.matrix, order, xp=xp)
-            return product / 2
-        return super()._compare_permuted(view_x, view_y, order, xp)
+            products = permuted_inner(view_x.matrix, view_y.matrix, orders, xp=xp)
+            return [product / 2 for product in products]
+        return super()._compare_permuted(view_x, view_y, orders, xp)
 
     def _min_samples(self):
         return 3
@@ -300,6 +356,12 @@ class RSA(BaseSimilarity):
             complexity="n^2 (d + log n)",
             reference="Kriegeskorte et al. 2008",
         )
+
+
+def _n_rows(view):
+    if isinstance(view, PairValues):
+        return n_rows_of_pairs(view.values)
+    return view.distances.rows.shape[0]
 
 
 def _sum_of_products(a, b, xp):

@@ -4,6 +4,7 @@ import math
 
 from sklearn.base import clone
 
+from sksim.base import MomentMixin
 from sksim.statistics._base import BaseStatistic, Description
 from sksim.utils._array_api import (
     as_float64,
@@ -17,7 +18,7 @@ from sksim.utils._linalg import (
 )
 
 
-class Magnitude(BaseStatistic):
+class Magnitude(MomentMixin, BaseStatistic):
     r"""Difference in magnitude: the length of the mean row.
 
     .. math:: s(R) = \Bigl\lVert \frac{1}{N} \sum_i R_i \Bigr\rVert_2, \qquad
@@ -35,7 +36,8 @@ class Magnitude(BaseStatistic):
     statistics_ : tuple of float
         Magnitude of X and of y.
     row_values_ : tuple of arrays of shape (n_samples,)
-        Length of each row of X and of y: see :func:`instance_variance`.
+        Only after ``fit``: length of each row of X and of y, see
+        :func:`instance_variance`.
     n_features_in_, n_features_y_in_ : int
         Widths of X and y.
     n_samples_fit_ : int
@@ -73,9 +75,22 @@ class Magnitude(BaseStatistic):
         lengths = xp.sqrt(row_sum_of_squares(rows, xp=xp)) * scale
         return Description(length, lengths)
 
+    def _moments_needed(self):
+        return set()
+
+    def _compare_moments(self, moments, xp):
+        views = []
+        for side in (moments.x, moments.y):
+            _, scale, squared = rescaled((side.mean + side.rest)[None, :], xp=xp)
+            views.append(Description(math.sqrt(squared) * scale))
+        return self._compare(*views, xp)
+
     def _similarity_tags(self):
         return self._statistic_tags(
-            invariances={"PT", "OT"}, complexity="n d", reference="Wang et al. 2020"
+            invariances={"PT", "OT"},
+            streaming=True,
+            complexity="n d",
+            reference="Wang et al. 2020",
         )
 
 

@@ -41,6 +41,8 @@ class NeighborGraphModularity(LabelsMixin, BaseStatistic):
     ----------
     n_neighbors : int, default=10
         Number of neighbours, below the number of rows.
+    verbose : int, default=0
+        Whether ``fit`` and ``score`` show progress on standard error.
 
     Attributes
     ----------
@@ -95,11 +97,13 @@ class NeighborGraphModularity(LabelsMixin, BaseStatistic):
     """
 
     _parameter_constraints: dict = {
-        "n_neighbors": [Interval(Integral, 1, None, closed="left")]
+        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "verbose": ["verbose"],
     }
 
-    def __init__(self, n_neighbors=10):
+    def __init__(self, n_neighbors=10, verbose=0):
         self.n_neighbors = n_neighbors
+        self.verbose = verbose
 
     def _validate_pair(self, X, y, *, reset):
         X, y, xp = check_representation_pair(self, X, y, reset=reset, min_samples=2)

@@ -20,6 +20,7 @@ from sksim.utils._linalg import (
     role_name,
     unit_rows,
 )
+from sksim.utils._progress import tracked
 from sksim.utils._sklearn_compat import Interval
 
 # Entries of a block of exponents: small enough for the cache.
@@ -47,6 +48,8 @@ class Uniformity(BaseStatistic):
     include_diagonal : bool, default=False
         Whether to count each row's distance 0 from itself, as some codes do; the
         mean is then over N^2 entries.
+    verbose : int, default=0
+        Whether ``fit`` and ``score`` show progress on standard error.
 
     Attributes
     ----------
@@ -93,12 +96,14 @@ class Uniformity(BaseStatistic):
         "t": [Interval(Real, 0, None, closed="neither")],
         "normalize": ["boolean"],
         "include_diagonal": ["boolean"],
+        "verbose": ["verbose"],
     }
 
-    def __init__(self, t=2.0, normalize=True, include_diagonal=False):
+    def __init__(self, t=2.0, normalize=True, include_diagonal=False, verbose=0):
         self.t = t
         self.normalize = normalize
         self.include_diagonal = include_diagonal
+        self.verbose = verbose
 
     def _view(self, X, xp, role):
         if self.normalize:
@@ -139,7 +144,7 @@ def _log_sum_exp(rows, offsets, xp):
     n = rows.shape[0]
     size = max(16, _BLOCK_ELEMENTS // n)
     largest, total = -math.inf, 0.0
-    for start in range(0, n, size):
+    for start in tracked(range(0, n, size), "adding up pairs"):
         stop = min(start + size, n)
         for columns in (slice(start, stop), slice(stop, n)):
             if columns.start == columns.stop:

@@ -68,6 +68,25 @@ def check_array_api(measure, namespace, device=None):
                 move_to(mapped, xp=np, device="cpu"), fitted.transform(X), atol=1e-9
             )
         _check_permutations_there(clone(measure), moved, params, fitted)
+        if tags_of(measure).streaming:
+            _check_stream_there(clone(measure), moved, X, fitted)
+
+
+def _check_stream_there(measure, moved, X, fitted):
+    half = X.shape[0] // 2
+    for rows in (slice(0, half), slice(half, X.shape[0])):
+        measure.partial_fit(*(array[rows, :] for array in moved))
+    if tags_of(measure).streaming is True:
+        assert_close(measure.statistic_, fitted.statistic_, "statistic of a stream")
+    if hasattr(fitted, "transform"):
+        mapped = measure.transform(moved[0])
+        assert (
+            get_namespace_and_device(mapped)[:1]
+            == (get_namespace_and_device(moved[0])[:1])
+        )
+        np.testing.assert_allclose(
+            move_to(mapped, xp=np, device="cpu"), fitted.transform(X), atol=1e-8
+        )
 
 
 def _check_permutations_there(measure, moved, params, fitted):
@@ -79,6 +98,6 @@ def _check_permutations_there(measure, moved, params, fitted):
         X, y, xp = measure._validate_pair(*moved, reset=True)
         views = measure._prepare_permutations(*measure._views(X, y, xp), xp)
         order = xp.arange(X.shape[0], device=get_namespace_and_device(X)[2])
-        value = float(measure._compare_permuted(*views, order, xp))
+        value = float(measure._compare_permuted(*views, [order], xp)[0])
     if "seed" not in tags.view_keywords:
         assert_close(value, fitted.statistic_, "unpermuted view", 1e-9)

@@ -46,6 +46,14 @@ from sksim.testing._representations import (
     check_single_precision,
     check_transform,
 )
+from sksim.testing._streaming import (
+    check_any_split,
+    check_merge_refuses,
+    check_partial_fit_goes_on,
+    check_partial_fit_refuses,
+    check_streaming_tag,
+    check_streams_of_hard_input,
+)
 from sksim.utils._tags import ALL_INVARIANCES
 
 
@@ -81,6 +89,7 @@ def similarity_checks(measure):
         check_unequal_lengths,
         check_missing_y,
         check_unfitted,
+        check_streaming_tag,
     ]
     if tags.arity == "pair" and tags.inputs != "models":
         checks += [check_pairing, check_permutations]
@@ -104,6 +113,14 @@ def similarity_checks(measure):
         ]
     if tags.inputs == "representation" and hasattr(measure, "transform"):
         checks += [check_transform]
+    if tags.streaming:
+        checks += [
+            check_partial_fit_goes_on,
+            check_partial_fit_refuses,
+            check_merge_refuses,
+        ]
+    if tags.streaming is True:
+        checks += [check_any_split, check_streams_of_hard_input]
     for check in checks:
         yield clone(measure), check
 

@@ -5,9 +5,15 @@ import math
 import numpy as np
 from scipy.spatial.distance import squareform
 
-from sksim.utils._array_api import as_float64, to_numpy
+from sksim.utils._array_api import as_float64, row_sum_of_squares, to_numpy
 from sksim.utils._kernels import row_blocks, squared_distances
 from sksim.utils._linalg import centered, refuse_constant, role_name
+from sksim.utils._pairs import (
+    blocked_order_statistics,
+    distance_block,
+    symmetric_blocks,
+)
+from sksim.utils._progress import tracked
 
 # The expansion of (a - b)^2 loses digits where the rows are this close, relative to
 # their norms; there the difference itself is squared.
@@ -26,22 +32,54 @@ def pair_distances(rows):
     """Distances of all pairs of rows, in condensed form, exactly 0 of equal rows."""
     squares, scale = squared_distances(rows, xp=np)
     rows = rows * (1.0 / scale)
-    norms = np.einsum("ij,ij->i", rows, rows)
+    norms = row_sum_of_squares(rows, xp=np)
+    everything = slice(0, len(rows))
     for block in row_blocks(len(rows), len(rows)):
-        limits = _CLOSE * (norms[block, None] + norms[None, :])
-        i, j = np.nonzero(squares[block] < limits)
-        i += block.start
-        for part in row_blocks(len(i), rows.shape[1]):
-            difference = rows[i[part]] - rows[j[part]]
-            squares[i[part], j[part]] = np.einsum("ij,ij->i", difference, difference)
+        _refine(squares[block], rows, norms, block, everything)
     pairs = squareform(squares, checks=False)
     return np.sqrt(pairs, out=pairs)
+
+
+def _refine(squares, rows, norms, some, others):
+    """Compute anew the squared distances that have lost digits, in place."""
+    limits = _CLOSE * (norms[some, None] + norms[None, others])
+    i, j = np.nonzero(squares < limits)
+    for part in row_blocks(len(i), rows.shape[1]):
+        difference = rows[i[part] + some.start] - rows[j[part] + others.start]
+        squares[i[part], j[part]] = row_sum_of_squares(difference, xp=np)
 
 
 def normalized_distances(rows, normalize, role):
     """Distance matrix of the rows, divided by its quantile, median or mean."""
     pairs = pair_distances(rows)
     unit = _unit(pairs, len(rows), normalize)
+    _refuse_zero(unit, normalize, role)
+    pairs /= unit
+    return squareform(pairs)
+
+
+def normalized_rows(rows, normalize, role):
+    """Rows whose distances are those of `normalized_distances`, for many rows."""
+    squares = row_sum_of_squares(rows, xp=np)
+    if normalize == "mean":
+        unit = 0.0
+        blocks = symmetric_blocks(len(rows))
+        for i, j, weight in tracked(blocks, "adding up distances"):
+            block = distance_block(rows, squares, i, j, xp=np)
+            _refine(block, rows, squares, i, j)
+            unit += weight * float(np.sqrt(block).sum()) / len(rows) ** 2
+    else:
+        places, share = _places(len(rows), normalize)
+        found = blocked_order_statistics(
+            rows, squares, [max(place, 0) for place in places], xp=np
+        )
+        unit = _between([value**0.5 for value in found], places, share)
+    _refuse_zero(unit, normalize, role)
+    return rows / unit
+
+
+def _refuse_zero(unit, normalize, role):
+    """Raise where the distances can't be divided by their own size."""
     if unit == 0:
         share = {"quantile": "90 %", "median": "half", "mean": "all"}[normalize]
         raise ValueError(
@@ -49,23 +87,34 @@ def normalized_distances(rows, normalize, role):
             f"that the distances can't be divided by their {normalize}, which is 0. "
             "Remove duplicate rows, or use normalize='mean'."
         )
-    pairs /= unit
-    return squareform(pairs)
 
 
 def _unit(pairs, n_samples, normalize):
     """Statistic of all entries of a distance matrix, the diagonal included."""
     if normalize == "mean":
         return 2 * float(pairs.sum()) / n_samples**2
-    # sorted, the entries are n zeros of the diagonal and each pair's distance twice
-    position = {"quantile": 0.9, "median": 0.5}[normalize] * (n_samples**2 - 1)
-    places = [
-        (place - n_samples) // 2
-        for place in (math.floor(position), math.ceil(position))
-    ]
+    places, share = _places(n_samples, normalize)
     ordered = np.partition(pairs, [max(place, 0) for place in places])
-    low, high = (ordered[place] if place >= 0 else 0.0 for place in places)
-    return float(low + (high - low) * (position % 1))
+    return _between([ordered[max(place, 0)] for place in places], places, share)
+
+
+def _places(n_samples, normalize):
+    """Places of the two pairs that a quantile lies between, and its share there.
+
+    Sorted, the entries of the matrix are n zeros of the diagonal and each pair's
+    distance twice; a negative place is on the diagonal.
+    """
+    position = {"quantile": 0.9, "median": 0.5}[normalize] * (n_samples**2 - 1)
+    entries = math.floor(position), math.ceil(position)
+    return [(entry - n_samples) // 2 for entry in entries], position % 1
+
+
+def _between(found, places, share):
+    low, high = (
+        float(value) if place >= 0 else 0.0
+        for value, place in zip(found, places, strict=True)
+    )
+    return low + (high - low) * share
 
 
 def spanning_tree_length(distances):

@@ -11,6 +11,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sksim.base import BaseSimilarity
 from sksim.topology._distances import plain_rows
 from sksim.utils._optional import import_extra
+from sksim.utils._progress import tracked
 from sksim.utils._sklearn_compat import Interval
 from sksim.utils._tags import SimilarityTags
 from sksim.utils._views import View
@@ -99,6 +100,8 @@ class GeometryScore(BaseSimilarity):
         many.
     n_jobs : int, default=None
         Number of processes.
+    verbose : int, default=0
+        Whether ``fit`` and ``score`` show progress on standard error.
 
     Attributes
     ----------
@@ -158,6 +161,7 @@ class GeometryScore(BaseSimilarity):
         "i_max": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
         "n_jobs": [Integral, None],
+        "verbose": ["verbose"],
     }
 
     def __init__(
@@ -168,6 +172,7 @@ class GeometryScore(BaseSimilarity):
         i_max=100,
         random_state=None,
         n_jobs=None,
+        verbose=0,
     ):
         self.n_draws = n_draws
         self.n_landmarks = n_landmarks
@@ -175,6 +180,7 @@ class GeometryScore(BaseSimilarity):
         self.i_max = i_max
         self.random_state = random_state
         self.n_jobs = n_jobs
+        self.verbose = verbose
 
     def _view(self, X, xp, role, seed):
         rows = plain_rows(X, role, xp=xp)
@@ -182,11 +188,12 @@ class GeometryScore(BaseSimilarity):
         rng = np.random.default_rng(seed)
         draws = rng.integers(len(rows), size=(self.n_draws, self.n_landmarks))
         # sums of fixed blocks: the result does not depend on n_jobs
+        starts = range(0, self.n_draws, _DRAWS_IN_A_TASK)
         sums = Parallel(n_jobs=self.n_jobs)(
             delayed(_sum_of_living_times)(
                 rows, draws[i : i + _DRAWS_IN_A_TASK], gamma, self.i_max
             )
-            for i in range(0, self.n_draws, _DRAWS_IN_A_TASK)
+            for i in tracked(starts, "draws")
         )
         return LivingTimes(np.sum(sums, axis=0) / self.n_draws)
 

@@ -9,6 +9,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sksim.base import BaseSimilarity
 from sksim.topology._distances import normalized_distances, plain_rows
 from sksim.utils._optional import import_extra
+from sksim.utils._progress import tracked
 from sksim.utils._sklearn_compat import Interval, StrOptions
 from sksim.utils._tags import SimilarityTags
 from sksim.utils._views import View
@@ -77,6 +78,8 @@ class RTD(BaseSimilarity):
         Draws the subsets.
     n_jobs : int, default=None
         Number of threads for subsets and directions.
+    verbose : int, default=0
+        Whether ``fit`` and ``score`` show progress on standard error.
 
     Attributes
     ----------
@@ -140,6 +143,7 @@ class RTD(BaseSimilarity):
         "normalize": [StrOptions({"quantile", "median", "mean"})],
         "random_state": ["random_state"],
         "n_jobs": [Integral, None],
+        "verbose": ["verbose"],
     }
 
     def __init__(
@@ -149,12 +153,14 @@ class RTD(BaseSimilarity):
         normalize="quantile",
         random_state=None,
         n_jobs=None,
+        verbose=0,
     ):
         self.n_subsets = n_subsets
         self.subset_size = subset_size
         self.normalize = normalize
         self.random_state = random_state
         self.n_jobs = n_jobs
+        self.verbose = verbose
 
     def _view(self, X, xp, role, seed):
         rows = plain_rows(X, role, xp=xp)
@@ -178,7 +184,8 @@ class RTD(BaseSimilarity):
             tasks += [delayed(holes_that_differ)(r, s)]
             tasks += [delayed(holes_that_differ)(s, r)]
         # gudhi leaves Python's lock alone while it computes
-        values = Parallel(n_jobs=self.n_jobs, prefer="threads")(tasks)
+        workers = Parallel(n_jobs=self.n_jobs, prefer="threads")
+        values = workers(tracked(tasks, "barcodes"))
         values = np.reshape(values, (-1, 2))
         means = values.mean(axis=1)
         n_subsets = len(means)

@@ -7,12 +7,21 @@ import numpy as np
 from sksim.base import BaseSimilarity
 from sksim.topology._distances import (
     normalized_distances,
+    normalized_rows,
     plain_rows,
     spanning_tree_length,
 )
+from sksim.topology._spanning_trees import (
+    SpannedRows,
+    joint_tree_length,
+    relabelled_rows,
+    spanned_rows,
+)
+from sksim.utils._array_api import to_numpy
+from sksim.utils._pairs import MATRIX_ROWS
 from sksim.utils._sklearn_compat import StrOptions
 from sksim.utils._tags import SimilarityTags
-from sksim.utils._views import View
+from sksim.utils._views import View, take_rows
 
 
 @dataclass(frozen=True)
@@ -41,6 +50,9 @@ class RTDLite(BaseSimilarity):
     normalize : {"quantile", "median", "mean"}, default="quantile"
         What the distances are divided by: their 0.9 quantile, median or mean, over
         all entries of the matrix.
+    verbose : int, default=0
+        Whether ``fit`` and ``score`` show progress on standard error,
+        for more than 4096 rows.
 
     Attributes
     ----------
@@ -69,7 +81,9 @@ class RTDLite(BaseSimilarity):
     -----
     Sees how clusters merge and nothing of higher dimension; never above RTD, and no
     approximation of it, but a measure of its own for many rows. Costs O(n^2) beyond
-    the distances, and two n x n matrices. Not a metric.
+    the distances. Up to 4096 rows both matrices are kept; above, trees are made of
+    lists of nearest neighbours, completed where a list does not tell, and no n x n
+    matrix is made. Not a metric.
 
     References
     ----------
@@ -87,21 +101,35 @@ class RTDLite(BaseSimilarity):
     """
 
     _parameter_constraints: dict = {
-        "normalize": [StrOptions({"quantile", "median", "mean"})]
+        "normalize": [StrOptions({"quantile", "median", "mean"})],
+        "verbose": ["verbose"],
     }
 
-    def __init__(self, normalize="quantile"):
+    def __init__(self, normalize="quantile", verbose=0):
         self.normalize = normalize
+        self.verbose = verbose
 
     def _view(self, X, xp, role):
         rows = plain_rows(X, role, xp=xp)
+        if len(rows) > MATRIX_ROWS:
+            return spanned_rows(normalized_rows(rows, self.normalize, role), role)
         distances = normalized_distances(rows, self.normalize, role)
         return SpannedDistances(distances, spanning_tree_length(distances))
 
     def _compare(self, view_x, view_y, xp):
-        joint = spanning_tree_length(np.minimum(view_x.distances, view_y.distances))
+        if isinstance(view_x, SpannedRows):
+            joint = joint_tree_length([view_x, view_y])
+        else:
+            smaller = np.minimum(view_x.distances, view_y.distances)
+            joint = spanning_tree_length(smaller)
         x_to_y, y_to_x = view_x.tree_length - joint, view_y.tree_length - joint
         return (x_to_y + y_to_x) / 2, {"x_to_y_": x_to_y, "y_to_x_": y_to_x}
+
+    def _permute(self, view, order, xp):
+        order = to_numpy(order, xp=xp)
+        if isinstance(view, SpannedRows):
+            return relabelled_rows(view, order)
+        return take_rows(view, order, xp=np)
 
     def _similarity_tags(self):
         return SimilarityTags(

@@ -1,7 +1,6 @@
-"""Kernel matrices: distances, centring, and inner products under permutation."""
+"""Kernel matrices: distances, centring, and inner products of many pairs."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from sklearn.metrics.pairwise import pairwise_kernels
@@ -12,17 +11,13 @@ from sksim.utils._array_api import (
     is_numpy,
     move_to,
     row_sum_of_squares,
-    take,
     to_numpy,
 )
 from sksim.utils._linalg import lazily_centered
 from sksim.utils._pairs import condensed, of_squares, squared_distance_matrix
-from sksim.utils._views import View
 
 # Rows that a block of an n x n matrix holds: a block of 8 MB stays in the cache.
 _BLOCK_ELEMENTS = 2**20
-# Rows that are picked at a time for a permutation.
-_PICKED_ROWS = 64
 
 
 def row_blocks(n_rows, n_columns):
@@ -59,13 +54,16 @@ def rbf_kernel(X, bandwidth, *, xp, name="X"):
     """exp(-d^2 / (2 s^2)) with s = ``bandwidth`` times the median distance."""
     squares, _ = squared_distances(X, xp=xp)
     median = median_distance(squares, xp=xp)
-    refuse_zero_bandwidth(median, name)
+    means = xp.mean(squares, axis=0)
+    # of centred rows, whose squared norms add up to half of all squared distances
+    refuse_zero_bandwidth(median, means - xp.mean(means) / 2, name, xp=xp)
     return of_squares(squares, 0.5 / (bandwidth * median) ** 2, xp=xp)
 
 
-def refuse_zero_bandwidth(median, name):
-    """Raise where the median distance gives the kernel no width."""
-    if median == 0:
+def refuse_zero_bandwidth(median, squared_norms, name, *, xp):
+    """Raise where the median distance is 0, or what rounding makes of it."""
+    typical = float(xp.sort(squared_norms)[squared_norms.shape[0] // 2])
+    if median**2 <= 16 * float(xp.finfo(squared_norms.dtype).eps) * typical:
         raise ValueError(
             f"More than half of the pairs of rows of {name} coincide, so that the "
             "median distance, which sets the kernel's bandwidth, is 0. Remove "
@@ -73,13 +71,16 @@ def refuse_zero_bandwidth(median, name):
         )
 
 
-def kernel_matrix(X, kernel, kernel_params, *, xp):
-    """Kernel matrix by scikit-learn's pairwise kernels, on X's device."""
+def kernel_matrix(X, kernel, kernel_params, *, xp, other=None):
+    """Kernel matrix by scikit-learn's pairwise kernels, on X's device.
+
+    Of the rows of X with each other, or with those of ``other``.
+    """
+    params = kernel_params or {}
     if is_numpy(xp):
-        return pairwise_kernels(X, metric=kernel, **(kernel_params or {}))
-    matrix = pairwise_kernels(
-        to_numpy(X, xp=xp), metric=kernel, **(kernel_params or {})
-    )
+        return pairwise_kernels(X, other, metric=kernel, **params)
+    rows = (None if A is None else to_numpy(A, xp=xp) for A in (X, other))
+    matrix = pairwise_kernels(*rows, metric=kernel, **params)
     return xp.astype(move_to(matrix, xp=xp, device=device_of(X)), X.dtype)
 
 
@@ -119,49 +120,6 @@ def u_center(K, *, xp, overwrite=False):
         return K
     centred = K - offsets[None, :] - offsets[:, None]
     return centred * (1 - _identity_like(K, xp=xp))
-
-
-@dataclass(frozen=True)
-class TraceMatrix(View):
-    """One factor of a statistic tr(K L), as permutations want it."""
-
-    matrix: object
-
-    _row_by_row_fields = ("matrix",)
-
-
-def picking_is_cheaper(n, width_x, width_y):
-    """Whether a permutation picks n x n entries faster than it multiplies factors.
-
-    Measured: picking an entry costs as much as 32 multiplications. Above 8192 rows
-    the matrices would fill the memory.
-    """
-    return 32 * n <= width_x * width_y and n <= 8192
-
-
-def permuted_inner(K, L, order, *, xp):
-    """Sum over i, j of K[i, j] * L[order[i], order[j]] for symmetric K and L.
-
-    Only the upper triangle is visited, block by block: each block is picked out of L
-    while it is in the cache.
-    """
-    n = K.shape[0]
-    if not is_numpy(xp):
-        moved = take(take(L, order, xp=xp), order, xp=xp, axis=1)
-        return inner(K, moved, xp=xp)
-    total = 0.0
-    # one allocation for all blocks: fresh memory costs more than the picking
-    picked, moved = np.empty((2, _PICKED_ROWS * n), dtype=L.dtype)
-    for start in range(0, n, _PICKED_ROWS):
-        stop = min(start + _PICKED_ROWS, n)
-        height, width = stop - start, n - start
-        rows = picked[: height * n].reshape(height, n)
-        np.take(L, order[start:stop], axis=0, out=rows, mode="clip")
-        block = moved[: height * width].reshape(height, width)
-        np.take(rows, order[start:], axis=1, out=block, mode="clip")
-        total += 2 * np.einsum("ij,ij->", K[start:stop, start:], block)
-        total -= np.einsum("ij,ij->", K[start:stop, start:stop], block[:, :height])
-    return total
 
 
 def u_row_products(rows_x, rows_y, *, xp):

@@ -19,6 +19,7 @@ from sksim.utils._array_api import (
     to_numpy,
 )
 from sksim.utils._points import Points, batches, eps
+from sksim.utils._progress import tracked
 from sksim.utils._views import View
 
 # Squared distances that agree to ten digits of the k-th nearest are tied.
@@ -247,7 +248,7 @@ def _symmetric_candidates(points, k):
     bounds = _Bounds(filter_, k)
     # one allocation for all tiles: fresh memory costs more than looking at it
     buffer = np.empty(_TILE_ROWS * min(_TILE_COLUMNS, n_samples), dtype=np.float32)
-    for start in range(0, n_samples, _TILE_ROWS):
+    for start in tracked(range(0, n_samples, _TILE_ROWS), "finding neighbours"):
         rows = slice(start, min(start + _TILE_ROWS, n_samples))
         height = rows.stop - start
         # the square on the diagonal holds the distances of its rows both ways
@@ -274,7 +275,7 @@ def _exact_blocks(points, n_neighbors):
     n_samples = points.n_samples
     single, double = _Filter(points, xp.float32), None
     size = max(32, _BLOCK_ELEMENTS // n_samples)
-    for start in range(0, n_samples, size):
+    for start in tracked(range(0, n_samples, size), "finding neighbours"):
         stop = min(start + size, n_samples)
         rows, columns = single.candidates(start, stop, n_neighbors)
         enough = _MANY_CANDIDATES * n_neighbors * (stop - start)
@@ -336,7 +337,8 @@ def _ranked(points, rows, columns, every, k):
     last = xp.searchsorted(rows, every, side="right") - 1
     order = _order_within(rows, distances, xp=xp)
     kth = take(distances, take(order, first + (k - 1), xp=xp), xp=xp)
-    unit = xp.where(kth > 0, TIE_TOLERANCE * kth, xp.ones_like(kth))
+    unit = TIE_TOLERANCE * kth
+    unit = xp.where(unit > 0, unit, xp.ones_like(unit))
     place = xp.searchsorted(every, rows)
     keys = xp.round(distances / take(unit, place, xp=xp))
     if _has_ties(take(rows, order, xp=xp), take(keys, order, xp=xp), xp=xp):

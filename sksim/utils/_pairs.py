@@ -22,6 +22,7 @@ from sksim.utils._linalg import (
     role_name,
     unit_rows,
 )
+from sksim.utils._progress import tracked
 from sksim.utils._views import View
 
 RDM_METRICS = ("correlation", "cosine", "euclidean", "sqeuclidean")
@@ -30,6 +31,10 @@ RDM_METRICS = ("correlation", "cosine", "euclidean", "sqeuclidean")
 # comparison and permutation cheap; above it, sums run over blocks.
 MATRIX_ROWS = 4096
 _BLOCK_ROWS = 1024
+# A quantile is bracketed by pairs of evenly spaced rows up to this many rows, and by
+# this many random pairs above.
+_EVENLY_SAMPLED_ROWS = 16384
+_RANDOM_PAIRS = 2**18
 
 
 # ----- rows whose squared distances are the dissimilarities ------------------------
@@ -164,6 +169,22 @@ def symmetric_blocks(n):
             yield rows, columns, 1 if columns is rows else 2
 
 
+def pair_values(block, weight, *, xp):
+    """Entries of a symmetric matrix's block above the diagonal, as a vector.
+
+    ``weight`` is 1 for a block on the diagonal, as `symmetric_blocks` gives it.
+    """
+    return condensed(block, xp=xp) if weight == 1 else xp.reshape(block, (-1,))
+
+
+def evenly_spaced(distances):
+    """At most a thousand rows, evenly spaced, as a sample of all."""
+    step = -(-distances.rows.shape[0] // _BLOCK_ROWS)
+    return replace(
+        distances, rows=distances.rows[::step, :], squares=distances.squares[::step]
+    )
+
+
 def distance_block(rows, squares, i, j, *, xp):
     """Squared distances of the rows ``i`` from the rows ``j``, both slices.
 
@@ -203,11 +224,14 @@ class BlockedMatrix(View):
 
     _row_fields = ("rows", "squares", "offsets")
 
+    def entries(self, i, j, *, xp):
+        """What is centred, for some rows and columns; may be overwritten."""
+        squares = distance_block(self.rows, self.squares, i, j, xp=xp)
+        return of_distances(squares, self.decay, xp=xp)
+
     def block(self, i, j, *, xp):
-        """The entries of some rows and columns, both slices."""
-        entries = of_distances(
-            distance_block(self.rows, self.squares, i, j, xp=xp), self.decay, xp=xp
-        )
+        """The centred entries of some rows and columns, both slices."""
+        entries = self.entries(i, j, xp=xp)
         if is_numpy(xp):
             entries -= self.offsets[i, None]
             entries -= self.offsets[None, j]
@@ -247,28 +271,35 @@ def blocked_matrix(rows, squares, decay, *, hollow, xp):
     xp : module
         Array namespace.
     """
+    matrix = BlockedMatrix(rows, squares, None, decay, hollow, 1.0)
+    return centred_by_blocks(matrix, xp=xp)
+
+
+def centred_by_blocks(matrix, *, xp):
+    """The same blocked matrix with its offsets and its norm."""
+    rows, hollow = matrix.rows, matrix.hollow
     n = rows.shape[0]
     sums = [0.0] * len(range(0, n, _BLOCK_ROWS))
     total_squares = 0.0
-    for i, j, weight in symmetric_blocks(n):
-        entries = of_distances(distance_block(rows, squares, i, j, xp=xp), decay, xp=xp)
-        entries = as_float64(entries, xp=xp)
+    diagonal = []
+    for i, j, weight in tracked(symmetric_blocks(n), "centring distances"):
+        entries = as_float64(matrix.entries(i, j, xp=xp), xp=xp)
+        if weight == 1:
+            diagonal.append(xp.linalg.diagonal(entries))
         total_squares += weight * float(inner(entries, entries, xp=xp))
         sums[i.start // _BLOCK_ROWS] += xp.sum(entries, axis=1)
         if weight == 2:
             sums[j.start // _BLOCK_ROWS] += xp.sum(entries, axis=0)
     sums = xp.concat(sums)
     if hollow:
-        # the kernel of a row with itself is 1, its distance 0
-        own = 0 if decay is None else 1
-        sums, total_squares = sums - own, total_squares - n * own
+        own = xp.concat(diagonal)
+        sums = sums - own
+        total_squares -= float(inner(own, own, xp=xp))
         offsets = sums / (n - 2)
         offsets = offsets - xp.sum(offsets) / (2 * (n - 1))
     else:
         offsets = sums / n - xp.sum(sums) / (2 * n * n)
-    matrix = BlockedMatrix(
-        rows, squares, xp.astype(offsets, rows.dtype), decay, hollow, 1.0
-    )
+    matrix = replace(matrix, offsets=xp.astype(offsets, rows.dtype))
     # the norm after centring, from sums of this pass where that keeps ten digits
     removed = 4 * float(xp.sum(offsets * sums))
     both = 2 * float(xp.sum(offsets)) ** 2
@@ -282,7 +313,8 @@ def blocked_matrix(rows, squares, decay, *, hollow, xp):
 def blocked_inner(a, b, *, xp):
     """Sum of the elementwise product of two blocked matrices, divided by the norms."""
     total = 0.0
-    for i, j, weight in symmetric_blocks(a.rows.shape[0]):
+    blocks = symmetric_blocks(a.rows.shape[0])
+    for i, j, weight in tracked(blocks, "comparing distances"):
         first = a.block(i, j, xp=xp)
         second = first if a is b else b.block(i, j, xp=xp)
         total += weight * float(inner(first, second, xp=xp))
@@ -321,36 +353,68 @@ def of_squares(matrix, decay, *, xp):
 
 
 def blocked_median(rows, squares, *, xp):
-    """Median distance of all pairs of rows, without a list of them.
+    """Median distance of all pairs of rows, without a list of them."""
+    count = n_pairs(rows.shape[0])
+    middle = ((count - 1) // 2, count // 2)
+    found = blocked_order_statistics(rows, squares, middle, xp=xp)
+    return sum(value**0.5 for value in found) / 2
 
-    Evenly spaced rows tell between which values the median lies; only pairs in that
-    bracket are kept.
+
+def n_pairs(n_rows):
+    """Number of pairs of so many rows."""
+    return n_rows * (n_rows - 1) // 2
+
+
+def blocked_order_statistics(rows, squares, places, *, xp):
+    """Squared distances at two neighbouring places of their ascending list.
+
+    A sample of pairs tells between which values these lie; only pairs in that bracket
+    are kept.
+    """
+    shares = [place / max(1, n_pairs(rows.shape[0]) - 1) for place in places]
+    sample, margin = _sample_of_pairs(rows, squares, xp=xp)
+    last = sample.shape[0] - 1
+    while True:
+        low, high = min(shares) - margin, max(shares) + margin
+        low = -1.0 if low <= 0 else float(sample[int(low * last)])
+        high = float("inf") if high >= 1 else float(sample[int(high * last)])
+        below, inside = _pairs_between(rows, squares, low, high, xp=xp)
+        if below <= min(places) and max(places) < below + inside.shape[0]:
+            inside = xp.sort(inside)
+            return [float(inside[place - below]) for place in places]
+        margin *= 4
+
+
+def _sample_of_pairs(rows, squares, *, xp):
+    """Squared distances of some pairs, ascending, and how far their ranks may be off.
+
+    Pairs of evenly spaced rows are cheap; random pairs of all rows tell more, which
+    pays where the bracket would be large.
     """
     n = rows.shape[0]
-    count = n * (n - 1) // 2
-    middle = ((count - 1) // 2, count // 2)
-    step = -(-n // _BLOCK_ROWS)
-    some = SquaredDistances(rows[::step, :], squares[::step], 1.0, 1.0)
-    sample = xp.sort(pair_vector(some, xp=xp))
-    margin = 0.02
-    while True:
-        last = sample.shape[0] - 1
-        is_all = margin >= 0.5
-        low = -1.0 if is_all else float(sample[int((0.5 - margin) * last)])
-        high = float("inf") if is_all else float(sample[int((0.5 + margin) * last)])
-        below, inside = _pairs_between(rows, squares, low, high, xp=xp)
-        if below <= middle[0] and middle[1] < below + inside.shape[0]:
-            inside = xp.sort(inside)
-            return sum(float(inside[place - below]) ** 0.5 for place in middle) / 2
-        margin *= 4
+    if n <= _EVENLY_SAMPLED_ROWS:
+        sample = evenly_spaced(SquaredDistances(rows, squares, 1.0, 1.0))
+        return xp.sort(pair_vector(sample, xp=xp)), 0.02
+    first, other = np.random.default_rng(0).integers(n, size=(2, _RANDOM_PAIRS))
+    other = (other + (first == other)) % n
+    parts = []
+    for chunk in row_slices(_RANDOM_PAIRS, rows.shape[1], n_entries=2**20):
+        pair = (
+            take(rows, xp.asarray(index[chunk], device=device_of(rows)), xp=xp)
+            for index in (first, other)
+        )
+        parts.append(row_sum_of_squares(next(pair) - next(pair), xp=xp))
+    # five standard errors of a share
+    return xp.sort(xp.concat(parts)), 2.5 / _RANDOM_PAIRS**0.5
 
 
 def _pairs_between(rows, squares, low, high, *, xp):
     """(number of pairs below ``low``, those from ``low`` to ``high``)."""
     below, inside = 0, []
-    for i, j, weight in symmetric_blocks(rows.shape[0]):
+    blocks = symmetric_blocks(rows.shape[0])
+    for i, j, weight in tracked(blocks, "finding a quantile of distances"):
         block = distance_block(rows, squares, i, j, xp=xp)
-        values = condensed(block, xp=xp) if weight == 1 else xp.reshape(block, (-1,))
+        values = pair_values(block, weight, xp=xp)
         below += int(xp.count_nonzero(values < low))
         inside.append(values[(values >= low) & (values <= high)])
     return below, xp.concat(inside)

@@ -11,7 +11,7 @@ from sksim.utils._array_api import (
     row_sum_of_squares,
     take,
 )
-from sksim.utils._linalg import nonzero_row_norms, rescaled, role_name
+from sksim.utils._linalg import rescaled, role_name, rows_and_norms
 
 # Entries of a batch of differences of rows.
 _BATCH_ELEMENTS = 2**16
@@ -24,12 +24,8 @@ class Points:
         self.xp = xp
         self.n_samples, self.n_features = X.shape
         if metric == "cosine":
-            self.X = X
-            self.factors = 1 / nonzero_row_norms(X, xp=xp, role=role)
-            smallest, largest = (float(f(self.factors)) for f in (xp.min, xp.max))
-            if not 1e-50 < smallest <= largest < 1e50:
-                # products of such rows would overflow or vanish
-                self.X, self.factors = self.rows(slice(None)), None
+            self.X, norms = rows_and_norms(X, xp=xp, role=role)
+            self.factors = 1 / norms
         else:
             self.X, _, _ = rescaled(X, xp=xp)
             self.factors = None
@@ -141,7 +137,8 @@ class Points:
         # there the difference of two large numbers has lost digits
         by_rows = row_sum_of_squares(self.rows(first) - self.rows(second), xp=xp)
         distances = xp.where(is_near, by_rows, distances)
-        is_duplicate = distances <= take(self.noise, first, xp=xp)
+        noise = (take(self.noise, rows, xp=xp) for rows in (first, second))
+        is_duplicate = distances <= xp.maximum(*noise)
         return xp.where(is_duplicate, xp.zeros_like(distances), distances)
 
 

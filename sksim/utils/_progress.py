@@ -2,6 +2,40 @@
 
 import sys
 import time
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+_IS_SHOWN = ContextVar("sksim_progress_is_shown", default=False)
+
+
+@contextmanager
+def progress_shown(verbose):
+    """Let `tracked` loops inside show their progress, if ``verbose`` is positive."""
+    token = _IS_SHOWN.set(verbose > 0)
+    try:
+        yield
+    finally:
+        _IS_SHOWN.reset(token)
+
+
+def tracked(steps, label):
+    """Steps of a loop, with a progress bar where `progress_shown` asks for one.
+
+    Kernels say which of their loops are long; measures with a parameter ``verbose``
+    say whether anybody wants to know.
+
+    Parameters
+    ----------
+    steps : iterable
+        What is looped over.
+    label : str
+        What is being done.
+    """
+    steps = list(steps)
+    with ProgressBar(len(steps), label, enabled=_IS_SHOWN.get()) as bar:
+        for step in steps:
+            yield step
+            bar.step()
 
 
 class ProgressBar:

@@ -81,8 +81,10 @@ class SimilarityTags:
     intervals : tuple of str, default=("jackknife", "subsample")
         Resampling methods that give valid intervals: "jackknife", "subsample",
         "masked_bootstrap" and "bootstrap".
-    streaming : bool, default=False
-        Whether ``partial_fit`` exists.
+    streaming : bool or "batches", default=False
+        Whether there are ``partial_fit`` and ``merge``, and any split of the rows
+        gives the number of all rows together. "batches": there are, but each call of
+        ``partial_fit`` is one batch of an average over batches.
     score_uses_fit : bool, default=False
         Whether ``score(X, y)`` applies maps learned in ``fit``, rather than measuring
         the new rows afresh.
@@ -115,7 +117,7 @@ class SimilarityTags:
     paired: bool = True
     null: str = "rows"
     intervals: tuple = ("jackknife", "subsample")
-    streaming: bool = False
+    streaming: bool | str = False
     score_uses_fit: bool = False
     deterministic: bool = True
     array_api: bool = True

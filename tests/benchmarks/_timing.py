@@ -35,9 +35,16 @@ def interleaved(functions, repeats=5):
     return {name: statistics.median(values) for name, values in times.items()}
 
 
-def report(title, ours, other, repeats=5):
-    """Print the time of both and how many times faster the first is."""
+def report(title, ours, other, repeats=5, calls=(1, 1)):
+    """Print the time of both and how many times faster the first is.
+
+    ``calls`` says how many times each does what is compared; times are of one.
+    """
     seconds = interleaved({"ours": ours, "other": other}, repeats)
+    seconds = {
+        name: time / count
+        for (name, time), count in zip(seconds.items(), calls, strict=True)
+    }
     ratio = seconds["other"] / seconds["ours"]
     print(
         f"{title:58s} {1e3 * seconds['ours']:9.2f} ms {1e3 * seconds['other']:9.2f} ms"

@@ -135,7 +135,7 @@ def main(n_samples=10000, n_features=512):
 
     def permutations():
         for order in orders:
-            measure._compare_permuted(*views, order, xp)
+            measure._compare_permuted(*views, [order], xp)[0]
 
     report(
         "20 CKA permutations 1000 x 256 against the n x n formula",

@@ -24,17 +24,19 @@ from sksim.inference._nulls import RowNull
 from sksim.inference._pair import make_pair
 from sksim.rsm import CKA
 
-BATCH = 10
+# What is replaced runs this many times, and permutations are drawn by the batch.
+REFITS = 10
+BATCHES = [range(start, start + 32) for start in range(0, 96, 32)]
 
 
-def permutation_of(measure, X, y):
-    """Time of ten permutations of views that are made already."""
+def permutations_of(measure, X, y):
+    """Permutations of views that are made already."""
     null = RowNull(make_pair(clone(measure), X, y), random_state=0)
-    return lambda: [null.draw(i) for i in range(BATCH)]
+    return lambda: [null.draw(numbers) for numbers in BATCHES]
 
 
 def textbook(kernel):
-    """The N x N formula, once for each of ten permutations."""
+    """The N x N formula, once for each permutation."""
 
     def centred(Z):
         K = kernel(Z)
@@ -85,7 +87,8 @@ def refits(measure):
 
 def per_permutation(X, y):
     measures = {name: cls() for name, cls in all_measures()}
-    orders = [np.random.default_rng(i).permutation(len(X)) for i in range(BATCH)]
+    orders = [np.random.default_rng(i).permutation(len(X)) for i in range(REFITS)]
+    n_permutations = sum(map(len, BATCHES))
     others = {
         "linear CKA, textbook (10)": (CKA(), textbook(linear_kernel)),
         "RBF CKA, textbook (15)": (CKA(kernel="rbf"), textbook(rbf_kernel)),
@@ -106,10 +109,11 @@ def per_permutation(X, y):
     for title, (measure, other) in others.items():
         if measure is not None:
             report(
-                f"{BATCH} permutations: {title}",
-                permutation_of(measure, X, y),
+                f"a permutation: {title}",
+                permutations_of(measure, X, y),
                 lambda other=other: other(X, y, orders),
                 repeats=3,
+                calls=(n_permutations, REFITS),
             )
 
 
@@ -117,11 +121,11 @@ def jackknife(X, y):
     measure = CKA(estimator="debiased")
 
     def refit_without_ten_rows():
-        for i in range(BATCH):
+        for i in range(REFITS):
             clone(measure).fit(np.delete(X, i, axis=0), np.delete(y, i, axis=0))
 
     report(
-        f"jackknife of {len(X)} rows, against {BATCH} refits",
+        f"jackknife of {len(X)} rows, against {REFITS} refits",
         lambda: similarity_interval(measure, X, y),
         refit_without_ten_rows,
         repeats=3,
@@ -138,10 +142,12 @@ def against_hyppo(X, y):
     if "DistanceCorrelation" not in measures:
         return
     measure = measures["DistanceCorrelation"](unbiased=True)
+    # hyppo compiles on its first call
+    Dcorr().test(X[:50], y[:50], reps=9, auto=False, workers=1)
     report(
-        "hyppo: 99 permutations of distance correlation (50)",
-        lambda: similarity_test(measure, X, y, n_permutations=99, random_state=0),
-        lambda: Dcorr().test(X, y, reps=99, auto=False, workers=1),
+        "hyppo: 499 permutations of distance correlation (50)",
+        lambda: similarity_test(measure, X, y, n_permutations=499, random_state=0),
+        lambda: Dcorr().test(X, y, reps=499, auto=False, workers=1),
         repeats=1,
     )
 
@@ -176,12 +182,12 @@ def against_calibrated_similarity(X, y):
     pairs = {"CKA": (CKA(), cka), "mutual k-NN": (measures["MutualKNN"](), mutual_knn)}
     for title, (measure, function) in pairs.items():
         report(
-            f"calibrated-similarity: 99 permutations of {title} (10)",
+            f"calibrated-similarity: 200 permutations of {title} (10)",
             lambda measure=measure: similarity_test(
-                measure, X, y, n_permutations=99, random_state=0
+                measure, X, y, n_permutations=200, random_state=0
             ),
             lambda function=function: calibrated_similarity.calibrate(
-                first, second, function, K=99
+                first, second, function, K=200
             ),
             repeats=1,
         )

@@ -184,7 +184,7 @@ def bench_permutations(n_samples=1000, n_features=256):
         views = measure._prepare_permutations(*measure._views(X, y, xp), xp)
         report(
             f"a permutation, recomputed, {measure}",
-            lambda m=measure, v=views: m._compare_permuted(*v, order, xp),
+            lambda m=measure, v=views: m._compare_permuted(*v, [order], xp)[0],
             lambda m=measure: m.fit(X, y[order]),
             20,
         )

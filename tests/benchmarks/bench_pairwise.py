@@ -1,15 +1,16 @@
-"""Matrices of all layers against the loop over pairs.
+"""Matrices of all layers against the loop over pairs, and against pytorch-cka.
 
 Run with ``python tests/benchmarks/bench_pairwise.py [n_layers n_samples n_features]``
-(20 2000 512 by default). CPU time, one BLAS thread; the loop is timed on a few pairs
-before and after the matrix. The last column is how many times faster the matrix is.
+(20 2000 512 by default), or with ``--peer [...]`` for pytorch-cka alone. CPU time, one
+BLAS thread; the loop is timed on a few pairs before and after the matrix. The last
+column is how many times faster the matrix is.
 """
 
 import sys
 import time
 import warnings
 
-import _timing  # noqa: F401 (one BLAS thread)
+import _timing  # first: one BLAS thread
 import numpy as np
 
 from sksim.alignment import OrthogonalProcrustes
@@ -47,6 +48,32 @@ def seconds_of_a_pair(measure, layers, n_pairs=2):
     return (time.process_time() - start) / n_pairs, scores
 
 
+def against_pytorch_cka(n_layers=20, n_samples=2000, n_features=512):
+    """Print one line for each precision: the peer's matrix is of debiased linear CKA."""
+    try:
+        import torch
+        from cka import cka_from_features
+    except ImportError:
+        print("pytorch-cka is not installed: pip install pytorch-cka")
+        return
+    torch.set_num_threads(1)
+    exact = make_layers(n_layers, n_samples, n_features)
+    for dtype in (np.float64, np.float32):
+        layers = [layer.astype(dtype) for layer in exact]
+        tensors = [torch.from_numpy(layer) for layer in layers]
+        results = {}
+
+        def ours(layers=layers, results=results):
+            results["ours"] = similarity_matrix(CKA(estimator="debiased"), layers)
+
+        def theirs(tensors=tensors, results=results):
+            results["theirs"] = cka_from_features(tensors, tensors)
+
+        _timing.report(f"pytorch-cka, {dtype.__name__}", ours, theirs, repeats=3)
+        error = np.abs(results["ours"].to_numpy() - results["theirs"].numpy()).max()
+        print(f"  target x 1.5   difference {error:.0e}")
+
+
 def main(n_layers=20, n_samples=2000, n_features=512):
     """Print one line for each measure and precision."""
     print(f"{n_layers} x {n_layers} layers of {n_samples} x {n_features}, ms a pair")
@@ -81,4 +108,8 @@ def main(n_layers=20, n_samples=2000, n_features=512):
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    main(*map(int, sys.argv[1:]))
+    sizes = map(int, [a for a in sys.argv[1:] if a != "--peer"])
+    if "--peer" in sys.argv:
+        against_pytorch_cka(*sizes)
+    else:
+        main(*sizes)

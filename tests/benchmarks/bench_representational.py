@@ -302,7 +302,7 @@ def compare_permutations(only):
         views = measure._prepare_permutations(*measure._views(X, y, np), np)
 
         def relabelled(measure=measure, views=views):
-            return measure._compare_permuted(*views, order, np)
+            return measure._compare_permuted(*views, [order], np)[0]
 
         def again(measure=measure):
             return measure.fit(X, y[order]).statistic_

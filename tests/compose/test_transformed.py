@@ -101,7 +101,7 @@ def test_protocol_of_permutation_tests(views):
     fresh = clone(measure)
     Xt, yt, xp = fresh._validate_pair(X, y, reset=True)
     prepared = fresh._prepare_permutations(*fresh._views(Xt, yt, xp), xp)
-    value = float(fresh._compare_permuted(*prepared, order, xp))
+    value = float(fresh._compare_permuted(*prepared, [order], xp)[0])
     assert_allclose(value, measure.fit(X, y[order]).score_, rtol=1e-10)
 
 

@@ -118,7 +118,7 @@ def test_permutations_move_predictions_with_their_truth(example):
     X, y, xp = measure._validate_pair(first, second, reset=True)
     views = measure._views(X, y, xp, y_true=truth)
     order = np.random.default_rng(0).permutation(len(truth))
-    value = measure._compare_permuted(*views, order, xp)
+    value = measure._compare_permuted(*views, [order], xp)[0]
     expected = np.mean((first != truth) & (second != truth)[order])
     assert value == expected
 

@@ -138,7 +138,7 @@ def test_permuted_labels_are_judged_by_one_truth():
     views = measure._views(X, y, xp, y_true=truth)
     for seed in range(20):
         order = np.random.default_rng(seed).permutation(len(truth))
-        value = measure._compare_permuted(*views, order, xp)
+        value = measure._compare_permuted(*views, [order], xp)[0]
         assert 0 <= value <= 1
         assert value == measure.fit(first, second[order], y_true=truth).distance_
 
@@ -147,7 +147,7 @@ def test_undefined_permutations_do_not_warn():
     measure = CohenKappa(replace_undefined_by=0.25)
     X, y, xp = measure._validate_pair([1, 1], [1, 1], reset=True)
     views = measure._views(X, y, xp)
-    assert measure._compare_permuted(*views, np.array([1, 0]), xp) == 0.25
+    assert measure._compare_permuted(*views, [np.array([1, 0])], xp)[0] == 0.25
 
 
 @pytest.mark.parametrize("value", [2.0, -2.0, None, "nan"])

@@ -143,7 +143,7 @@ def test_permutation_is_recomputation(k, width):
     for _ in range(3):
         order = rng.permutation(50)
         expected = measure.fit(X, y[order]).statistic_
-        value = measure._compare_permuted(*prepared, order, np)
+        value = measure._compare_permuted(*prepared, [order], np)[0]
         assert_allclose(value, expected, rtol=1e-11)
 
 

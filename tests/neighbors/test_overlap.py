@@ -171,7 +171,7 @@ def test_permutation_is_recomputation(cls):
         order = rng.permutation(50)
         expected = cls(n_neighbors=4).fit(X, y[order]).statistic_
         for pair in (views, prepared):
-            value = measure._compare_permuted(*pair, order, xp)
+            value = measure._compare_permuted(*pair, [order], xp)[0]
             assert_allclose(value, expected, rtol=1e-13)
 
 
@@ -190,7 +190,7 @@ def test_mean_over_permutations_is_hypergeometric():
         assert_allclose(measure._null_mean(*views, np), expected, rtol=1e-12)
         prepared = measure._prepare_permutations(*views, np)
         values = [
-            measure._compare_permuted(*prepared, rng.permutation(n), np)
+            measure._compare_permuted(*prepared, [rng.permutation(n)], np)[0]
             for _ in range(n_permutations)
         ]
         error = np.std(values) / n_permutations**0.5

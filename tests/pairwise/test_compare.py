@@ -3,6 +3,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.testing import assert_allclose
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
@@ -11,10 +12,13 @@ from sklearn.svm import LinearSVC
 
 from sksim import all_measures
 from sksim.alignment import OrthogonalProcrustes
+from sksim.cca import MeanSquaredCCA
 from sksim.functional import Disagreement, JensenShannonDivergence
-from sksim.inference import similarity_test
+from sksim.inference import similarity_interval, similarity_test
+from sksim.neighbors import NeighborJaccard
 from sksim.pairwise import compare
 from sksim.rsm import CKA
+from sksim.topology import RTDLite
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +55,7 @@ def test_numbers_are_those_of_the_measure_and_its_test(pair):
 
 
 def test_default_is_all_measures_that_apply(pair):
-    table = compare(*pair, n_permutations=0)
+    table = compare(*pair, n_permutations=0, confidence_level=None)
     applicable = {
         name
         for name, cls in all_measures(inputs="representation")
@@ -59,13 +63,14 @@ def test_default_is_all_measures_that_apply(pair):
     }
     assert set(table.measure) == applicable
     assert table.pvalue.isna().all()
+    assert table.interval_low.isna().all()
     computed = table[~table.note.str.startswith("not computed")]
     assert np.isfinite(computed.value).all()
     assert len(computed) >= 0.9 * len(table)
 
 
 def test_same_seed_same_table(pair):
-    columns = ["value", "null_mean", "pvalue"]
+    columns = ["value", "null_mean", "pvalue", "interval_low", "interval_high"]
     first, second = (
         compare(*pair, measures=["CKA", "MeanCCA"], random_state=1, n_jobs=n_jobs)
         for n_jobs in (None, 2)
@@ -87,7 +92,7 @@ def test_labels_and_probabilities_choose_their_measures():
     rng = np.random.default_rng(0)
     P, Q = rng.dirichlet(np.ones(3), size=(2, 30))
     families = ["rsm", "functional"]
-    table = compare(P, Q, measures=families, n_permutations=19, random_state=0)
+    table = compare(P, Q, measures=families, n_permutations=0, confidence_level=None)
     assert {"CKA", "JensenShannonDivergence"} <= set(table.measure)
     assert "Disagreement" not in set(table.measure)
     labels = compare(P.argmax(axis=1), Q.argmax(axis=1), n_permutations=19)
@@ -100,7 +105,9 @@ def test_labels_and_probabilities_choose_their_measures():
 def test_models(models):
     linear, mlp, X, y = models
     families = ["rsm", "functional"]
-    table = compare(linear, mlp, X, y, measures=families, n_permutations=0)
+    table = compare(
+        linear, mlp, X, y, measures=families, n_permutations=0, confidence_level=None
+    )
     table = table.set_index("measure")
     assert table.loc["CKA", "compared"] == "decision_function / hidden_2"
     hidden = np.maximum(X @ mlp.coefs_[0] + mlp.intercepts_[0], 0)
@@ -126,7 +133,9 @@ def test_model_that_never_saw_a_class(models):
 def test_models_without_probabilities_leave_these_measures_out(models):
     linear, _, X, y = models
     svm = LinearSVC().fit(X, y)
-    table = compare(linear, svm, X, n_permutations=0)
+    table = compare(
+        linear, svm, X, measures="functional", n_permutations=0, confidence_level=None
+    )
     assert "Disagreement" in set(table.measure)
     assert "JensenShannonDivergence" not in set(table.measure)
     with pytest.raises(ValueError, match="LinearSVC has no method predict_proba"):
@@ -147,15 +156,92 @@ def test_time_limit(pair):
             time.sleep(0.02)
             return super()._compare(view_x, view_y, xp)
 
-        def _compare_permuted(self, view_x, view_y, order, xp):
-            return self._compare(view_x, self._permute(view_y, order, xp), xp)
+        def _compare_permuted(self, view_x, view_y, orders, xp):
+            moved = (self._permute(view_y, order, xp) for order in orders)
+            return [self._compare(view_x, view, xp) for view in moved]
 
     measures = {"slow": Slow(), "fast": CKA()}
     table = compare(*pair, measures=measures, time_limit=0.5).set_index("measure")
-    assert "99 permutations would take about" in table.loc["slow", "note"]
-    assert np.isnan(table.loc["slow", "pvalue"])
-    assert np.isfinite(table.loc[["slow", "fast"], "value"]).all()
-    assert table.loc["fast", "pvalue"] == 0.01
+    slow, fast = table.loc["slow"], table.loc["fast"]
+    assert "no p-value: 99 permutations would take about" in slow.note
+    assert "no interval: it would take about" in slow.note
+    assert np.isnan([slow.pvalue, slow.interval_low, slow.interval_high]).all()
+    assert np.isfinite([slow.value, fast.value, fast.interval_low]).all()
+    assert fast.pvalue == 0.01
+    assert fast.note == ""
+
+
+# ----- intervals ----------------------------------------------------------------------
+
+
+def limits(table):
+    return table[["interval_low", "interval_high"]].to_numpy()
+
+
+def test_interval_of_few_rows_leaves_out_each(pair):
+    measures = [CKA(estimator="debiased"), OrthogonalProcrustes(), NeighborJaccard()]
+    table = compare(*pair, measures=measures, n_permutations=0, confidence_level=0.8)
+    expected = [
+        similarity_interval(m, *pair, confidence_level=0.8).confidence_interval
+        for m in measures
+    ]
+    assert_allclose(limits(table), expected)
+    assert (table.interval_low < table.score).all()
+    assert (table.score < table.interval_high).all()
+    assert table.attrs["confidence_level"] == 0.8
+
+
+def test_interval_of_many_rows_leaves_out_parts():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(130, 4))
+    y = X + rng.normal(size=X.shape)
+    table = compare(X, y, measures="MeanSquaredCCA", n_permutations=0, random_state=3)
+    order = np.random.default_rng(table.attrs["random_state"]).permutation(130)
+    result = similarity_interval(MeanSquaredCCA(), X, y, groups=order % 50)
+    assert len(result.replicates) == 50
+    assert_allclose(limits(table)[0], result.confidence_interval)
+    # parts of rows tell about the same as single rows
+    by_rows = similarity_interval(MeanSquaredCCA(), X, y)
+    widths = [np.diff(r.confidence_interval)[0] for r in (result, by_rows)]
+    assert widths[0] == pytest.approx(widths[1], rel=0.25)
+
+
+def test_intervals_leave_out_groups_of_rows():
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(30), 5)
+    X, y = (rng.normal(size=(30, 3))[groups] for _ in range(2))
+    y = y + X
+    settings = {"measures": "CKA", "n_permutations": 0}
+    free = compare(X, y, **settings)
+    blocks = compare(X, y, groups=groups, **settings)
+    expected = similarity_interval(CKA(), X, y, groups=groups).confidence_interval
+    assert_allclose(limits(blocks)[0], expected)
+    assert np.ptp(limits(blocks)) > 1.5 * np.ptp(limits(free))
+
+
+def test_why_there_is_no_interval(pair):
+    X, y = pair
+    measures = {"same": CKA(), "topology": RTDLite()}
+    table = compare(X, X, measures=measures, n_permutations=0).set_index("measure")
+    assert "the same whichever rows are left out" in table.loc["same", "note"]
+    assert "none is valid" in table.loc["topology", "note"]
+    assert table.interval_low.isna().all()
+    few = compare(X[:5], y[:5], measures="MeanCCA", n_permutations=0)
+    assert "no interval: " in few.note[0]
+    assert few.value[0] == 1
+
+
+def test_intervals_of_outputs_with_labels(models):
+    linear, mlp, X, y = models
+    measures = ["ErrorConsistency", "Disagreement"]
+    table = compare(linear, mlp, X, y, measures=measures, n_permutations=0)
+    assert np.isfinite(limits(table)).all()
+    p = Disagreement.from_estimators(linear, mlp, X).statistic_
+    half = np.ptp(limits(table)[1]) / 2
+    assert half == pytest.approx(1.96 * np.sqrt(p * (1 - p) / len(X)), rel=0.2)
+
+
+# ----- special cases ------------------------------------------------------------------
 
 
 def test_difference_in_performance_exchanges_the_models(models):
@@ -212,6 +298,7 @@ def test_groups_reach_the_test():
         ((np.eye(9), np.eye(9)), {"measures": "zzzzzz"}, "Known families are"),
         ((np.eye(9), np.eye(9)), {"measures": []}, "measures is empty"),
         ((np.eye(9), np.eye(9)), {"n_permutations": -1}, "n_permutations"),
+        ((np.eye(9), np.eye(9)), {"confidence_level": 1.0}, "confidence_level"),
         ((np.eye(9), np.eye(9)), {"measures": "Disagreement"}, "compares labels"),
         ((LogisticRegression(), np.eye(3)), {}, "pass X as well"),
     ],

@@ -1,3 +1,4 @@
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -11,8 +12,9 @@ from sksim import all_measures
 from sksim.alignment import OrthogonalProcrustes
 from sksim.cca import PWCCA, SVCCA, MeanCCA, MeanSquaredCCA
 from sksim.functional import Disagreement, JensenShannonDivergence
+from sksim.neighbors import NeighborJaccard
 from sksim.pairwise import similarity_matrix
-from sksim.rsm import CKA
+from sksim.rsm import CKA, RSA
 
 MEASURES = [
     CKA(),
@@ -144,6 +146,37 @@ def test_each_layer_is_viewed_once_and_half_of_the_pairs_are_compared():
     similarity_matrix(CountingViews(), Xs, make_layers(seed=1))
     assert CountingViews.views == 2 * len(Xs)
     assert CountingViews.comparisons == len(Xs) ** 2
+
+
+# Peak memory above the layers on disk, in units of their size: the views and at most
+# three quarters as much again. RSA's views hold half of an n x n matrix each.
+PEAKS = {
+    CKA(): 0.25,
+    MeanSquaredCCA(): 1.5,
+    MeanCCA(): 1.5,
+    OrthogonalProcrustes(): 1.75,
+    NeighborJaccard(): 2.5,
+    RSA(): 1.75 * 800 / 2 / 40,
+}
+
+
+@pytest.mark.parametrize("measure", PEAKS, ids=repr)
+def test_memory_mapped_layers_are_not_copied_twice(measure, tmp_path):
+    rng = np.random.default_rng(0)
+    layers = {f"layer {i}": rng.normal(size=(800, 40)) for i in range(12)}
+    mapped = {}
+    for name, layer in layers.items():
+        np.save(tmp_path / f"{name}.npy", layer)
+        mapped[name] = np.load(tmp_path / f"{name}.npy", mmap_mode="r")
+    similarity_matrix(measure, dict(list(mapped.items())[:2]))  # imports are done
+    tracemalloc.start()
+    try:
+        matrix = similarity_matrix(measure, mapped)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < PEAKS[measure] * sum(layer.nbytes for layer in layers.values())
+    assert_allclose(matrix, similarity_matrix(measure, layers), rtol=1e-12, atol=1e-12)
 
 
 def test_asymmetric_measure_fills_both_halves():

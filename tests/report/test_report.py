@@ -9,7 +9,9 @@ import pytest
 import sksim
 from sksim.pairwise import compare, similarity_matrix
 from sksim.report import write_report
-from sksim.report._svg import bars, heat_map
+from sksim.report._bars import bars
+from sksim.report._report import format_number
+from sksim.report._svg import heat_map
 from sksim.report._text import format_table
 from sksim.rsm import CKA
 
@@ -61,7 +63,7 @@ def test_page_is_whole_and_self_contained(table, tmp_path):
     assert path.read_text(encoding="utf-8") == text
     page = Page(text)
     assert page.tags.count("table") == 1
-    assert page.tags.count("svg") == 1
+    assert text.count('class="bar"') == 2
     assert page.tags.count("tr") == 3
     assert "url(" not in text
     for row in table.itertuples():
@@ -70,6 +72,49 @@ def test_page_is_whole_and_self_contained(table, tmp_path):
         # cells carry the exact number, for sorting
         assert any(c.get("data-value") == repr(row.value) for c in page.cells)
         assert any(c.get("data-value") == repr(row.pvalue) for c in page.cells)
+
+
+def test_intervals(table):
+    text = write_report(table)
+    low, high = table.interval_low[1], table.interval_high[1]
+    assert f"[{low:.3f}, {high:.3f}]" in text
+    assert any(c.get("data-value") == repr(float(low)) for c in Page(text).cells)
+    assert "confidence of 95 %" in text
+    assert text.count('class="limits"') == 2
+    without = table.assign(interval_low=np.nan, interval_high=np.nan)
+    without.attrs["confidence_level"] = None
+    text = write_report(without)
+    assert "interval" not in text.lower()
+    assert "limits" not in Page(text).tags
+    one = table.assign(interval_low=[np.nan, low], interval_high=[np.nan, high])
+    assert write_report(one).count('class="limits"') == 1
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "shown"),
+    [
+        (-0.00021, 0.0058, "[-0.000, 0.006]"),
+        (0.25, 0.7512, "[0.250, 0.751]"),
+        (620.66, 781.4, "[620.7, 781.4]"),
+        (-4.2e-5, 6.9e-4, "[-4e-05, 7e-04]"),
+        (-2e7, 3e7, "[-2e+07, 3e+07]"),
+        (np.nan, np.nan, "–"),
+    ],
+)
+def test_limits_as_people_read_them(low, high, shown):
+    assert format_number((low, high), "interval") == shown
+
+
+def places(html, css):
+    found = re.findall(rf'class="{css}" style="left:([\d.]+)%;width:([\d.]+)%"', html)
+    return [tuple(map(float, pair)) for pair in found]
+
+
+def test_intervals_are_drawn_where_they_are():
+    html = bars(["a"], [0.5], limits=[(0.25, 2.0)])
+    assert places(html, "bar") == [(0, 50)]
+    assert places(html, "limits") == [(25, 75)]  # 1 at most
+    assert "limits" not in bars(["a"], [0.5], limits=[(np.nan, np.nan)])
 
 
 def test_versions_and_call(table):
@@ -99,7 +144,7 @@ def test_pictures(table):
     layers = {name: rng.normal(size=(20, 3)) for name in "abc"}
     matrix = similarity_matrix(CKA(), layers)
     text = write_report(table, figures={"Layers": matrix})
-    assert Page(text).tags.count("svg") == 2
+    assert Page(text).tags.count("svg") == 1
     assert "Layers (greater is more similar)" in text
     assert f"a / b: {matrix.loc['a', 'b']:.4g}" in text
 
@@ -175,11 +220,10 @@ def test_heat_map_of_missing_equal_and_many_cells():
 
 
 def test_bars_stay_inside():
-    svg = bars(["a", "b", "c", "d"], [1.5, -3.0, np.nan, 0.5], notes=list("wxyz"))
-    width = float(re.search(r'width="(\d+)"', svg).group(1))
-    for x, length in re.findall(r'class="bar" x="([\d.-]+)".*?width="([\d.]+)"', svg):
-        assert 0 <= float(x) <= float(x) + float(length) <= width
-    assert svg.count('class="bar"') == 3
+    html = bars(["a", "b", "c", "d"], [1.5, -3.0, np.nan, 0.5], notes=list("wxyz"))
+    assert places(html, "bar") == [(50, 50), (0, 50), (50, 25)]
+    assert [f"<span>{note}</span>" in html for note in "wxyz"] == [True] * 4
+    assert Page(html).tags.count("i") == 8
 
 
 # ----- text ---------------------------------------------------------------------------
@@ -192,6 +236,16 @@ def test_text_table(table):
     assert lines[0].split()[:3] == ["measure", "compared", "value"]
     assert lines[2].endswith("[1]")
     assert lines[4].startswith("[1] a long reason")
+
+
+def test_text_table_has_distances_throughout(table):
+    row = table.iloc[1]
+    line = format_table(table.drop(columns="compared")).splitlines()[3]
+    limits = f"[{-row.interval_high:.3f}, {-row.interval_low:.3f}]"
+    assert line.split()[1:4] == [f"{row.value:.3f}", "dist.", f"{-row.null_mean:.3f}"]
+    assert line.endswith(f"  {limits}")
+    none = table.drop(columns=["interval_low", "interval_high"])
+    assert "interval" not in format_table(none)
 
 
 def test_text_table_of_a_matrix():

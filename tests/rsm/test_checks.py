@@ -10,6 +10,7 @@ from sksim.rsm import (
     RSA,
     DistanceCorrelation,
     EigenspaceOverlap,
+    MinibatchCKA,
     RSMNormDifference,
 )
 from sksim.testing import check_array_api, parametrize_with_similarity_checks
@@ -19,6 +20,8 @@ VARIANTS = [
     HSIC(estimator="unbiased"),
     HSIC(kernel="rbf"),
     HSIC(kernel="cosine"),
+    MinibatchCKA(batch_size=12, random_state=0),
+    MinibatchCKA(kernel="rbf", batch_size=20, random_state=0),
     DistanceCorrelation(squared=True),
     DistanceCorrelation(unbiased=True),
     RSA(rdm_metric="euclidean"),

@@ -154,7 +154,7 @@ def test_permuted_kernel_matrices_are_permuted_rows(n_samples):
         measure = CKA(estimator=estimator)
         a, b, xp = measure._validate_pair(X, y, reset=True)
         prepared = measure._prepare_permutations(*measure._views(a, b, xp), xp)
-        fast = float(measure._compare_permuted(*prepared, order, xp))
+        fast = float(measure._compare_permuted(*prepared, [order], xp)[0])
         assert_allclose(fast, CKA(estimator=estimator).fit(X, y[order]).score_)
 
 

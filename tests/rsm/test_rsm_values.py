@@ -145,7 +145,7 @@ def test_rsa_permutes_what_it_has_ranked(comparison):
     view_x, view_y = (measure._make_view(v, np) for v in (X, y))
     moved = measure._permute(view_y, order, np)
     expected = measure.fit(X, y[order]).score_
-    assert_allclose(measure._compare(view_x, moved, np), expected, rtol=1e-10)
+    assert_allclose(measure._statistic(view_x, moved, np), expected, rtol=1e-10)
 
 
 # ----- HSIC, distance correlation ---------------------------------------------------
@@ -251,6 +251,9 @@ def test_equidistant_rows_have_no_unbiased_distance_correlation():
         CKA(kernel="rbf"),
         CKA(kernel="rbf", estimator="debiased"),
         HSIC(kernel="rbf", estimator="unbiased"),
+        CKA(kernel="laplacian"),
+        CKA(kernel="poly", estimator="debiased", kernel_params={"degree": 2}),
+        HSIC(kernel="laplacian"),
         RSMNormDifference(),
         RSMNormDifference("linear"),
     ],
@@ -272,7 +275,7 @@ def test_blocks_give_the_value_of_matrices(measure, dtype, monkeypatch):
         atol=1e-5 * (dtype is np.float32),
     )
     view_x, view_y = (measure._make_view(v, np) for v in (X, y))
-    permuted = measure._compare_permuted(view_x, view_y, order, np)
+    permuted = measure._compare_permuted(view_x, view_y, [order], np)[0]
     assert_allclose(permuted, expected[1], rtol=rtol, atol=1e-5 * (dtype is np.float32))
 
 
@@ -288,7 +291,11 @@ def test_blocks_of_other_libraries(namespace, monkeypatch):
     monkeypatch.setattr("sksim.rsm._dcor.MATRIX_ROWS", 10)
     monkeypatch.setattr("sksim.rsm._kernels.MATRIX_ROWS", 10)
     monkeypatch.setattr(_pairs, "_BLOCK_ROWS", 20)
-    for measure in (DistanceCorrelation(unbiased=True), CKA(kernel="rbf")):
+    for measure in (
+        DistanceCorrelation(unbiased=True),
+        CKA(kernel="rbf"),
+        CKA(kernel="laplacian", estimator="debiased"),
+    ):
         expected = measure.fit(X, y).score_
         with config_context(array_api_dispatch=True):
             there = measure.fit(module.asarray(X), module.asarray(y)).score_

@@ -142,7 +142,7 @@ def test_rtd_of_a_permutation_of_y():
     measure = RTD(n_subsets=2, subset_size=10, random_state=0)
     order = np.random.default_rng(0).permutation(30)
     view_x, view_y = measure._views(X, y, np)
-    moved = measure._compare_permuted(view_x, view_y, order, np)
+    moved = measure._compare_permuted(view_x, view_y, [order], np)[0]
     assert_allclose(moved, measure.fit(X, y[order]).distance_)
 
 
@@ -178,7 +178,7 @@ def test_rtd_lite_of_a_permutation_of_y():
     X, y = related(30)
     order = np.random.default_rng(0).permutation(30)
     view_x, view_y = RTDLite()._views(X, y, np)
-    moved = RTDLite()._compare_permuted(view_x, view_y, order, np)
+    moved = RTDLite()._compare_permuted(view_x, view_y, [order], np)[0]
     assert_allclose(moved, RTDLite().fit(X, y[order]).distance_)
 
 

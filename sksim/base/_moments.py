@@ -1,0 +1,206 @@
+"""Measures that are functions of second moments: rows may come as a stream."""
+
+import warnings
+from abc import abstractmethod
+
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from sksim.utils._array_api import check_same_namespace, namespace_of
+from sksim.utils._moments import merged, moments_of, without_rounding
+from sksim.utils._sklearn_compat import fit_context
+from sksim.utils._validation import (
+    check_representation_pair,
+    refuse_missing_y,
+    refuse_other_kind,
+    refuse_unlike,
+)
+
+# set by validation, not by the comparison
+_INPUT_ATTRIBUTES = {
+    "n_features_in_",
+    "feature_names_in_",
+    "n_features_y_in_",
+    "feature_names_y_in_",
+    "n_samples_fit_",
+}
+
+
+def _is_streaming(measure):
+    if measure._similarity_tags().streaming:
+        return True
+    raise AttributeError(
+        f"{measure!r} has no partial_fit and no merge: with these parameters it is no "
+        "function of second moments. Use fit."
+    )
+
+
+class MomentMixin:
+    """Mixin for measures that are functions of joint second moments.
+
+    Rows may come in blocks, by ``partial_fit``, and measures of several parts of the
+    rows may be merged, by ``merge``; any split gives the number of all rows together.
+    What is kept is as large as n_features^2, whatever the number of rows.
+
+    A measure writes ``_compare_moments`` and sets the tag ``streaming`` where that
+    holds with its present parameters. What else it needs it names in
+    ``_moments_needed``. The comparison waits until its outcome is asked for: a fitted
+    attribute, ``score`` or ``transform``.
+    """
+
+    _moments = None
+
+    # ----- what a measure writes ------------------------------------------------------
+
+    @abstractmethod
+    def _compare_moments(self, moments, xp):
+        """Statistic of the moments, or (statistic, details), as ``_compare`` gives.
+
+        ``moments.x`` and ``moments.y`` have the fields ``n``, ``mean``, ``squares``
+        (sum of squares of each centred column), ``squared_norm`` and ``scale``;
+        ``moments.xx.matrix``, ``moments.xy.matrix`` and ``moments.yy.matrix`` are the
+        sums of products of centred rows, in units of the scales of both factors. All
+        in double precision.
+        """
+
+    def _moments_needed(self):
+        """What the comparison uses, beside the means and the columns' spreads.
+
+        A set of "cross" (X with y), "gram" (each with itself) and "quartic" (moments of
+        third and fourth order that are sums over rows). Empty: rows need not be paired.
+        """
+        return {"gram", "cross"}
+
+    # ----- the estimator --------------------------------------------------------------
+
+    @available_if(_is_streaming)
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None):
+        """Go on with further rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Next rows of the first representation, one or more.
+        y : array-like of shape (n_samples, n_features_y)
+            The same rows of the second representation.
+
+        Returns
+        -------
+        self : object
+            The measure of all rows that were passed since it was made, or since the
+            last ``fit``, which starts anew and keeps no moments to go on from.
+        """
+        if y is None:
+            refuse_missing_y(self)
+        is_first = self._moments is None
+        if is_first and "n_samples_fit_" in vars(self):
+            warnings.warn(
+                f"{type(self).__name__} was fitted by fit, which keeps no moments to "
+                "go on from: partial_fit starts anew with these rows. Pass all rows by "
+                "partial_fit if they come in blocks.",
+                UserWarning,
+                stacklevel=3,
+            )
+        X, y, xp = check_representation_pair(self, X, y, reset=is_first, min_samples=1)
+        if not is_first:
+            check_same_namespace(X, self, attribute="_known_mean", method="partial_fit")
+        moments = moments_of(X, y, self._moments_needed(), xp=xp)
+        if not is_first:
+            moments = merged(self._moments, moments, xp=xp)
+        self._keep(moments)
+        return self
+
+    @available_if(_is_streaming)
+    def merge(self, other):
+        """Add the rows that another measure has seen, as if they had been passed here.
+
+        Parameters
+        ----------
+        other : object
+            A measure of the same class and parameters, fitted by ``partial_fit`` to
+            other rows of the same representations. It stays as it is.
+
+        Returns
+        -------
+        self : object
+            The measure of the rows of both.
+
+        Raises
+        ------
+        ValueError
+            If the other is another measure, has other parameters, was made of
+            representations of other widths, or has no moments.
+        """
+        self._check_mergeable(other)
+        xp = namespace_of(self._known_mean)
+        self._keep(merged(self._moments, other._moments, xp=xp))
+        return self
+
+    # ----- moments --------------------------------------------------------------------
+
+    def _check_mergeable(self, other):
+        refuse_other_kind(self, other)
+        for measure, which in ((self, "this measure"), (other, "other")):
+            if measure._moments is None:
+                raise ValueError(
+                    f"{type(self).__name__} has no moments to merge: {which} was never "
+                    "fitted by partial_fit. Call partial_fit on both first; fit keeps "
+                    "no moments."
+                )
+        refuse_unlike(self, other)
+        check_same_namespace(
+            other._known_mean, self, attribute="_known_mean", method="merge"
+        )
+
+    @property
+    def _known_mean(self):
+        return self._moments.x.mean
+
+    def _keep(self, moments):
+        """Put new moments in the place of the old, and of what came of those."""
+        self._forget_outcome()
+        self._moments = moments
+        self.n_samples_fit_ = moments.n
+
+    def _forget_outcome(self):
+        for name in [name for name in vars(self) if _is_of_outcome(name)]:
+            delattr(self, name)
+
+    def _fit(self, X, y, y_true=None):
+        self._moments = None
+        return super()._fit(X, y, y_true)
+
+    def _score(self, X, y, y_true=None):
+        check_is_fitted(self)
+        self._settle()
+        return super()._score(X, y, y_true)
+
+    def _settle(self):
+        """Compare the moments, unless that has been done."""
+        if self._moments is None or "statistic_" in vars(self):
+            return
+        fewest = self._min_samples()
+        if self._moments.n < fewest:
+            raise NotFittedError(
+                f"{type(self).__name__} has seen {self._moments.n} row(s), but needs "
+                f"at least {fewest}: pass more to partial_fit."
+            )
+        xp = namespace_of(self._known_mean)
+        moments = without_rounding(self._moments, xp=xp)
+        self._store(self._compare_moments(moments, xp))
+
+    def __getattr__(self, name):
+        # reached for what is not there: the outcome, where it was not asked for yet
+        if _is_of_outcome(name) and "statistic_" not in vars(self):
+            self._settle()
+        return object.__getattribute__(self, name)
+
+
+def _is_of_outcome(name):
+    """Whether an attribute comes of the comparison: a fitted one, or the maps."""
+    if name == "_maps":
+        return True
+    is_fitted_attribute = name.endswith("_") and not name.startswith("_")
+    return is_fitted_attribute and name not in _INPUT_ATTRIBUTES

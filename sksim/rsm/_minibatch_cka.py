@@ -1,0 +1,336 @@
+"""Centered kernel alignment averaged over batches of rows."""
+
+import math
+from dataclasses import dataclass
+from numbers import Integral
+
+import numpy as np
+
+from sksim.rsm._kernels import BaseKernelSimilarity
+from sksim.utils._array_api import take
+from sksim.utils._matching import index_array
+from sksim.utils._sklearn_compat import Interval, fit_context
+from sksim.utils._tags import SimilarityTags
+from sksim.utils._validation import (
+    check_representation_pair,
+    refuse_missing_y,
+    refuse_other_kind,
+    refuse_unlike,
+)
+from sksim.utils._views import View
+
+# The unbiased estimator of HSIC divides by n - 3.
+_FEWEST = 4
+
+
+@dataclass(frozen=True)
+class ShuffledRows(View):
+    """Rows, and the order in which they are cut into batches; None for theirs."""
+
+    rows: object
+    order: object
+
+    _row_fields = ("rows",)
+
+
+@dataclass(frozen=True)
+class BatchSums:
+    """Sums over batches of HSIC(X, y), HSIC(X, X) and HSIC(y, y).
+
+    Each batch counts by its number of rows. HSIC is in units of ``scale_x`` and
+    ``scale_y``, powers of two that keep it from overflow.
+
+    Attributes
+    ----------
+    n_samples, n_batches : int
+    scale_x, scale_y : float
+    sums : array of shape (3,)
+    products : array of shape (3, 3)
+        Sums of products of what the batches add to ``sums``.
+    """
+
+    n_samples: int
+    n_batches: int
+    scale_x: float
+    scale_y: float
+    sums: object
+    products: object
+
+    @classmethod
+    def of_batch(cls, n, cosine, size_x, size_y):
+        """Sums of one batch, from the kernels' cosine and norms."""
+        scale_x, scale_y = (2.0 ** (math.frexp(size)[1]) for size in (size_x, size_y))
+        x, y = size_x / scale_x, size_y / scale_y
+        sums = np.array([cosine * x * y, x * x, y * y]) / (n - 3)
+        return cls(n, 1, scale_x, scale_y, sums, np.outer(sums, sums))
+
+    def plus(self, other):
+        """Sums of the batches of both."""
+        scale_x = max(self.scale_x, other.scale_x)
+        scale_y = max(self.scale_y, other.scale_y)
+        sums = products = 0.0
+        for part in (self, other):
+            x, y = part.scale_x / scale_x, part.scale_y / scale_y
+            factors = np.array([x * y, x * x, y * y])
+            sums = sums + part.sums * factors
+            products = products + part.products * np.outer(factors, factors)
+        return BatchSums(
+            self.n_samples + other.n_samples,
+            self.n_batches + other.n_batches,
+            scale_x,
+            scale_y,
+            sums,
+            products,
+        )
+
+    def alignment(self):
+        """Alignment, and its standard error by the delta method (nan for one batch)."""
+        xy, xx, yy = self.sums
+        norm = math.sqrt(xx) * math.sqrt(yy)
+        value = xy / norm
+        if self.n_batches == 1:
+            return value, math.nan
+        gradient = np.array([1 / norm, -value / (2 * xx), -value / (2 * yy)])
+        spread = max(gradient @ self.products @ gradient, 0.0)
+        return value, math.sqrt(spread * self.n_batches / (self.n_batches - 1))
+
+
+class MinibatchCKA(BaseKernelSimilarity):
+    r"""Centered kernel alignment estimated from batches of rows.
+
+    An estimator of debiased CKA whose memory depends neither on the number of rows nor
+    on the square of their width. With the unbiased estimator of HSIC of each batch b of
+    :math:`n_b` rows,
+
+    .. math:: m(R, R') = \frac{\sum_b n_b \operatorname{HSIC}_1(K_b, K'_b)}
+        {\sqrt{\sum_b n_b \operatorname{HSIC}_1(K_b, K_b)}
+        \sqrt{\sum_b n_b \operatorname{HSIC}_1(K'_b, K'_b)}} .
+
+    A similarity in [-1, 1]. Invariant to orthogonal maps, isotropic scaling and
+    translation for the linear and the RBF kernel.
+
+    Parameters
+    ----------
+    kernel : {"linear", "rbf"} or str or callable, default="linear"
+        Kernel of the rows, as in :class:`CKA`.
+    batch_size : int, default=256
+        Rows of a batch that ``fit`` makes; at least 4. What remains, if it is fewer
+        than 4 rows, is added to the last batch. ``partial_fit`` takes all that it is
+        passed as one batch.
+    bandwidth : float, default=0.5
+        Width of the RBF kernel in units of the median distance between the rows of the
+        batch.
+    kernel_params : dict, default=None
+        Keywords of other kernels, such as ``{"degree": 3}`` for "poly".
+    random_state : int, RandomState instance or None, default=None
+        Which rows come into which batch in ``fit``.
+
+    Attributes
+    ----------
+    statistic_, score_, similarity_ : float
+        Estimate of debiased CKA.
+    standard_error_ : float
+        Spread of the estimate between choices of the rows, from the spread between
+        batches; nan for one batch. Rows that depend on each other make it too small.
+    n_batches_ : int
+        Number of batches.
+    n_features_in_, n_features_y_in_ : int
+        Widths of X and y.
+    n_samples_fit_ : int
+        Number of rows.
+
+    Raises
+    ------
+    ValueError
+        If a batch has fewer than 4 rows, or if a representation is constant in it.
+
+    See Also
+    --------
+    CKA : Exact; with the linear kernel it takes a stream, too, in O(d^2) memory.
+
+    Notes
+    -----
+    Each of the three averages is unbiased: with a kernel that does not depend on the
+    data, its expectation is the HSIC of the distribution that the rows are drawn from,
+    whatever the batch size. The RBF kernel takes its width from each batch. The ratio
+    has a bias of the order of 1 / n_samples, and a standard error that is larger than
+    that of debiased CKA of all rows, by little once a batch has more rows than the
+    representations have directions that matter. One batch of all rows is debiased CKA
+    itself.
+
+    There is no biased form: averages of the biased estimator tend to another number,
+    which depends on the batch size and is large even between independent
+    representations.
+
+    Batches must be random. ``fit`` shuffles; a stream that is sorted, by class for
+    example, has to be shuffled before it is passed to ``partial_fit``.
+
+    References
+    ----------
+    T. Nguyen, M. Raghu, S. Kornblith. Do wide and deep networks learn the same things?
+    Uncovering how neural network representations vary with width and depth. ICLR, 2021,
+    arXiv:2010.15327.
+
+    L. Song, A. Smola, A. Gretton, J. Bedo, K. Borgwardt. Feature selection via
+    dependence maximization. JMLR, 2012 (the unbiased estimator).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksim.rsm import CKA, MinibatchCKA
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(2000, 50))
+    >>> y = X + rng.normal(size=(2000, 50))
+    >>> round(CKA(estimator="debiased").fit(X, y).score_, 2)
+    0.5
+    >>> measure = MinibatchCKA(batch_size=100, random_state=0).fit(X, y)
+    >>> round(measure.score_, 2), measure.n_batches_, measure.standard_error_ < 0.01
+    (0.5, 20, True)
+    """
+
+    estimator = "debiased"
+    _parameter_constraints: dict = {
+        **BaseKernelSimilarity._parameter_constraints,
+        "batch_size": [Interval(Integral, _FEWEST, None, closed="left")],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        kernel="linear",
+        batch_size=256,
+        bandwidth=0.5,
+        kernel_params=None,
+        random_state=None,
+    ):
+        self.kernel = kernel
+        self.batch_size = batch_size
+        self.bandwidth = bandwidth
+        self.kernel_params = kernel_params
+        self.random_state = random_state
+
+    def _view(self, X, xp, role, seed):
+        if len(self._batches_of(X.shape[0])) == 1:
+            return ShuffledRows(X, None)
+        return ShuffledRows(X, np.random.default_rng(seed).permutation(X.shape[0]))
+
+    def _batches_of(self, n_samples):
+        """Slices of all rows, none with fewer rows than the estimator takes."""
+        n_batches = max(1, (n_samples + self.batch_size - _FEWEST) // self.batch_size)
+        starts = [i * self.batch_size for i in range(n_batches)]
+        return list(map(slice, starts, [*starts[1:], n_samples]))
+
+    def _compare(self, view_x, view_y, xp):
+        total = None
+        for rows in self._batches_of(view_x.rows.shape[0]):
+            pair = (_rows_of(view, rows, xp) for view in (view_x, view_y))
+            batch = self._sums(*pair, xp)
+            total = batch if total is None else total.plus(batch)
+        return self._outcome(total)
+
+    def _prepare_permutations(self, view_x, view_y, xp):
+        # every order makes other batches: there is nothing to prepare
+        return view_x, view_y
+
+    def _sums(self, X, y, xp):
+        view_x, view_y = super()._view(X, xp, "x"), super()._view(y, xp, "y")
+        cosine = float(self._alignment(view_x, view_y, xp))
+        sizes = [float(view.norm) * float(view.unit) for view in (view_x, view_y)]
+        for size, name in zip(sizes, "Xy", strict=True):
+            if not 0 < size < math.inf:
+                raise ValueError(
+                    f"{name} is so large or so small that its kernel can't be summed "
+                    "over batches. Rescale it, for example to unit norm."
+                )
+        return BatchSums.of_batch(X.shape[0], cosine, *sizes)
+
+    @staticmethod
+    def _outcome(sums):
+        value, standard_error = sums.alignment()
+        details = {
+            "standard_error_": standard_error,
+            "n_batches_": sums.n_batches,
+            "_batch_sums": sums,
+        }
+        return value, details
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None):
+        """Add one batch.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows of the first representation, 4 or more.
+        y : array-like of shape (n_samples, n_features_y)
+            The same rows of the second representation.
+
+        Returns
+        -------
+        self : object
+            The measure of this batch and those before, of ``fit`` or ``partial_fit``.
+        """
+        if y is None:
+            refuse_missing_y(self)
+        known = getattr(self, "_batch_sums", None)
+        X, y, xp = check_representation_pair(self, X, y, reset=known is None)
+        batch = self._sums(X, y, xp)
+        return self._keep(batch if known is None else known.plus(batch))
+
+    def merge(self, other):
+        """Add the batches of another measure.
+
+        Parameters
+        ----------
+        other : MinibatchCKA
+            A measure with the same parameters, fitted to other rows of the same
+            representations. It stays as it is.
+
+        Returns
+        -------
+        self : object
+            The measure of the batches of both.
+
+        Raises
+        ------
+        ValueError
+            If the other is another measure, has other parameters, was made of
+            representations of other widths, or has not seen a batch.
+        """
+        refuse_other_kind(self, other)
+        for measure, which in ((self, "this measure"), (other, "other")):
+            if not hasattr(measure, "_batch_sums"):
+                raise ValueError(
+                    f"MinibatchCKA has no batches to merge: {which} was never fitted. "
+                    "Call fit or partial_fit on both first."
+                )
+        refuse_unlike(self, other)
+        return self._keep(self._batch_sums.plus(other._batch_sums))
+
+    def _keep(self, sums):
+        self._store(self._outcome(sums))
+        self.n_samples_fit_ = sums.n_samples
+        return self
+
+    def _similarity_tags(self):
+        return SimilarityTags(
+            family="rsm",
+            orientation="similarity",
+            bounds=(-1, 1),
+            invariances=self._invariances(),
+            requires=("nonzero_rows",) if self.kernel == "cosine" else (),
+            view_keywords=("role", "seed"),
+            intervals=(),
+            streaming="batches",
+            deterministic=False,
+            complexity="n b d",
+            reference="Nguyen et al. 2021",
+        )
+
+
+def _rows_of(view, rows, xp):
+    """Rows of one batch."""
+    if view.order is None:
+        return view.rows[rows, :]
+    chosen = index_array(view.order[rows], like=view.rows, xp=xp)
+    return take(view.rows, chosen, xp=xp)
