@@ -42,7 +42,7 @@ plot_formats = ["svg"]
 plot_html_show_formats = False
 plot_html_show_source_link = False
 plot_rcparams = {
-    "figure.figsize": (7.5, 2.8),
+    "figure.figsize": (6.8, 2.7),
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.spines.top": False,

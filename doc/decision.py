@@ -54,7 +54,7 @@ def links(condition, *, note=None):
     for _, cls in measures():
         tags = similarity_tags(cls)
         if condition(tags):
-            remark = f" ({note(tags)})" if note else ""
+            remark = f" ({note(tags)})" if note and note(tags) else ""
             link = f":class:`~{public_path(cls)}`{remark}"
             families.setdefault(tags.family, []).append(link)
     lists = {family: ", ".join(found) for family, found in families.items()}
@@ -99,21 +99,17 @@ def needs_many_rows(tags):
 def same_up_to(code):
     """Measures whose largest group of maps this is, for both views or for one."""
 
-    def for_both(tags):
+    def is_largest(tags):
         both = tags.invariances & tags.invariances_y
-        return compares_rows(tags) and largest_group(both) == code
-
-    def for_one(tags):
         either = tags.invariances | tags.invariances_y
-        both = tags.invariances & tags.invariances_y
-        largest = largest_group(either) == code
-        return compares_rows(tags) and largest and code not in both
+        return compares_rows(tags) and code in map(largest_group, (both, either))
 
     def which(tags):
+        if code in tags.invariances & tags.invariances_y:
+            return None
         return f"of {'X' if code in tags.invariances else 'y'} only"
 
-    cells = links(for_both), links(for_one, note=which)
-    return "; ".join(cell for cell in cells if cell != generate.NO) or generate.NO
+    return links(is_largest, note=which)
 
 
 def interval_methods():
@@ -257,8 +253,8 @@ def demands():
     return f"""\
 {heading("What else must it do?", "-")}
 {answers("It must", rows)}
-Tensors of PyTorch and others are computed on where they are. On the CPU, to which
-arrays are moved, compute {links(lambda t: not t.array_api)}.
+Tensors of PyTorch and others are computed on where they are; they are moved to the CPU
+for {links(lambda t: not t.array_api)}.
 
 In code the same questions are keywords of :func:`sksim.all_measures`:
 

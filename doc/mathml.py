@@ -15,8 +15,10 @@ from sphinx.util.math import get_node_equation_number
 
 logger = logging.getLogger(__name__)
 
-# a prime, and the exponent that may follow it, which share one raised place
 SIZE = re.compile(r"\\[bB]igg?(?![A-Za-z])")  # MathML fits brackets to their contents
+# the index of a letter with an accent lands under the letter, unless kept apart
+ACCENT = re.compile(r"(\\(?:bar|hat|tilde)(?:\{[^{}]*\}| ?[A-Za-z]))(?=[\^_'])")
+# a prime, and the exponent that may follow it, which share one raised place
 PRIME = re.compile(r"('+)(?:\^(\\[A-Za-z]+|\{[^{}]*\}|[^\s\\{}]))?")
 
 
@@ -27,8 +29,10 @@ def convert(formula, *, as_block=False):
     True
     >>> convert(r"R'^\top").count("<msup>")
     1
+    >>> "<msub>" in convert(r"\hat y_i"), "under" in convert(r"\hat y_i")
+    (True, False)
     """
-    formula = SIZE.sub("", formula)
+    formula = ACCENT.sub(r"\1{}", SIZE.sub("", formula))
     return tex2mathml(PRIME.sub(raised, formula), as_block=as_block)
 
 

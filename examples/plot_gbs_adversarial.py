@@ -114,6 +114,6 @@ axes[0].legend(title="solid: attack\ndashed: noise", loc="lower left")
 plt.show()
 
 # %%
-# So the claim that layer graphs show an attack unfold holds here once the layers are
-# centred, and is weak as published. One network on small images is one example: the
-# paper's networks are convolutional and far larger.
+# So layer graphs do show an attack unfold here, once the layers are centred. As
+# published, without centring, GBS says little before the output. This is one network on
+# small images; others, convolutional ones among them, may differ.

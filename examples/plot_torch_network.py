@@ -124,7 +124,7 @@ for title, matrix in matrices.items():
 # perceptron's first layer agree by .89; pooled, by .14. The perceptron knows where each
 # pixel is, and pooling throws just that away. The two convolutional networks stay alike
 # pooled (.99), since what their channels find is the same; but their own dense layers are
-# then as far from their maps as the perceptron is.
+# then as far from their maps as the perceptron is. (Each panel has a scale of its own.)
 
 from sksim.plot import SimilarityMatrixDisplay
 

@@ -11,6 +11,7 @@ import joblib
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from sklearn.base import clone
 from sklearn.neural_network import MLPClassifier
 from sklearn.utils import get_tags
 
@@ -25,7 +26,7 @@ from sksim.inference import (
 )
 from sksim.neighbors import NeighborJaccard
 from sksim.pairwise import similarity_matrix
-from sksim.rsm import CKA, RSA
+from sksim.rsm import CKA, RSA, MinibatchCKA
 
 dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
@@ -65,6 +66,19 @@ def test_fit_of_dask_arrays(measure, chunks):
     assert fitted.n_features_y_in_ == 4
     if hasattr(fitted, "transform"):
         assert_allclose(fitted.transform(X), expected.transform(X), atol=1e-9)
+
+
+def test_batches_within_chunks():
+    X, y = views()
+    measure = MinibatchCKA(batch_size=20, random_state=0)
+    parts = [
+        clone(measure).fit(X[rows], y[rows]) for rows in (slice(120), slice(120, 200))
+    ]
+    expected = parts[0].merge(parts[1])
+    with dask.config.set(scheduler="synchronous"):
+        fitted = measure.fit(*(da.from_array(v, chunks=(120, -1)) for v in (X, y)))
+    assert fitted.n_batches_ == 10
+    assert fitted.score_ == expected.score_
 
 
 def test_a_column_of_dask():
@@ -249,7 +263,7 @@ def test_jobs_on_a_cluster(cluster, client):
 def _new_worker(client, pids):
     """Wait until a worker has been started in the place of a lost one."""
     for _ in range(300):
-        now = set(client.run(os.getpid).values())
+        now = set(client.run(os.getpid, on_error="ignore").values())
         if len(now) == 2 and now != pids:
             return
         time.sleep(0.1)

@@ -55,11 +55,19 @@ def load_from_doc(name):
     """A module of the documentation, which is not on the path."""
     spec = importlib.util.spec_from_file_location(name, DOC / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # they import each other
     spec.loader.exec_module(module)
     return module
 
 
 generate = load_from_doc("generate")
+decision = load_from_doc("decision")
+GUIDE = {
+    path.stem: path.read_text("utf-8")
+    for path in (DOC / "user_guide").glob("*.rst")
+    if path.stem != "which_measure"  # written by the build
+}
+GALLERY = sorted((ROOT / "examples").glob("plot_*.py"))
 PUBLIC = [
     item
     for item in generate.public_objects()
@@ -204,6 +212,110 @@ def test_bibliography_is_ordered():
     assert len(labels) == len(set(labels))
 
 
+def test_table_of_measures_has_all_columns():
+    header, row = generate.measures_page().split("   * - ")[1:3]
+    columns = [cell.strip() for cell in header.split("\n     - ")]
+    assert columns == [
+        *("Measure", "Family", "Input", "Direction", "Range", "Metric", "Symmetric"),
+        *("PT", "OT", "IS", "ILT", "TR", "AT"),
+        *("Paired", "Streaming", "Array API", "Cost", "Reference"),
+    ]
+    assert len(row.split("\n     -")) == len(columns)
+
+
+def measures_in(text):
+    """Names of the measures that a generated text links to, as often as it does."""
+    return re.findall(r":class:`~sksim\.\w+\.(\w+)`", text)
+
+
+def test_decision_page_places_every_measure_once():
+    assert sorted(measures_in(decision.have())) == [name for name, _ in MEASURES]
+
+
+def test_decision_page_answers_by_tags(monkeypatch):
+    tags = {name: generate.similarity_tags(cls) for name, cls in MEASURES}
+    rows = decision.differences().split("   * - ")
+    affine = next(row for row in rows if row.startswith(decision.GROUPS["AT"]))
+    expected = {n for n, t in tags.items() if "AT" in t.invariances | t.invariances_y}
+    assert set(measures_in(affine)) == expected
+    assert ":class:`~sksim.cca.PWCCA` (of y only)" in affine
+    streaming = decision.labels_and_streams().partition("partial_fit")[2]
+    assert set(measures_in(streaming)) == {n for n, t in tags.items() if t.streaming}
+    intervals = decision.significance().partition("Intervals by")[2]
+    assert sorted(measures_in(intervals)) == sorted(tags)
+    page = decision.decision_page()
+    assert "() " not in page  # a link without a name
+    run_doctests(page, "guide_which_measure", monkeypatch)
+
+
+# ----- the guide ------------------------------------------------------------------
+
+
+def parts(text):
+    """Rows of tables, items of lists and sections of a page."""
+    return re.split(r"^(?:   \* - |\* |\.\. math|[-=~]{4,}$)", text, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", [name for name, _ in MEASURES])
+def test_guide_defines_every_measure_by_a_formula(name):
+    linked = re.compile(rf":class:`(?:~sksim\.\w+\.)?{name}`")
+    pages = {page: text for page, text in GUIDE.items() if linked.search(text)}
+    assert pages, f"no page of the guide mentions {name}"
+    sections = [
+        section
+        for text in pages.values()
+        for section in re.split(r"^[-=~]{4,}$", text, flags=re.MULTILINE)
+    ]
+    rows = [row for section in sections for row in parts(section)]
+    in_a_row = any(linked.search(row) and ":math:" in row for row in rows)
+    in_a_section = any(linked.search(s) and ".. math::" in s for s in sections)
+    assert in_a_row or in_a_section, f"{name} has no formula in the guide"
+
+
+def family_tables():
+    """Arguments of the directives that put a family's table into a page."""
+    directive = r"^\.\. family-table:: (\w+)\n((?:   :.*\n)*)"
+    for text in GUIDE.values():
+        for family, options in re.findall(directive, text, flags=re.MULTILINE):
+            options = dict(re.findall(r":(\w+): (.*)", options))
+            inputs = tuple(options.get("inputs", "").split())
+            yield {"family": family, "inputs": inputs, "arity": options.get("arity")}
+
+
+def test_guide_has_range_direction_and_cost_of_every_measure():
+    labels = generate.bibliography_labels(DOC)
+    texts = [generate.family_table(**args, labels=labels) for args in family_tables()]
+    listed = [name for text in texts for name in measures_in(text)]
+    assert sorted(listed) == [name for name, _ in MEASURES]
+    assert all("- Cost" in text and ":ref:`" in text for text in texts)
+    with pytest.raises(ValueError, match="no measure of family"):
+        generate.family_table("cca", inputs=("labels",))
+
+
+def test_every_page_of_a_family_has_a_figure_with_a_caption():
+    pages = {page for page, text in GUIDE.items() if ".. family-table::" in text}
+    assert len(pages) >= 8
+    figure = r"^\.\. plot:: (\w+)\.py\n   :alt: \S.*\n\n   \S"
+    drawn = {
+        page: re.findall(figure, text, flags=re.MULTILINE)
+        for page, text in GUIDE.items()
+        if ".. plot::" in text
+    }
+    assert pages <= set(drawn)
+    assert all(drawn.values()), "a figure needs an :alt: and a caption"
+    scripts = {path.stem for path in (DOC / "figures").glob("*.py")}
+    assert {name for names in drawn.values() for name in names} == scripts
+
+
+def test_gallery():
+    assert len(GALLERY) >= 12
+    for path in GALLERY:
+        text = path.read_text("utf-8")
+        title = re.match(r'"""\n(?:=+\n)?(.+)\n=+\n', text)
+        assert title, path.name
+        assert "plt.show()" in text or "Display" in text, f"{path.name}: no figure"
+
+
 # ----- prose that runs ------------------------------------------------------------
 
 
@@ -233,7 +345,7 @@ def test_examples_in_the_guide(path, monkeypatch):
     run_doctests(path.read_text("utf-8"), f"guide_{path.stem}", monkeypatch)
 
 
-@pytest.mark.parametrize("name", ["generate", "mathml"])
+@pytest.mark.parametrize("name", ["decision", "generate", "mathml"])
 def test_examples_of_the_documentation_modules(name):
     results = doctest.testmod(load_from_doc(name))
     assert results.attempted
@@ -269,6 +381,21 @@ def test_readme_links_exist():
     assert links
     for link in links:
         assert (ROOT / link).exists(), link
+
+
+def test_readme_has_a_picture_and_a_fair_table():
+    text = (ROOT / "README.md").read_text("utf-8")
+    (picture,) = re.findall(r"!\[.+\]\((.+)\)", text)
+    assert 0 < (ROOT / picture).stat().st_size < 200_000
+    section = text.partition("## Other packages")[2].partition("\n## ")[0]
+    row = r"^\| \[(.+?)\]\(https://.+?\) (.*) \|$"
+    rows = re.findall(row, section, flags=re.MULTILINE)
+    assert [name for name, _ in rows] == [
+        *("ReSi", "netrep", "rsatoolbox", "hyppo", "torch_cka", "pytorch-cka"),
+        *("similarity-repository", "calibrated-similarity", "repsim"),
+    ]
+    assert all(cells.count(" | ") == 3 for _, cells in rows)
+    assert re.search(r"\b20\d\d\b", section), "a comparison needs a date"
 
 
 def test_readme_names_what_there_is():

@@ -36,9 +36,7 @@ OF_REPRESENTATIONS = [
 ]
 VARIANTS = [
     CKA("cosine"),
-    CKA("rbf"),
     CKA("rbf", "debiased"),
-    HSIC("rbf"),
     HSIC("laplacian"),
     RSA("euclidean", "pearson"),
     RSA("sqeuclidean", "cosine"),
@@ -65,7 +63,7 @@ def test_no_square_matrix_of_many_rows(measure, monkeypatch):
     if get_tags(measure).similarity_tags.extra == "topology":
         pytest.importorskip("gudhi")
     monkeypatch.setattr("sksim.rsm._rsa._LISTED_ROWS", 4096)
-    n_samples = 5000
+    n_samples = 4200
     X, y = views(n_samples)
     tags = get_tags(measure).similarity_tags
     labels = {"y_true": np.arange(n_samples) % 3}
@@ -181,8 +179,11 @@ def test_pairs_by_blocks_of_other_libraries(namespace, comparison, monkeypatch):
     measure = RSA("euclidean", comparison)
     expected = measure.fit(X, y)
     bound = expected.error_bound_
+    options = {}
+    if namespace == "array_api_strict":  # a device that can't be mixed with the CPU
+        options = {"device": module.Device("device1")}
     with config_context(array_api_dispatch=True):
-        there = measure.fit(module.asarray(X), module.asarray(y))
+        there = measure.fit(*(module.asarray(v, **options) for v in (X, y)))
     assert_allclose(there.score_, expected.score_, rtol=1e-12)
     assert there.error_bound_ == bound
 

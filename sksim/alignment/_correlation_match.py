@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from sksim.base import AlignmentMixin, BaseSimilarity, MomentMixin
+from sksim.base._alignment import maps_back
 from sksim.utils._array_api import (
-    check_same_namespace,
     column_sum_of_squares,
     device_of,
     move_to,
@@ -220,6 +220,7 @@ class CorrelationMatch(MomentMixin, AlignmentMixin, BaseSimilarity):
     def _n_features_out(self):
         return self.n_features_y_in_
 
+    @maps_back
     def inverse_transform(self, X):
         """Replace each column of X by its partner in y.
 
@@ -234,8 +235,6 @@ class CorrelationMatch(MomentMixin, AlignmentMixin, BaseSimilarity):
             Each column of X's partner, brought to the mean and standard deviation of
             that column; the mean where there is no partner.
         """
-        check_same_namespace(X, self, attribute="x_mean_", method="inverse_transform")
-        X = self._validate_mapped(X)
         xp = namespace_of(self.x_mean_)
         x, y = self._maps.sources
         C = self._correlations

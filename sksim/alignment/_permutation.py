@@ -3,9 +3,9 @@
 import numpy as np
 
 from sksim.alignment._procrustes import OrthogonalProcrustes, root_of_difference
+from sksim.base._alignment import maps_back
 from sksim.utils._array_api import (
     as_float64,
-    check_same_namespace,
     device_of,
     inner,
     move_to,
@@ -149,7 +149,7 @@ class PermutationProcrustes(OrthogonalProcrustes):
         return (
             selection_matrix(i, M.shape[0], like=M, xp=xp),
             selection_matrix(j, M.shape[1], like=M, xp=xp),
-            products * (x_factor * y_factor * unit**2),
+            products * (x_factor * y_factor * unit) * unit,
         )
 
     def _evaluate(self, X, y, xp, y_true=None):
@@ -285,7 +285,7 @@ class SoftMatching(OrthogonalProcrustes):
         transport[i, j] = mass
         return {
             "transport_": move_to(transport, xp=xp, device=device_of(cross_product)),
-            "_cross_product": cross_product * unit**2,
+            "_cross_product": cross_product * unit * unit,
             "_plan": plan,
         }
 
@@ -307,6 +307,7 @@ class SoftMatching(OrthogonalProcrustes):
         products = xp.sum(plan * M, axis=0) * M.shape[1]
         return averages, identity, products
 
+    @maps_back
     def inverse_transform(self, X):
         """Give each column of X the average of its partners among those of y.
 
@@ -320,8 +321,6 @@ class SoftMatching(OrthogonalProcrustes):
         X_original : array of shape (n_samples, n_features)
             Rows in the coordinates of the first representation.
         """
-        check_same_namespace(X, self, attribute="x_mean_", method="inverse_transform")
-        X = self._validate_mapped(X)
         share = self.n_features_in_ / self.n_features_y_in_
         averages = self.x_rotations_.T * share
         return ((X - self.y_mean_) / self._gain) @ averages + self.x_mean_

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 
 from sksim.base import AlignmentMixin, BaseSimilarity, MomentMixin
+from sksim.base._alignment import maps_back
 from sksim.utils._array_api import (
     as_float64,
-    check_same_namespace,
     inner,
     zeros,
 )
@@ -16,6 +16,7 @@ from sksim.utils._linalg import (
     rescaled,
     row_factor,
     row_factor_basis,
+    svdvals,
     thin_svd,
 )
 from sksim.utils._moments import about_zero
@@ -208,7 +209,11 @@ class OrthogonalProcrustes(MomentMixin, AlignmentMixin, BaseSimilarity):
         cross_product = moments.xy.matrix
         norms = self._squared_norms(view_x, view_y)
         squared = norms - 2 * self._overlap(cross_product, view_x, view_y, xp)
-        unit = self._units(view_x, view_y)[2]
+        x_factor, y_factor, unit = self._units(view_x, view_y)
+        if float(squared) < 1e-2 * norms:
+            # a difference this small needs all digits of the sum
+            overlap = xp.sum(svdvals(cross_product, xp=xp)) * (x_factor * y_factor)
+            squared = norms - 2 * overlap
         distance = root_of_difference(squared) * unit
         details = {"_cross_product": cross_product}
         return self._with_maps((distance, details), view_x, view_y)
@@ -221,7 +226,7 @@ class OrthogonalProcrustes(MomentMixin, AlignmentMixin, BaseSimilarity):
         if view_y.wide is not None:
             V = row_factor_basis(view_y.wide, xp=xp) @ V
         x_factor, y_factor, unit = self._units(view_x, view_y)
-        return U, V, s * (x_factor * y_factor * unit**2)
+        return U, V, s * (x_factor * y_factor * unit) * unit
 
     def _transform_x(self, X, xp):
         latent = ((X - self.x_mean_) * self._gain) @ self.x_rotations_
@@ -238,6 +243,7 @@ class OrthogonalProcrustes(MomentMixin, AlignmentMixin, BaseSimilarity):
     def _transform_y(self, y, xp):
         return y
 
+    @maps_back
     def inverse_transform(self, X):
         """Map rows in the coordinates of y back into those of X.
 
@@ -252,8 +258,6 @@ class OrthogonalProcrustes(MomentMixin, AlignmentMixin, BaseSimilarity):
             Rows in the coordinates of the first representation; the parts that y has
             no direction for are zero around the mean.
         """
-        check_same_namespace(X, self, attribute="x_mean_", method="inverse_transform")
-        X = self._validate_mapped(X)
         latent = ((X - self.y_mean_) / self._gain) @ self.y_rotations_
         return latent @ self.x_rotations_.T + self.x_mean_
 

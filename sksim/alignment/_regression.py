@@ -192,7 +192,7 @@ class LinearRegressionSimilarity(MomentMixin, AlignmentMixin, BaseSimilarity):
         penalty = self.ridge / side.scale / side.scale
         refuse_ill_conditioned(squares[0] + penalty, squares[-1] + penalty, side, "x")
         # rounding leaves of a direction without variance what has no root
-        kept = int(xp.count_nonzero(squares <= 1e-15 * len(squares) * squares[-1]))
+        kept = int(xp.count_nonzero(squares <= 1e-15 * squares.shape[0] * squares[-1]))
         squares, V = squares[kept:], V[:, kept:]
         s = xp.sqrt(squares)
         mean = side.mean + side.rest

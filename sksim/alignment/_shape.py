@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from numbers import Real
 
 from sksim.alignment._procrustes import AlignedRows, OrthogonalProcrustes
-from sksim.utils._array_api import as_float64, check_same_namespace, namespace_of
+from sksim.base._alignment import maps_back
+from sksim.utils._array_api import as_float64, namespace_of
 from sksim.utils._linalg import (
     centered,
     numerical_rank,
@@ -295,6 +296,7 @@ class PartialWhiteningShapeMetric(AngularShapeMetric):
         back = self._directions()[1].T @ y.colorer
         return (latent * self._gain) @ back + self.y_mean_
 
+    @maps_back
     def inverse_transform(self, X):
         """Map rows in the coordinates of y back into those of X.
 
@@ -309,8 +311,6 @@ class PartialWhiteningShapeMetric(AngularShapeMetric):
             Rows in the coordinates of the first representation; the parts that y has
             no direction for are zero around the mean.
         """
-        check_same_namespace(X, self, attribute="x_mean_", method="inverse_transform")
-        X = self._validate_mapped(X)
         xp = namespace_of(self.x_mean_)
         x = self._maps.sources[0]
         latent = (as_float64(X, xp=xp) - self.y_mean_) @ self.y_rotations_

@@ -1,6 +1,7 @@
 """Measures that learn a map between the representations."""
 
 from abc import abstractmethod
+from functools import wraps
 
 import numpy as np
 from sklearn.base import TransformerMixin
@@ -8,7 +9,12 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from sksim.utils._array_api import check_same_namespace, namespace_of
-from sksim.utils._validation import check_representation_pair
+from sksim.utils._validation import (
+    check_representation_pair,
+    overflow_is_silent,
+    refuse_infinite_rows,
+    refuse_unreadable,
+)
 from sksim.utils._views import without_rows
 
 
@@ -18,6 +24,19 @@ class _LazyMaps:
     def __init__(self, view_x, view_y):
         self.sources = (without_rows(view_x), without_rows(view_y))
         self.maps = None
+
+
+def maps_back(transform):
+    """Decorator of an ``inverse_transform``: rows in are valid, rows out are finite."""
+
+    @wraps(transform)
+    @overflow_is_silent
+    def inverse_transform(self, X):
+        check_same_namespace(X, self, attribute="x_mean_", method="inverse_transform")
+        X = self._validate_mapped(X)
+        return refuse_infinite_rows(transform(self, X), self, xp=namespace_of(X))
+
+    return inverse_transform
 
 
 class AlignmentMixin(TransformerMixin):
@@ -80,6 +99,7 @@ class AlignmentMixin(TransformerMixin):
         """Array of shape (n_components,): strength of each pair of directions."""
         return self._fitted_maps()[2]
 
+    @overflow_is_silent
     def transform(self, X, y=None):
         """Apply the fitted map to new rows.
 
@@ -101,14 +121,18 @@ class AlignmentMixin(TransformerMixin):
             X, _, xp = check_representation_pair(
                 self, X, None, reset=False, min_samples=1
             )
-            return self._transform_x(X, xp)
+            return refuse_infinite_rows(self._transform_x(X, xp), self, xp=xp)
         X, y, xp = check_representation_pair(self, X, y, reset=False, min_samples=1)
-        return self._transform_x(X, xp), self._transform_y(y, xp)
+        return (
+            refuse_infinite_rows(self._transform_x(X, xp), self, xp=xp),
+            refuse_infinite_rows(self._transform_y(y, xp), self, xp=xp),
+        )
 
     def _validate_mapped(self, X):
         """Rows to be mapped back: as wide as what ``transform`` returns."""
         check_is_fitted(self)
         xp = namespace_of(self.x_mean_)
+        refuse_unreadable(X, "X")
         X = check_array(
             X, dtype=[xp.float64, xp.float32], input_name="X", estimator=self
         )

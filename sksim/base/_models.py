@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sksim.base._similarity import BaseSimilarity
 from sksim.utils._sklearn_compat import fit_context
+from sksim.utils._validation import overflow_is_silent
 
 
 class BaseModelSimilarity(BaseSimilarity):
@@ -45,6 +46,7 @@ class BaseModelSimilarity(BaseSimilarity):
             return self._check_model(X, "the model"), None, np
         return self._check_model(X, "model_x"), self._check_model(y, "model_y"), np
 
+    @overflow_is_silent
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, model_x, model_y=None, data=None, y_true=None):
         """Compare two models.
@@ -68,6 +70,7 @@ class BaseModelSimilarity(BaseSimilarity):
         self._fit_views(*self._views_of_models(model_x, model_y, data, y_true))
         return self
 
+    @overflow_is_silent
     def score(self, model_x=None, model_y=None, data=None, y_true=None):
         """Similarity, oriented so that greater means more similar.
 

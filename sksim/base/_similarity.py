@@ -13,7 +13,11 @@ from sksim.utils._dask import fitted_to_chunks, is_dask
 from sksim.utils._progress import progress_shown
 from sksim.utils._sklearn_compat import fit_context
 from sksim.utils._tags import MeasureTags
-from sksim.utils._validation import check_labels, check_representation_pair
+from sksim.utils._validation import (
+    check_labels,
+    check_representation_pair,
+    overflow_is_silent,
+)
 from sksim.utils._views import exchange_rows, mirrored, take_rows
 
 
@@ -129,6 +133,7 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
         """Arrays of one namespace and precision, and that namespace."""
         return check_representation_pair(self, X, y, reset=reset)
 
+    @overflow_is_silent
     def _make_view(self, X, xp, *, role="x", y_true=None, seed=None, data=None):
         """View of one validated representation."""
         tags = self._similarity_tags()
@@ -151,6 +156,7 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
             check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         )
 
+    @overflow_is_silent
     def _statistic(self, view_x, view_y, xp):
         """Statistic of two views, without details."""
         return self._value_of(self._compare(view_x, view_y, xp))
@@ -184,6 +190,7 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
         """
         return self._fit(X, y)
 
+    @overflow_is_silent
     def _fit(self, X, y, y_true=None):
         is_streaming = self._similarity_tags().streaming
         if is_streaming and (is_dask(X) or is_dask(y)):
@@ -250,10 +257,16 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
         """
         return self._score(X, y)
 
+    @overflow_is_silent
     def _score(self, X, y, y_true=None):
         check_is_fitted(self)
         if X is None and y is None:
             return self.score_
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__}.score requires y to be passed with X: the new "
+                "rows of both representations, or neither for the fitted score."
+            )
         X, y, xp = self._validate_pair(X, y, reset=False)
         y_true = check_labels(self, y_true, n_samples=X.shape[0], xp=xp, like=X)
         with self._progress():

@@ -73,6 +73,8 @@ def extract_representations(
                                                 asked for: it is very wide)
     gradient boosting                           ``stages``: what each stage adds;
                                                 ``leaves`` as above
+    ``Bagging...``, ``AdaBoost...``             ``members``: the prediction of each
+                                                member
     SVM, kernel ridge, Gaussian processes       ``kernel``: similarity to each support
                                                 or training vector
     nearest neighbours                          ``neighbors``: 1 for each training row
@@ -233,3 +235,24 @@ def last_representation(model, X):
     hidden = [n for n in layers if n.split(".")[-1] not in _OUTPUT_LAYERS]
     name = hidden[-1] if hidden else next(iter(layers))
     return name, layers[name]
+
+
+def layers_of_two(a, b, X, layer=None):
+    """One layer of each of two models.
+
+    Parameters
+    ----------
+    a, b : fitted models
+    X : array-like
+    layer : str, tuple of two str or None
+        Name of the layer, or of that of a and that of b; None for the last before the
+        models' answers.
+    """
+    names = layer if isinstance(layer, tuple) else (layer, layer)
+    views = []
+    for model, name in zip((a, b), names, strict=True):
+        if name is None:
+            views.append(last_representation(model, X)[1])
+        else:
+            views.append(list(extract_representations(model, X, name).values())[-1])
+    return views

@@ -12,7 +12,16 @@ import numpy as np
 from scipy import sparse
 from scipy.special import expit
 from sklearn.base import is_classifier, is_regressor
-from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.ensemble import (
+    AdaBoostClassifier,
+    AdaBoostRegressor,
+    BaggingClassifier,
+    BaggingRegressor,
+)
+from sklearn.gaussian_process import (
+    GaussianProcessClassifier,
+    GaussianProcessRegressor,
+)
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.metrics.pairwise import pairwise_kernels
 from sklearn.neural_network import MLPClassifier, MLPRegressor
@@ -272,7 +281,34 @@ def _kernel_ridge_layers(model, rows):
 
 
 def _gaussian_process_layers(model, rows):
-    return {"kernel": Layer(lambda: model.kernel_(_as_dense(rows()), model.X_train_))}
+    """Kernel values between rows and training rows; of classes, those of each pair."""
+
+    def kernel():
+        machines = [model]
+        if is_classifier(model):
+            inner = model.base_estimator_
+            machines = getattr(inner, "estimators_", [inner])
+        X = _as_dense(rows())
+        return np.hstack([m.kernel_(X, m.X_train_) for m in machines])
+
+    return {"kernel": Layer(kernel)}
+
+
+def _ensemble_layers(model, rows):
+    """Prediction of each member."""
+
+    def predictions():
+        X = _as_dense(rows())
+        everything = [slice(None)] * len(model.estimators_)
+        features = getattr(model, "estimators_features_", everything)
+        return np.hstack(
+            [
+                _columns(getattr(member, "predict_proba", member.predict)(X[:, chosen]))
+                for member, chosen in zip(model.estimators_, features, strict=True)
+            ]
+        )
+
+    return {"members": Layer(predictions)}
 
 
 def _neighbor_layers(model, rows):
@@ -326,6 +362,10 @@ _KINDS = [
     ((MLPClassifier, MLPRegressor), _mlp_layers),
     ((SVC, SVR, NuSVC, NuSVR, OneClassSVM), _svm_layers),
     (KernelRidge, _kernel_ridge_layers),
-    (GaussianProcessRegressor, _gaussian_process_layers),
+    ((GaussianProcessClassifier, GaussianProcessRegressor), _gaussian_process_layers),
+    (
+        (AdaBoostClassifier, AdaBoostRegressor, BaggingClassifier, BaggingRegressor),
+        _ensemble_layers,
+    ),
     (BaseDecisionTree, _tree_layers),
 ]

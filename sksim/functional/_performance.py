@@ -91,6 +91,11 @@ class JudgedOutputs(View):
                 "with one column for each class, where a scorer needs these, and "
                 "labels or predictions where it does not."
             ) from error
+        except (ValueError, TypeError) as error:
+            raise ValueError(
+                f"{self.scorer} can't judge outputs of shape {self.outputs.shape} by "
+                f"this y_true: {error}"
+            ) from error
 
 
 class PerformanceDifference(BaseFunctionalSimilarity):

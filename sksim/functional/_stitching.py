@@ -21,9 +21,11 @@ from sksim.functional._stitching_parts import (
     random_tail,
 )
 from sksim.utils._gradients import values_and_gradients
+from sksim.utils._linalg import thin_svd
 from sksim.utils._models import columns_of_labels
 from sksim.utils._sklearn_compat import Interval, StrOptions
 from sksim.utils._tags import SimilarityTags
+from sksim.utils._validation import as_values
 from sksim.utils._views import View
 
 
@@ -252,6 +254,8 @@ class ModelStitching(AppliedModelsSimilarity):
         return CutModel(model, layer, name)
 
     def _check_truth(self, y_true):
+        if not hasattr(y_true, "dtype"):
+            y_true = as_values(y_true, "y_true")
         y_true = check_array(
             y_true, ensure_2d=False, dtype=None, input_name="y_true", estimator=self
         )
@@ -271,7 +275,7 @@ class ModelStitching(AppliedModelsSimilarity):
                 activations[fitting],
                 activations[scoring],
                 mean,
-                np.linalg.svd(rows - mean, full_matrices=False),
+                thin_svd(rows - mean, xp=np),
             )
         tail = cut.tail(data.values, y_true)
         rng = np.random.default_rng(seed)
@@ -391,9 +395,7 @@ class ModelStitching(AppliedModelsSimilarity):
         U, s, Vt = front.svd
         projected = U.T @ (target - offset)
         if self.stitch == "procrustes":
-            left, _, right = np.linalg.svd(
-                Vt.T @ (s[:, None] * projected), full_matrices=False
-            )
+            left, _, right = thin_svd(Vt.T @ (s[:, None] * projected), xp=np)
             matrix = left @ right
         else:
             if self.stitch == "ridge":

@@ -56,12 +56,12 @@ def null_moments(K, L):
     """
     n = K.shape[0]
     mean = float(np.trace(K)) * float(np.trace(L)) / (n - 1)
+    size = np.linalg.norm(K) * np.linalg.norm(L)
     # a multiple of the centring matrix shifts the statistic by a constant: without
     # trace the mean is 0, and higher moments lose no digits to it
     K, L = _without_trace(K), _without_trace(L)
     variance = _expectation(_invariants(K, 2), _invariants(L, 2), n, 2)
     third = _expectation(_invariants(K, 3), _invariants(L, 3), n, 3)
-    size = np.linalg.norm(K) * np.linalg.norm(L)
     if variance <= (1e-14 * size) ** 2:
         return NullMoments(mean, 0.0, 0.0)
     return NullMoments(mean, variance**0.5, third / variance**1.5)

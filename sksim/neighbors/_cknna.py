@@ -145,5 +145,8 @@ class CKNNA(BaseNeighborSimilarity):
 
     def _similarity_tags(self):
         return replace(
-            super()._similarity_tags(), bounds=(-1, 1), reference="Huh et al. 2024"
+            super()._similarity_tags(),
+            bounds=(-1, 1),
+            score_bounds=None,
+            reference="Huh et al. 2024",
         )

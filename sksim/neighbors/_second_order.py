@@ -176,5 +176,6 @@ class SecondOrderCosine(BaseNeighborSimilarity):
         return replace(
             super()._similarity_tags(),
             bounds=(-1, 1),
+            score_bounds=None,
             reference="Hamilton et al. 2016",
         )

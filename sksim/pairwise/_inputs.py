@@ -6,7 +6,7 @@ import numpy as np
 
 from sksim.extract._extract import last_representation
 from sksim.utils._sklearn_compat import num_samples
-from sksim.utils._validation import SIMPLEX_TOLERANCE
+from sksim.utils._validation import SIMPLEX_TOLERANCE, as_values
 
 
 class NotApplicable(ValueError):
@@ -50,7 +50,7 @@ class ArrayPair:
                     f"{name} is a model ({type(array).__name__}): pass X as well, the "
                     "rows that both models are applied to."
                 )
-        a, b = _as_array(a), _as_array(b)
+        a, b = _as_array(a, "a"), _as_array(b, "b")
         if num_samples(a) != num_samples(b):
             raise ValueError(
                 f"a has {num_samples(a)} rows and b has {num_samples(b)}: both must "
@@ -88,11 +88,12 @@ def _offers(a, b):
     return {"representation"}
 
 
-def _as_array(array):
+def _as_array(array, name):
     """Lists become arrays; tables and tensors stay what they are."""
-    if hasattr(array, "shape") and hasattr(array, "ndim"):
+    is_array = hasattr(array, "shape") and hasattr(array, "ndim")
+    if is_array and not isinstance(array, type):
         return array
-    return np.asarray(array)
+    return as_values(array, name)
 
 
 def _as_columns(array):

@@ -198,7 +198,7 @@ class ModelMapDisplay:
         if title is not None:
             ax.set_title(title)
         self.ax_, self.figure_ = ax, ax.figure
-        self.text_ = _place_names(ax, self.coordinates, self.names)
+        self.text_ = _add_names(ax, self.coordinates, self.names)
         return self
 
 
@@ -261,49 +261,59 @@ def _classical_scaling(distances):
     return vectors[:, :2] * np.sqrt(kept), share
 
 
-def _place_names(ax, points, names):
-    """Names beside their points, where they hide the least."""
-    figure = ax.figure
-    figure.draw_without_rendering()
-    renderer = figure.canvas.get_renderer()
-    centers = ax.transData.transform(points)
-    taken = [(x - 5, y - 5, x + 5, y + 5) for x, y in centers]
-    inside = ax.get_window_extent()
-    texts = []
-    for point, name in zip(points, names, strict=True):
+# Where a name may stand: offset in points and alignment.
+_PLACES = (
+    (7, 0, "left", "center"),
+    (-7, 0, "right", "center"),
+    (0, 7, "center", "bottom"),
+    (0, -7, "center", "top"),
+    (6, 6, "left", "bottom"),
+    (6, -6, "left", "top"),
+    (-6, 6, "right", "bottom"),
+    (-6, -6, "right", "top"),
+)
+
+
+def _add_names(ax, points, names):
+    """Names beside their points; where exactly is settled when they are drawn."""
+    from sksim.plot._when_drawn import JustBefore
+
+    texts = [
+        ax.annotate(name, point, (7, 0), textcoords="offset points", fontsize="small")
+        for name, point in zip(names, points, strict=True)
+    ]
+    for text in texts:
+        text.set_in_layout(False)
+    ax.add_artist(
+        JustBefore(lambda renderer: _place_names(ax, points, texts, renderer))
+    )
+    return texts
+
+
+def _place_names(ax, points, texts, renderer):
+    """Each name where it hides the least and is least cut off."""
+    taken = [(x - 5, y - 5, x + 5, y + 5) for x, y in ax.transData.transform(points)]
+    inside = ax.get_window_extent(renderer)
+    for text in texts:
         best = None
-        for dx, dy, ha, va in (
-            (7, 0, "left", "center"),
-            (-7, 0, "right", "center"),
-            (0, 7, "center", "bottom"),
-            (0, -7, "center", "top"),
-            (6, 6, "left", "bottom"),
-            (6, -6, "left", "top"),
-            (-6, 6, "right", "bottom"),
-            (-6, -6, "right", "top"),
-        ):
-            text = ax.annotate(
-                name,
-                point,
-                (dx, dy),
-                textcoords="offset points",
-                ha=ha,
-                va=va,
-                fontsize="small",
-            )
+        for place in _PLACES:
+            _move(text, place)
             box = text.get_window_extent(renderer).extents
             hidden = sum(_overlap(box, other) for other in taken)
-            hidden += max(0.0, inside.x0 - box[0]) + max(0.0, box[2] - inside.x1)
-            hidden += max(0.0, inside.y0 - box[1]) + max(0.0, box[3] - inside.y1)
-            if best is None or hidden < best[0] - 1e-9:
-                if best is not None:
-                    best[1].remove()
-                best = (hidden, text, box)
-            else:
-                text.remove()
+            outside = max(0.0, inside.x0 - box[0]) + max(0.0, box[2] - inside.x1)
+            outside += max(0.0, inside.y0 - box[1]) + max(0.0, box[3] - inside.y1)
+            cost = hidden + 20 * outside
+            if best is None or cost < best[0] - 1e-9:
+                best = cost, place, box
+        _move(text, best[1])
         taken.append(tuple(best[2]))
-        texts.append(best[1])
-    return texts
+
+
+def _move(text, place):
+    dx, dy, ha, va = place
+    text.set_position((dx, dy))
+    text.set_ha(ha)
+    text.set_va(va)
 
 
 def _overlap(a, b):

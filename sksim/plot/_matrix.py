@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from sksim.extract import extract_representations
+from sksim.inference import similarity_matrix_test
 from sksim.pairwise import similarity_matrix
 
 
@@ -78,7 +79,17 @@ class SimilarityMatrixDisplay:
         return cls(matrix=matrix, pvalues=pvalues)
 
     @classmethod
-    def from_representations(cls, measure, Xs, Ys=None, *, y_true=None, n_jobs=None):
+    def from_representations(
+        cls,
+        measure,
+        Xs,
+        Ys=None,
+        *,
+        y_true=None,
+        n_permutations=0,
+        random_state=None,
+        n_jobs=None,
+    ):
         """Display of all layers compared with all layers.
 
         Parameters
@@ -91,6 +102,12 @@ class SimilarityMatrixDisplay:
             The layers in columns; None for those of Xs.
         y_true : array-like of shape (n_samples,), default=None
             True labels, for measures that use them.
+        n_permutations : int, default=0
+            Permutations behind marks of significance, see
+            :func:`sksim.inference.similarity_matrix_test`; 0 for no marks. P-values
+            are corrected for the number of cells.
+        random_state : int, RandomState instance or None, default=None
+            Seed of the permutations.
         n_jobs : int, default=None
             Number of parallel jobs.
 
@@ -102,10 +119,35 @@ class SimilarityMatrixDisplay:
         matrix = similarity_matrix(
             measure, Xs, Ys, y_true=y_true, n_jobs=n_jobs, output="statistic"
         )
-        return cls(matrix=matrix)
+        if not n_permutations:
+            return cls(matrix=matrix)
+        pvalues = similarity_matrix_test(
+            measure,
+            Xs,
+            Ys,
+            y_true=y_true,
+            n_permutations=n_permutations,
+            random_state=random_state,
+            n_jobs=n_jobs,
+        ).pvalues_corrected
+        if Ys is None:
+            # each pair of one set is tested once; a layer with itself is not
+            pvalues = np.fmin(pvalues, pvalues.T)
+        return cls.from_matrix(matrix, pvalues=pvalues)
 
     @classmethod
-    def from_estimators(cls, measure, a, b, X, *, layers=None, y_true=None):
+    def from_estimators(
+        cls,
+        measure,
+        a,
+        b,
+        X,
+        *,
+        layers=None,
+        y_true=None,
+        n_permutations=0,
+        random_state=None,
+    ):
         """Display of the layers of one fitted model against those of another.
 
         Parameters
@@ -122,6 +164,10 @@ class SimilarityMatrixDisplay:
             :func:`sksim.extract.extract_representations`.
         y_true : array-like of shape (n_samples,), default=None
             True labels, for measures that use them.
+        n_permutations : int, default=0
+            Permutations behind marks of significance; 0 for no marks.
+        random_state : int, RandomState instance or None, default=None
+            Seed of the permutations.
 
         Returns
         -------
@@ -130,7 +176,14 @@ class SimilarityMatrixDisplay:
         """
         Xs = extract_representations(a, X, layers)
         Ys = None if b is None else extract_representations(b, X, layers)
-        return cls.from_representations(measure, Xs, Ys, y_true=y_true)
+        return cls.from_representations(
+            measure,
+            Xs,
+            Ys,
+            y_true=y_true,
+            n_permutations=n_permutations,
+            random_state=random_state,
+        )
 
     def plot(
         self,
@@ -191,7 +244,8 @@ class SimilarityMatrixDisplay:
             spine.set_visible(False)
         if colorbar:
             meaning = "distance" if is_distance else "similarity"
-            bar = ax.figure.colorbar(self.im_, ax=ax, label=meaning, fraction=0.05)
+            beside = ax.inset_axes((1 + 0.25 / n_columns, 0, 0.35 / n_columns, 1))
+            bar = ax.figure.colorbar(self.im_, cax=beside, label=meaning)
             bar.outline.set_visible(False)
         if title is not None:
             ax.set_title(title)
@@ -208,13 +262,19 @@ class SimilarityMatrixDisplay:
 
     def _fit_tick_labels(self):
         """Names no larger than the rows and columns they name."""
-        from sksim.plot._cell_text import cell_in_points
+        from sksim.plot._when_drawn import JustBefore, cell_in_points
+
+        labels = [*self.ax_.get_xticklabels(), *self.ax_.get_yticklabels()]
+        sizes = [label.get_fontsize() for label in labels]
+
+        def fit(renderer):
+            fitting = max(4.5, 0.8 * cell_in_points(self.ax_))
+            for label, size in zip(labels, sizes, strict=True):
+                label.set_fontsize(min(size, fitting))
 
         self.figure_.draw_without_rendering()
-        labels = [*self.ax_.get_xticklabels(), *self.ax_.get_yticklabels()]
-        for label in labels:
-            fitting = max(4.5, 0.8 * cell_in_points(self.ax_))
-            label.set_fontsize(min(label.get_fontsize(), fitting))
+        fit(None)
+        self.ax_.add_artist(JustBefore(fit))
 
     def _ink(self, value):
         """Black or white, whichever reads better on a cell's colour."""
@@ -225,7 +285,7 @@ class SimilarityMatrixDisplay:
         return self.pvalues is not None and self.pvalues[i, j] < alpha
 
     def _write(self, values, values_format, alpha, include_values):
-        from sksim.plot._cell_text import CellText
+        from sksim.plot._when_drawn import CellText
 
         texts = np.empty(values.shape, dtype=object)
         for (i, j), value in np.ndenumerate(values):

@@ -2,6 +2,9 @@
 
 import numpy as np
 
+from sksim.extract._extract import layers_of_two
+from sksim.inference import similarity_test
+
 
 class PermutationNullDisplay:
     """Histogram of the null distribution, with the observed score.
@@ -71,6 +74,55 @@ class PermutationNullDisplay:
             pvalue=result.pvalue,
         )
 
+    @classmethod
+    def from_representations(cls, measure, X, y, **params):
+        """Display of the test of two representations.
+
+        Parameters
+        ----------
+        measure : estimator
+            The measure.
+        X : array-like of shape (n_samples, n_features)
+            First representation.
+        y : array-like of shape (n_samples, n_features_y)
+            Second representation of the same rows.
+        **params : dict
+            Parameters of :func:`sksim.inference.similarity_test`, such as
+            ``n_permutations`` and ``random_state``.
+
+        Returns
+        -------
+        display : PermutationNullDisplay
+            Not drawn yet: call ``plot``.
+        """
+        return cls.from_result(similarity_test(measure, X, y, **params))
+
+    @classmethod
+    def from_estimators(cls, measure, a, b, X, *, layer=None, **params):
+        """Display of the test of one layer of two fitted models.
+
+        Parameters
+        ----------
+        measure : estimator
+            The measure.
+        a, b : fitted models
+            The models.
+        X : array-like of shape (n_samples, n_features)
+            Rows that both models are applied to.
+        layer : str or tuple of two str, default=None
+            Name of the layer, or of that of a and that of b; None for the last before
+            the models' answers.
+        **params : dict
+            Parameters of :func:`sksim.inference.similarity_test`.
+
+        Returns
+        -------
+        display : PermutationNullDisplay
+            Not drawn yet: call ``plot``.
+        """
+        views = layers_of_two(a, b, X, layer)
+        return cls.from_representations(measure, *views, **params)
+
     def plot(self, ax=None, *, bins=30, name=None):
         """Draw the histogram and the observed score.
 
@@ -91,7 +143,7 @@ class PermutationNullDisplay:
         import matplotlib.pyplot as plt
 
         if ax is None:
-            _, ax = plt.subplots()
+            _, ax = plt.subplots(layout="constrained")
         scores = self.null_distribution[np.isfinite(self.null_distribution)]
         ax.hist(scores, bins=bins, color="0.75", label="rows permuted")
         self.line_ = ax.axvline(
@@ -101,6 +153,8 @@ class PermutationNullDisplay:
         ax.set_ylabel("permutations")
         if name is not None:
             ax.set_title(name)
-        ax.legend()
+        ax.yaxis.get_major_locator().set_params(integer=True)
+        legend = ax.legend(fontsize="small", handlelength=1)
+        legend.set_in_layout(False)
         self.ax_, self.figure_ = ax, ax.figure
         return self

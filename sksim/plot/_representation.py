@@ -3,8 +3,7 @@
 import numpy as np
 from sklearn.utils import check_array
 
-from sksim.extract import extract_representations
-from sksim.extract._extract import last_representation
+from sksim.extract._extract import layers_of_two
 from sksim.utils._linalg import centered, refuse_constant, thin_svd
 from sksim.utils._validation import check_same_length
 
@@ -117,13 +116,7 @@ class RepresentationDisplay:
         display : RepresentationDisplay
             Not drawn yet: call ``plot``.
         """
-        names = layer if isinstance(layer, tuple) else (layer, layer)
-        views = []
-        for model, name in zip((a, b), names, strict=True):
-            if name is None:
-                views.append(last_representation(model, X)[1])
-            else:
-                views.append(list(extract_representations(model, X, name).values())[-1])
+        views = layers_of_two(a, b, X, layer)
         return cls.from_representations(*views, labels=labels)
 
     def plot(self, ax=None, *, names=("X", "y"), lines=True, size=18, title=None):
@@ -175,7 +168,10 @@ class RepresentationDisplay:
             loc="center left",
             bbox_to_anchor=(1.0, 0.5),
             frameon=False,
-            fontsize="small",
+            fontsize="small" if len(legend) <= 6 else "x-small",
+            labelspacing=0.25,
+            handletextpad=0.1,
+            borderpad=0,
         )
         ax.set_aspect("equal", adjustable="datalim")
         ax.set_xticks([])

@@ -1,14 +1,15 @@
 """Centring and normalising."""
 
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sksim.utils._array_api import (
     check_same_namespace,
-    get_namespace_and_device,
+    namespace_of,
     zeros,
 )
 from sksim.utils._linalg import centered, rescaled, unit_rows
+from sksim.utils._validation import check_rows, overflow_is_silent, refuse_infinite_rows
 
 
 class _RowsTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -23,8 +24,8 @@ class _RowsTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return self._validate(X, reset=False)
 
     def _validate(self, X, *, reset):
-        xp = get_namespace_and_device(X)[0]
-        X = validate_data(self, X, reset=reset, dtype=[xp.float64, xp.float32])
+        X = check_rows(self, X, reset=reset)
+        xp = namespace_of(X)
         if reset:
             self._empty = zeros((0,), like=X, xp=xp)
         return X, xp
@@ -61,6 +62,7 @@ class Centering(_RowsTransformer):
     [[-1.0], [1.0]]
     """
 
+    @overflow_is_silent
     def fit(self, X, y=None):
         """Find the column means.
 
@@ -80,6 +82,7 @@ class Centering(_RowsTransformer):
         self.mean_ = centered(X, xp=xp).mean
         return self
 
+    @overflow_is_silent
     def transform(self, X):
         """Subtract the means of the training rows.
 
@@ -94,8 +97,10 @@ class Centering(_RowsTransformer):
             Centred rows.
         """
         X, xp = self._validate_again(X)
-        return X - xp.astype(self.mean_, X.dtype, copy=False)
+        mapped = X - xp.astype(self.mean_, X.dtype, copy=False)
+        return refuse_infinite_rows(mapped, self, xp=xp)
 
+    @overflow_is_silent
     def inverse_transform(self, X):
         """Add the means of the training rows.
 
@@ -110,7 +115,8 @@ class Centering(_RowsTransformer):
             Rows of the representation.
         """
         X, xp = self._validate_again(X)
-        return X + xp.astype(self.mean_, X.dtype, copy=False)
+        mapped = X + xp.astype(self.mean_, X.dtype, copy=False)
+        return refuse_infinite_rows(mapped, self, xp=xp)
 
 
 class UnitFrobeniusNorm(_RowsTransformer):
@@ -138,6 +144,7 @@ class UnitFrobeniusNorm(_RowsTransformer):
     [[0.6], [0.8]]
     """
 
+    @overflow_is_silent
     def fit(self, X, y=None):
         """Find the norm.
 
@@ -164,6 +171,7 @@ class UnitFrobeniusNorm(_RowsTransformer):
         self.norm_ = self._scale * self._scaled_norm
         return self
 
+    @overflow_is_silent
     def transform(self, X):
         """Divide by the norm of the training rows.
 
@@ -177,10 +185,12 @@ class UnitFrobeniusNorm(_RowsTransformer):
         X_transformed : array of shape (n_samples, n_features)
             Scaled rows.
         """
-        X, _ = self._validate_again(X)
+        X, xp = self._validate_again(X)
         # one factor after the other: their product may overflow
-        return X * (1 / self._scale) * (1 / self._scaled_norm)
+        mapped = X * (1 / self._scale) * (1 / self._scaled_norm)
+        return refuse_infinite_rows(mapped, self, xp=xp)
 
+    @overflow_is_silent
     def inverse_transform(self, X):
         """Multiply by the norm of the training rows.
 
@@ -194,8 +204,9 @@ class UnitFrobeniusNorm(_RowsTransformer):
         X_original : array of shape (n_samples, n_features)
             Rows of the representation.
         """
-        X, _ = self._validate_again(X)
-        return X * self._scaled_norm * self._scale
+        X, xp = self._validate_again(X)
+        mapped = X * self._scaled_norm * self._scale
+        return refuse_infinite_rows(mapped, self, xp=xp)
 
 
 class UnitRows(_RowsTransformer):
@@ -226,6 +237,7 @@ class UnitRows(_RowsTransformer):
     [[0.6, 0.8], [0.0, 1.0]]
     """
 
+    @overflow_is_silent
     def fit(self, X, y=None):
         """Check the input; there is nothing to learn.
 
@@ -244,6 +256,7 @@ class UnitRows(_RowsTransformer):
         self._validate(X, reset=True)
         return self
 
+    @overflow_is_silent
     def transform(self, X):
         """Divide each row by its norm.
 

@@ -7,15 +7,15 @@ from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
 )
-from sklearn.utils import check_array
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sksim.utils._array_api import (
     check_same_namespace,
-    get_namespace_and_device,
+    namespace_of,
     zeros,
 )
 from sksim.utils._sklearn_compat import StrOptions, fit_context
+from sksim.utils._validation import check_rows, overflow_is_silent, refuse_infinite_rows
 
 
 class _ReshapingTransformer(
@@ -50,6 +50,7 @@ class _ReshapingTransformer(
         self._empty = zeros((0,), like=X, xp=xp)
         return self
 
+    @overflow_is_silent
     def transform(self, X):
         """Make one vector of each row.
 
@@ -65,17 +66,18 @@ class _ReshapingTransformer(
         """
         check_is_fitted(self)
         check_same_namespace(X, self, attribute="_empty", method="transform")
-        return self._reduced(*self._validate(X, reset=False))
+        X, xp = self._validate(X, reset=False)
+        return refuse_infinite_rows(self._reduced(X, xp), self, xp=xp)
 
     def _reduced(self, X, xp):
         return X if X.ndim == 2 else self._reduce(X, xp)
 
     def _validate(self, X, *, reset):
-        xp = get_namespace_and_device(X)[0]
-        dtypes = [xp.float64, xp.float32]
-        if getattr(X, "ndim", 2) <= 2:
-            return validate_data(self, X, reset=reset, dtype=dtypes), xp
-        X = check_array(X, dtype=dtypes, allow_nd=True, estimator=self)
+        is_flat = getattr(X, "ndim", 2) <= 2
+        X = check_rows(self, X, reset=reset, allow_nd=True)
+        xp = namespace_of(X)
+        if is_flat:
+            return X, xp
         count = self._count_features(X)
         if reset:
             self.n_features_in_ = count

@@ -7,15 +7,16 @@ from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
 )
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sksim.utils._array_api import (
     check_same_namespace,
-    get_namespace_and_device,
+    namespace_of,
     zeros,
 )
 from sksim.utils._linalg import centered, tall_svd
 from sksim.utils._sklearn_compat import Interval, StrOptions, fit_context
+from sksim.utils._validation import check_rows, overflow_is_silent, refuse_infinite_rows
 
 
 class WidthMatching(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -68,6 +69,7 @@ class WidthMatching(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         self.width = width
         self.method = method
 
+    @overflow_is_silent
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Find the width, and the principal components if they are wanted.
@@ -112,6 +114,7 @@ class WidthMatching(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             )
         return width
 
+    @overflow_is_silent
     def transform(self, X):
         """Pad or project.
 
@@ -131,14 +134,14 @@ class WidthMatching(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         if self.method == "pca":
             mean = xp.astype(self.mean_, X.dtype, copy=False)
             components = xp.astype(self.components_, X.dtype, copy=False)
-            return (X - mean) @ components.T
+            mapped = (X - mean) @ components.T
+            return refuse_infinite_rows(mapped, self, xp=xp)
         shape = X.shape[0], self._padding.shape[0]
         return xp.concat([X, zeros(shape, like=X, xp=xp)], axis=1)
 
     def _validate(self, X, *, reset):
-        xp = get_namespace_and_device(X)[0]
-        X = validate_data(self, X, reset=reset, dtype=[xp.float64, xp.float32])
-        return X, xp
+        X = check_rows(self, X, reset=reset)
+        return X, namespace_of(X)
 
     @property
     def _n_features_out(self):

@@ -15,7 +15,8 @@ import pandas as pd
 import scipy
 import sklearn
 
-from sksim.report._svg import bars, heat_map
+from sksim.report._bars import bars
+from sksim.report._svg import heat_map
 from sksim.report._template import PAGE, SCRIPT, STYLE
 
 _HEADINGS = {
@@ -162,26 +163,20 @@ def _has_names(index):
 
 
 def _calibrated_bars(table):
-    if not np.isfinite(table["calibrated"]).any():
+    """Picture of the calibrated scores, as far as there are any."""
+    drawn = table[np.isfinite(table["calibrated"])]
+    if drawn.empty:
         return ""
     notes = [
         f"{row.calibrated:.2f}, p = {format_pvalue(row.pvalue)}"
-        if math.isfinite(row.calibrated)
-        else "no calibrated score"
-        for row in table.itertuples()
+        for row in drawn.itertuples()
     ]
-    limits = _calibrated_limits(table)
-    picture = bars(
-        list(table["measure"]),
-        list(table["calibrated"]),
-        notes=notes,
-        limits=limits,
-        caption="Calibrated scores of all measures",
-    )
+    limits = _calibrated_limits(drawn)
+    picture = bars(drawn["measure"], drawn["calibrated"], notes=notes, limits=limits)
     lines = "" if limits is None else ", with intervals"
     return (
         "<figure><figcaption>Calibrated scores: how far from chance to the best "
-        f'possible{lines}</figcaption><div class="scroll">{picture}</div></figure>'
+        f"possible{lines}</figcaption>{picture}</figure>"
     )
 
 

@@ -65,65 +65,6 @@ def heat_map(matrix, *, caption=""):
     return _svg(parts, width, height, caption)
 
 
-def bars(names, values, *, notes=None, limits=None, caption=""):
-    """Horizontal bars from 0 to at most 1, as an SVG element.
-
-    Parameters
-    ----------
-    names : list of str
-    values : list of float
-        A missing value (nan) has no bar.
-    notes : list of str, default=None
-        Text behind each bar, in place of the number.
-    limits : list of pairs of float, default=None
-        Interval of each value, drawn as a line over the end of its bar.
-    caption : str, default=""
-        What the picture shows.
-
-    Returns
-    -------
-    svg : str
-    """
-    names = [_short(name, 34) for name in names]
-    left = 14 + _LETTER * max(map(len, names))
-    length, step = 300, 24
-    low = min(0.0, *(v for v in values if math.isfinite(v)), 0.0)
-    low = max(low, -1.0)
-    unit = length / (1 - low)
-    zero = left - low * unit
-    height = len(names) * step + 34
-    bottom = len(names) * step + 6
-
-    def place(value):
-        return zero + unit * max(low, min(1.0, value))
-
-    parts = [
-        f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="4" y2="{bottom}"/>'
-        for x in (zero, zero + unit)
-    ]
-    for i, (name, value) in enumerate(zip(names, values, strict=True)):
-        y = 6 + i * step
-        parts.append(_text(left - 8, y + 15, name, anchor="end"))
-        note = notes[i] if notes else ""
-        if not math.isfinite(value):
-            parts.append(_text(zero + 6, y + 15, note, extra='class="faint"'))
-            continue
-        start, stop = sorted((zero, place(value)))
-        parts.append(
-            f'<rect class="bar" x="{start:.1f}" y="{y + 3}" '
-            f'width="{max(stop - start, 1):.1f}" height="{step - 8}"/>'
-        )
-        if limits and all(map(math.isfinite, limits[i])):
-            x1, x2 = map(place, limits[i])
-            parts.append(
-                f'<path class="limits" d="M{x1:.1f} {y + 7}v8m0 -4H{x2:.1f}m0 -4v8"/>'
-            )
-        parts.append(_text(left + length + 10, y + 15, note))
-    parts.append(_text(zero, bottom + 18, "0: chance", anchor="middle"))
-    parts.append(_text(zero + unit, bottom + 18, "1: best", anchor="middle"))
-    return _svg(parts, left + length + 150, height, caption)
-
-
 def _svg(parts, width, height, caption):
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" width="{width:.0f}" '

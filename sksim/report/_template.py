@@ -7,7 +7,7 @@ STYLE = """
   :root { --ink: #e6edf3; --paper: #0d1117; --faint: #9198a1; --line: #3d444d;
     --band: #161b22; --bar: #6ea3dd; } }
 * { box-sizing: border-box; }
-body { margin: 0 auto; padding: 1rem; max-width: 76rem; color: var(--ink);
+body { margin: 0 auto; padding: 1rem; max-width: 88rem; color: var(--ink);
   background: var(--paper); font: 16px/1.5 system-ui, sans-serif; }
 h1 { font-size: 1.5rem; line-height: 1.25; margin: .5rem 0; }
 h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; }
@@ -20,7 +20,7 @@ th, td { padding: .35rem .7rem; text-align: left; vertical-align: top;
 td.number { text-align: right; white-space: nowrap;
   font-variant-numeric: tabular-nums; }
 td.name { white-space: nowrap; }
-td.note { min-width: 16rem; color: var(--faint); font-size: .8rem; }
+td.note { min-width: 28rem; color: var(--faint); font-size: .8rem; }
 th { background: var(--band); padding: 0; }
 th button { all: unset; cursor: pointer; padding: .35rem .7rem; font-weight: 600;
   white-space: nowrap; display: block; }
@@ -36,13 +36,30 @@ figcaption { margin-bottom: .4rem; max-width: 46rem; }
 svg { display: block; max-width: none; fill: var(--ink);
   font-family: system-ui, sans-serif; }
 svg .faint { fill: var(--faint); }
-svg .bar { fill: var(--bar); }
-svg .limits { fill: none; stroke: var(--ink); stroke-width: 1.2; }
 svg .blank { fill: var(--band); stroke: var(--line); }
-svg .axis { stroke: var(--faint); stroke-dasharray: 2 3; }
+.bars { display: grid; grid-template-columns: max-content minmax(6rem, 24rem)
+    max-content; gap: 0 .8rem; font-size: .8rem; line-height: 1.5rem; }
+.row { display: contents; }
+.row > :first-child { text-align: right; }
+.track { position: relative; }
+.track > * { position: absolute; }
+.track i { top: 0; bottom: 0; border-left: 1px dashed var(--faint); }
+.track .bar { top: .25rem; bottom: .25rem; min-width: 1px; background: var(--bar); }
+.track .limits { top: .45rem; bottom: .45rem; border: solid var(--ink);
+  border-width: 0 1px; background: linear-gradient(var(--ink), var(--ink)) no-repeat
+  center / 100% 1px; }
+.track .label { transform: translateX(-50%); white-space: nowrap; }
 img { max-width: 100%; height: auto; background: #fff; }
 pre { overflow-x: auto; padding: .6rem; background: var(--band); font-size: .8rem; }
 footer { margin-top: 2.5rem; border-top: 1px solid var(--line); font-size: .85rem; }
+@media (max-width: 40rem) {
+  .bars { grid-template-columns: 1fr 7.5rem; margin-left: 1.6rem; }
+  .row > :first-child { grid-column: 1 / -1; text-align: left; line-height: 1.1rem;
+    margin: .3rem 0 0 -1.6rem; }
+  th, td, th button { padding-left: .35rem; padding-right: .35rem; }
+  th { padding: 0; }
+  td.name:first-child { min-width: 8rem; max-width: 9rem; white-space: normal;
+    overflow-wrap: anywhere; } }
 """
 
 # Sorting needs no library: cells carry the number they show in full.

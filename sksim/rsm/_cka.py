@@ -166,6 +166,6 @@ class CKA(KernelMomentMixin, BaseKernelSimilarity):
             intervals=("jackknife", "subsample")
             + (() if self._is_biased else ("masked_bootstrap",)),
             streaming=self.kernel == "linear",
-            complexity="n d^2" if self.kernel == "linear" else "n^2 d",
+            complexity="n d^2" if self.kernel in ("linear", "cosine") else "n^2 d",
             reference="Kornblith et al. 2019",
         )

@@ -112,6 +112,11 @@ class HSIC(KernelMomentMixin, BaseKernelSimilarity):
         value = float(cosine) / self._divisor(n_rows(view_y))
         for view in (view_x, view_y):
             value *= view.norm * view.unit
+        if value == 0 and float(cosine) != 0:
+            raise ValueError(
+                "The representations are so small that their HSIC vanishes. Rescale "
+                "them, for example to unit norm."
+            )
         return value
 
     def _divisor(self, n):
@@ -129,6 +134,6 @@ class HSIC(KernelMomentMixin, BaseKernelSimilarity):
             requires=("nonzero_rows",) if self.kernel == "cosine" else (),
             view_keywords=("role",),
             streaming=self.kernel == "linear",
-            complexity="n d^2" if self.kernel == "linear" else "n^2 d",
+            complexity="n d^2" if self.kernel in ("linear", "cosine") else "n^2 d",
             reference="Gretton et al. 2005",
         )

@@ -196,7 +196,7 @@ class BaseKernelSimilarity(BaseSimilarity):
             return self._kernel_view(K, xp, role)
         rows, squares, _ = rows_for_distances(X, xp=xp, role=role)
         median = blocked_median(rows, squares, xp=xp)
-        refuse_zero_bandwidth(median, role_name(role))
+        refuse_zero_bandwidth(median, squares, role_name(role), xp=xp)
         decay = 0.5 / (self.bandwidth * median) ** 2
         view = blocked_matrix(rows, squares, decay, hollow=not self._is_biased, xp=xp)
         self._refuse_flat_kernel(view.norm**2, X.shape[0], role, xp, dtype=X.dtype)
@@ -214,7 +214,12 @@ class BaseKernelSimilarity(BaseSimilarity):
         if mean is not None:
             diagonal = diagonal - 2 * (rows @ mean) + mean @ mean
         unbiased = self._leave_out_diagonal(squared_norm, diagonal, diagonal, xp)
-        self._refuse_flat_kernel(unbiased, squared_norm, role, xp)
+        remaining = float(unbiased) / float(squared_norm)
+        if remaining < float(xp.finfo(X.dtype).eps) ** 0.25:
+            # a few large rows: what is left without the diagonal has lost its digits
+            if mean is not None:
+                rows = rows - mean
+            return self._kernel_view(rows @ rows.T, xp, role, unit=unit)
         return LinearKernel(rows, mean, diagonal, float(unbiased) ** 0.5, unit)
 
     def _kernel_view(self, K, xp, role, unit=1.0):

@@ -1,10 +1,11 @@
 """Norm of the difference of two similarity matrices."""
 
+import math
 from dataclasses import dataclass
 
 from sksim.base import BaseSimilarity
 from sksim.utils._array_api import inner
-from sksim.utils._linalg import refuse_constant, rescaled
+from sksim.utils._linalg import refuse_constant, rescaled, role_name
 from sksim.utils._pairs import (
     MATRIX_ROWS,
     RDM_METRICS,
@@ -132,6 +133,11 @@ class RSMNormDifference(BaseSimilarity):
             if self.rdm_metric != "euclidean":
                 unit = distances.unit * unit * unit
             view = PairMatrix(distances.rows, distances.squares, None, unit)
+        if not 0 < view.unit < math.inf:
+            raise ValueError(
+                f"{role_name(role)} is so small or so large that its squared distances "
+                "are no floating-point numbers. Rescale both representations alike."
+            )
         n = X.shape[0]
         if n > MATRIX_ROWS:
             return view

@@ -28,6 +28,10 @@ class Spectrum(View):
     _row_fields = ("vectors",)
 
 
+# singular values halfway between the extremes keep six digits up to here
+_LARGEST_CONDITION = 1e20
+
+
 class RiemannianDistance(BaseSimilarity):
     r"""Riemannian distance of the second-moment matrices of the rows.
 
@@ -123,12 +127,41 @@ class RiemannianDistance(BaseSimilarity):
             coordinates = xp.concat([V_in_U, outside])
             rest = xp.ones_like(outside[:, 0]) * self.ridge
             values_x = xp.concat([values_x, rest])
-        gain = xp.sqrt(view_y.eigenvalues + self.ridge) - self.ridge**0.5
-        root_y = (coordinates * gain) @ coordinates.T + self.ridge**0.5 * xp.eye(
-            coordinates.shape[0], dtype=U.dtype, device=device_of(U)
-        )
-        logarithms = 2 * xp.log(svdvals(root_y / xp.sqrt(values_x), xp=xp))
+        roots_x = xp.sqrt(values_x)
+        root_y = self._function_of(coordinates, view_y.eigenvalues, xp.sqrt, xp)
+        values = svdvals(root_y / roots_x, xp=xp)
+        largest, smallest = float(values[0]), float(values[-1])
+        if smallest < 1e-8 * largest:
+            # small singular values have lost their digits: they are the inverse's large
+            inverse_y = self._function_of(
+                coordinates, view_y.eigenvalues, lambda v: 1 / xp.sqrt(v), xp
+            )
+            inverses = xp.flip(svdvals(inverse_y * roots_x[:, None], xp=xp))
+            condition = largest * float(inverses[-1])
+            if not condition < _LARGEST_CONDITION:
+                raise ValueError(
+                    f"ridge={self.ridge} is so small beside the squares of the "
+                    "representations that the distance is lost in rounding: their "
+                    f"second moments differ by factors of up to {condition:.0e}, "
+                    "squared. Rescale both alike, or choose a larger ridge."
+                )
+            is_large = values > largest / condition**0.5
+            values = xp.where(is_large, values, 1 / inverses)
+        logarithms = 2 * xp.log(values)
         return xp.sqrt(xp.sum(logarithms * logarithms))
+
+    def _function_of(self, coordinates, eigenvalues, function, xp):
+        """A function of the second-moment matrix with its ridge, in coordinates."""
+        values = function(eigenvalues + self.ridge)
+        if self.ridge == 0:
+            return (coordinates * values) @ coordinates.T
+        rest = float(function(xp.asarray(self.ridge, dtype=coordinates.dtype)))
+        identity = xp.eye(
+            coordinates.shape[0],
+            dtype=coordinates.dtype,
+            device=device_of(coordinates),
+        )
+        return (coordinates * (values - rest)) @ coordinates.T + rest * identity
 
     def _similarity_tags(self):
         return SimilarityTags(

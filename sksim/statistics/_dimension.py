@@ -159,29 +159,30 @@ class IntrinsicDimension(BaseStatistic):
 
     def _distinct(self, X, xp, role):
         """Rows without duplicates, and their neighbours."""
-        k = self._n_neighbors
-        neighbors = nearest_neighbors(X, k, metric="euclidean", xp=xp, role=role)
-        nearest = neighbors.indices[:, 0]
-        index = xp.arange(X.shape[0], dtype=nearest.dtype, device=device_of(X))
-        # equal rows are at distance 0, and the first of them comes first
-        is_copy = (neighbors.squared_distances[:, 0] == 0) & (nearest < index)
-        n_copies = int(xp.count_nonzero(is_copy))
-        if n_copies == 0:
-            return X, neighbors
-        n_distinct = X.shape[0] - n_copies
-        if n_distinct <= k:
-            raise ValueError(
-                f"{role_name(role)} has {n_distinct} distinct rows, but "
-                f"IntrinsicDimension with {k} neighbours needs at least {k + 1}."
+        k, rows = self._n_neighbors, X
+        while True:
+            neighbors = nearest_neighbors(rows, k, metric="euclidean", xp=xp, role=role)
+            nearest = neighbors.indices[:, 0]
+            index = xp.arange(rows.shape[0], dtype=nearest.dtype, device=device_of(X))
+            # equal rows are at distance 0, and the first of them comes first
+            is_copy = (neighbors.squared_distances[:, 0] == 0) & (nearest < index)
+            if not bool(xp.any(is_copy)):
+                break
+            rows = take(rows, xp.nonzero(~is_copy)[0], xp=xp)
+            if rows.shape[0] <= k:
+                raise ValueError(
+                    f"{role_name(role)} has {rows.shape[0]} distinct rows, but "
+                    f"IntrinsicDimension with {k} neighbours needs at least {k + 1}."
+                )
+        n_copies = X.shape[0] - rows.shape[0]
+        if n_copies:
+            warnings.warn(
+                f"{n_copies} rows of {role_name(role)} are duplicates of others and "
+                "are left out: a distance of 0 says nothing of the dimension.",
+                UserWarning,
+                stacklevel=8,
             )
-        warnings.warn(
-            f"{n_copies} rows of {role_name(role)} are duplicates of others and are "
-            "left out: a distance of 0 says nothing of the dimension.",
-            UserWarning,
-            stacklevel=8,
-        )
-        X = take(X, xp.nonzero(~is_copy)[0], xp=xp)
-        return X, nearest_neighbors(X, k, metric="euclidean", xp=xp, role=role)
+        return rows, neighbors
 
     def _two_nearest(self, distances, xp, role):
         """Exponent of the distribution of the two nearest distances' ratios."""

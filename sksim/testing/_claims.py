@@ -23,6 +23,10 @@ def check_tags(measure):
     tags = tags_of(measure)
     low, high = tags.bounds
     assert low < high
+    worst, best = sorted((tags.orient(low), tags.orient(high)))
+    assert tags.score_bounds[0] <= worst <= best <= tags.score_bounds[1], (
+        f"scores of statistics in {tags.bounds} can leave {tags.score_bounds}"
+    )
     assert tags.complexity, "the tag 'complexity' is empty"
     assert tags.reference or tags.family in ("cca",), "the tag 'reference' is empty"
     assert not tags.metric or (tags.orientation == "distance" and tags.symmetric), (

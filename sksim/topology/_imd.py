@@ -199,8 +199,9 @@ class IMD(BaseSimilarity):
 
     Notes
     -----
-    Exact in O(n^3) up to ``max_exact_samples`` rows, linear in the edges beyond. Blind
-    to all that leaves the neighbour graph as it is, such as the distance between
+    Exact in O(n^3) up to ``max_exact_samples`` rows; beyond, linear in the edges once
+    the neighbours are found, in O(n^2 d) unless there are few columns. Blind to all
+    that leaves the neighbour graph as it is, such as the distance between
     clusters. The factor that damps very short and very long times is at most exp(-4),
     so that the distance is below 18316.
 
@@ -290,7 +291,7 @@ class IMD(BaseSimilarity):
             intervals=(),
             deterministic=False,
             array_api=False,
-            complexity="n^3 to n = 2000, then n k p for p probes",
+            complexity="n^3 to n = 2000, then n^2 d + n k p for p probes",
             reference="Tsitsulin et al. 2020",
         )
 

@@ -35,8 +35,9 @@ def refuse_dask(measure, *arrays):
 def fitted_to_chunks(measure, X, y):
     """A clone of a streaming measure, fitted to the chunks of two Dask arrays.
 
-    Every chunk is reduced by ``partial_fit`` where it is, and what comes of that is
-    merged in pairs: no task returns more than a chunk of rows, or one measure.
+    Every chunk is reduced where it is, by ``partial_fit`` or, where that takes a single
+    batch, by ``fit``. What comes of that is merged in pairs: no task returns more than
+    a chunk of rows, or one measure.
 
     Parameters
     ----------
@@ -57,7 +58,10 @@ def fitted_to_chunks(measure, X, y):
 
 
 def _of_chunk(measure, X, y):
-    return clone(measure).partial_fit(X, y)
+    measure = clone(measure)
+    if measure._similarity_tags().streaming == "batches":
+        return measure.fit(X, y)
+    return measure.partial_fit(X, y)
 
 
 def _merged(measure, other):

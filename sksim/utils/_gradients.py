@@ -307,5 +307,8 @@ def _difference_steps(X):
     spread = X.std(axis=0)
     size = np.max(np.abs(X), axis=0)
     # one row, or a constant column: its size has to stand for its spread
-    spread = np.where(spread > 1e-9 * size, spread, np.where(size > 0, size, 1.0))
+    # a share of the smallest numbers would vanish
+    least = 1e-290
+    size = np.where(size > least, size, 1.0)
+    spread = np.where(spread > np.maximum(1e-9 * size, least), spread, size)
     return 2.0 ** np.round(np.log2(1e-3 * spread))

@@ -66,7 +66,9 @@ def rbf_kernel(X, bandwidth, *, xp, name="X"):
     """exp(-d^2 / (2 s^2)) with s = ``bandwidth`` times the median distance."""
     squares, _ = squared_distances(X, xp=xp)
     median = median_distance(squares, xp=xp)
-    refuse_zero_bandwidth(median, name)
+    means = xp.mean(squares, axis=0)
+    # of centred rows, whose squared norms add up to half of all squared distances
+    refuse_zero_bandwidth(median, means - xp.mean(means) / 2, name, xp=xp)
     factor = -0.5 / (bandwidth * median) ** 2
     if is_numpy(xp):
         squares *= factor
@@ -74,9 +76,10 @@ def rbf_kernel(X, bandwidth, *, xp, name="X"):
     return xp.exp(squares * factor)
 
 
-def refuse_zero_bandwidth(median, name):
-    """Raise where the median distance gives the kernel no width."""
-    if median == 0:
+def refuse_zero_bandwidth(median, squared_norms, name, *, xp):
+    """Raise where the median distance is 0, or what rounding makes of it."""
+    typical = float(xp.sort(squared_norms)[squared_norms.shape[0] // 2])
+    if median**2 <= 16 * float(xp.finfo(squared_norms.dtype).eps) * typical:
         raise ValueError(
             f"More than half of the pairs of rows of {name} coincide, so that the "
             "median distance, which sets the kernel's bandwidth, is 0. Remove "

@@ -62,24 +62,27 @@ def rescaled(X, *, xp):
     return rows, scale, float(xp.sum(column_sum_of_squares(rows, xp=xp)))
 
 
-def nonzero_row_norms(X, *, xp, role=None):
-    """Euclidean norm of each row, in double precision.
+def rows_and_norms(X, *, xp, role=None):
+    """Rows of the same directions, and their Euclidean norms in double precision.
 
-    A row of zeros has no direction, which is a ValueError.
+    The rows are X itself unless their squares could over- or underflow. A row of zeros
+    has no direction, which is a ValueError.
     """
-    squares = xp.concat(
-        [
-            row_sum_of_squares(as_float64(X[b, :], xp=xp), xp=xp)
-            for b in row_blocks_of(X)
-        ]
-    )
-    # outside of this range squares may have overflowed or vanished
+    with np.errstate(over="ignore", under="ignore"):
+        squares = xp.concat(
+            [
+                row_sum_of_squares(as_float64(X[b, :], xp=xp), xp=xp)
+                for b in row_blocks_of(X)
+            ]
+        )
     if float(xp.min(squares)) > 1e-200 and float(xp.max(squares)) < 1e200:
-        return xp.sqrt(squares)
+        return X, xp.sqrt(squares)
     X = as_float64(X, xp=xp)
     largest = xp.max(xp.abs(X), axis=1)
     refuse_rows(largest == 0, role, "zero, so that its angles are undefined", xp=xp)
-    return largest * xp.sqrt(row_sum_of_squares(X / largest[:, None], xp=xp))
+    # a power of two, by which no digit is lost
+    X = X / (2.0 ** xp.floor(xp.log2(largest)))[:, None]
+    return X, xp.sqrt(row_sum_of_squares(X, xp=xp))
 
 
 def refuse_rows(is_bad, role, problem, *, xp):
@@ -97,11 +100,12 @@ def refuse_rows(is_bad, role, problem, *, xp):
 
 def unit_rows(X, *, xp, role=None):
     """Rows scaled to unit norm, in X's precision; ValueError for a row of zeros."""
-    norms = nonzero_row_norms(X, xp=xp, role=role)
+    dtype = X.dtype
+    X, norms = rows_and_norms(X, xp=xp, role=role)
     return xp.concat(
         [
             # in double precision, where the norms of tiny rows have an inverse
-            xp.astype(as_float64(X[b, :], xp=xp) / norms[b][:, None], X.dtype)
+            xp.astype(as_float64(X[b, :], xp=xp) / norms[b][:, None], dtype)
             for b in row_blocks_of(X)
         ]
     )
@@ -115,12 +119,18 @@ def centered(X, *, xp):
     vanish, rows are scaled by a power of two, which loses no digit.
     """
     low, high = _safe_range(xp, X.dtype)
-    rounding = 8 * float(xp.finfo(X.dtype).eps)
+    eps = float(xp.finfo(X.dtype).eps)
+    rounding = 8 * eps
     scale = 1.0
     mean, rows, squares = _subtract_mean(X, xp=xp)
-    if not float(xp.sum(squares)) < high:
+    if not low < float(xp.sum(squares)) < high:
+        # before the means, which have no digits to spare among the smallest numbers
         scale = _power_of_two_scale(X, xp=xp)
         mean, rows, squares = _subtract_mean(X * (1.0 / scale), xp=xp)
+    if bool(xp.any(X.shape[0] * (mean * mean) > squares / eps)):
+        # the mean is so large that its own rounding is left in every row
+        mean_of_rest, rows, squares = _subtract_mean(rows, xp=xp)
+        mean = mean + mean_of_rest
     mean_scale = scale
     squared_norm = float(xp.sum(squares))
     if squared_norm > low:
@@ -213,8 +223,19 @@ def nuclear_norm(M, *, xp):
     return xp.sum(svdvals(M, xp=xp))
 
 
+def _refuse_infinite(M, *, xp):
+    """Raise where a product has overflowed, on which LAPACK would print or fail."""
+    if not bool(xp.all(xp.isfinite(M))):
+        raise ValueError(
+            "The entries of the representations are so large, or so far apart in size, "
+            "that their products are not finite. Rescale them, for example to unit "
+            "norm, or standardise their columns."
+        )
+
+
 def eigvalsh(A, *, xp):
     """Eigenvalues of a symmetric matrix, ascending."""
+    _refuse_infinite(A, xp=xp)
     if is_numpy(xp):
         return scipy.linalg.eigvalsh(A, check_finite=False)
     return xp.linalg.eigvalsh(A)
@@ -222,6 +243,7 @@ def eigvalsh(A, *, xp):
 
 def svdvals(M, *, xp):
     """Singular values of a matrix, descending."""
+    _refuse_infinite(M, xp=xp)
     if is_numpy(xp):
         return scipy.linalg.svdvals(M, check_finite=False)
     return xp.linalg.svdvals(M)
@@ -233,6 +255,7 @@ def thin_svd(M, *, xp):
     The largest entry of each right singular vector is positive, so that every
     library gives the same vectors.
     """
+    _refuse_infinite(M, xp=xp)
     if is_numpy(xp):
         U, s, Vt = scipy.linalg.svd(M, full_matrices=False, check_finite=False)
     else:

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sksim.utils._sklearn_compat import get_feature_names
 from sksim.utils._torch import apply_module, is_torch_module
+from sksim.utils._validation import refuse_unreadable
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ def check_rows(data, measure):
     names = get_feature_names(data)
     if hasattr(data, "detach"):
         data = data.detach().cpu().numpy()
+    refuse_unreadable(data, "data", allow_nd=True)
     values = check_array(
         data, dtype="numeric", allow_nd=True, input_name="data", estimator=measure
     )

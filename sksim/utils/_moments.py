@@ -30,7 +30,7 @@ from sksim.utils._matching import selection_matrix
 # whitening by them may cost.
 MAX_CONDITION = 1e6
 # Rows of one slice hold at least this many entries.
-_SLICE_ENTRIES = 2**20
+_SLICE_ENTRIES = 2**21
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,10 @@ def moments_of(X, y, needs, *, xp):
         x, y = (
             reduce(
                 lambda a, b: _merged_sides(a, b, xp)[0],
-                (_Rows(A[rows, :], False, xp).side for rows in _slices(A.shape)),
+                (
+                    _Rows(A[rows, :], False, xp).side(None, xp)
+                    for rows in _slices(A.shape)
+                ),
             )
             for A in (X, y)
         )
@@ -153,17 +156,29 @@ class _Rows:
     """Centred rows of a slice, and their lengths if those are wanted."""
 
     def __init__(self, X, with_lengths, xp):
-        rows, mean, scale, squared_norm = centered(as_float64(X, xp=xp), xp=xp)
+        X = as_float64(X, xp=xp)
+        rows, mean, scale, squared_norm = centered(X, xp=xp)
+        # what the mean has no digits for, left in all rows or taken from all
+        left = xp.mean(rows, axis=0)
+        rest = left * scale + ((X[0, :] - mean) - rows[0, :] * scale)
+        missed = rows.shape[0] * float(inner(left, left, xp=xp))
+        if missed > 1e-17 * squared_norm:
+            rows = rows - left
+            squared_norm = squared_norm - missed
         self.rows = rows
-        self.lengths = row_sum_of_squares(rows, xp=xp) if with_lengths else None
-        self.side = Side(
-            n=X.shape[0],
-            mean=mean,
-            rest=xp.mean(rows, axis=0) * scale,
-            squares=column_sum_of_squares(rows, xp=xp),
-            squared_norm=squared_norm,
-            scale=scale,
-        )
+        self.known = mean, rest, squared_norm, scale
+        self.lengths = None
+        if with_lengths:
+            self.lengths = row_sum_of_squares(self.rows, xp=xp)
+
+    def side(self, gram, xp):
+        """Mean and spread; the squares are the diagonal of the Gram matrix, if any."""
+        mean, rest, squared_norm, scale = self.known
+        if gram is None:
+            squares = column_sum_of_squares(self.rows, xp=xp)
+        else:
+            squares = xp.linalg.diagonal(gram.matrix)
+        return Side(self.rows.shape[0], mean, rest, squares, squared_norm, scale)
 
     def times(self, other, xp):
         """Products of these rows with others."""
@@ -180,14 +195,8 @@ class _Rows:
 
 def _moments_of_slice(X, y, needs, xp):
     x, y = (_Rows(rows, "quartic" in needs, xp) for rows in (X, y))
-    has_gram = "gram" in needs
-    return Moments(
-        x.side,
-        y.side,
-        xx=x.times(x, xp) if has_gram else None,
-        yy=y.times(y, xp) if has_gram else None,
-        xy=x.times(y, xp),
-    )
+    xx, yy = (a.times(a, xp) if "gram" in needs else None for a in (x, y))
+    return Moments(x.side(xx, xp), y.side(yy, xp), xx, yy, x.times(y, xp))
 
 
 # ----- moved and merged ---------------------------------------------------------------

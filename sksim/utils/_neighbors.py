@@ -21,7 +21,7 @@ from sksim.utils._array_api import (
     take,
     to_numpy,
 )
-from sksim.utils._linalg import nonzero_row_norms, rescaled, role_name
+from sksim.utils._linalg import rescaled, role_name, rows_and_norms
 from sksim.utils._progress import tracked
 from sksim.utils._views import View
 
@@ -107,12 +107,8 @@ class _Points:
         self.xp = xp
         self.n_samples, self.n_features = X.shape
         if metric == "cosine":
-            self.X = X
-            self.factors = 1 / nonzero_row_norms(X, xp=xp, role=role)
-            smallest, largest = (float(f(self.factors)) for f in (xp.min, xp.max))
-            if not 1e-50 < smallest <= largest < 1e50:
-                # products of such rows would overflow or vanish
-                self.X, self.factors = self.rows(slice(None)), None
+            self.X, norms = rows_and_norms(X, xp=xp, role=role)
+            self.factors = 1 / norms
         else:
             self.X, _, _ = rescaled(X, xp=xp)
             self.factors = None
@@ -186,7 +182,8 @@ class _Points:
         # there the difference of two large numbers has lost digits
         by_rows = row_sum_of_squares(self.rows(first) - self.rows(second), xp=xp)
         distances = xp.where(is_near, by_rows, distances)
-        is_duplicate = distances <= take(self.noise, first, xp=xp)
+        noise = (take(self.noise, rows, xp=xp) for rows in (first, second))
+        is_duplicate = distances <= xp.maximum(*noise)
         return xp.where(is_duplicate, xp.zeros_like(distances), distances)
 
 
@@ -373,7 +370,8 @@ def _ranked(points, rows, columns, start, stop, k):
     last = xp.searchsorted(rows, every, side="right") - 1
     order = _order_within(rows, distances, xp=xp)
     kth = take(distances, take(order, first + (k - 1), xp=xp), xp=xp)
-    unit = xp.where(kth > 0, TIE_TOLERANCE * kth, xp.ones_like(kth))
+    unit = TIE_TOLERANCE * kth
+    unit = xp.where(unit > 0, unit, xp.ones_like(unit))
     keys = xp.round(distances / take(unit, rows - start, xp=xp))
     if _has_ties(take(rows, order, xp=xp), take(keys, order, xp=xp), xp=xp):
         order = _order_within(rows, keys, xp=xp)

@@ -1,6 +1,9 @@
 """Checks of what users pass: the argument, the problem and the way out, in one line."""
 
+from numbers import Real
+
 import numpy as np
+import pandas as pd
 from sklearn.utils.validation import check_array, validate_data
 
 from sksim.utils._array_api import (
@@ -94,6 +97,12 @@ def refuse_unlike(measure, other):
             )
 
 
+# scikit-learn's search for NaN sums entries, which may overflow; what overflows in a
+# measure ends as a number or as rows that are not finite, which are refused by name
+overflow_is_silent = np.errstate(over="ignore", invalid="ignore")
+
+
+@overflow_is_silent
 def _check_matrix(measure, array, name, *, reset, min_samples):
     refuse_unreadable(array, name)
     names = get_feature_names(array) if name == "y" and reset else None
@@ -130,6 +139,28 @@ def half_precision_unit(array):
     return 2.0**-8 if dtype.endswith("bfloat16") else 2.0**-11
 
 
+@overflow_is_silent
+def check_rows(transformer, X, *, reset, allow_nd=False):
+    """Rows of one representation for a transformer, in their own precision."""
+    refuse_unreadable(X, "X", allow_nd=allow_nd)
+    xp = get_namespace_and_device(X)[0]
+    dtypes = [xp.float64, xp.float32]
+    if allow_nd and getattr(X, "ndim", 2) > 2:
+        return check_array(X, dtype=dtypes, allow_nd=True, estimator=transformer)
+    return validate_data(transformer, X, reset=reset, dtype=dtypes)
+
+
+def refuse_infinite_rows(mapped, transformer, *, xp):
+    """Mapped rows; ValueError where an entry has become too large for a number."""
+    if not bool(xp.all(xp.isfinite(mapped))):
+        raise ValueError(
+            f"Some rows that {type(transformer).__name__} has mapped are not finite: "
+            "their entries are too large, by themselves or for the rows that it was "
+            "fitted with. Rescale them, for example to unit norm, and fit again."
+        )
+    return mapped
+
+
 def _check_n_features_y(measure, y, *, reset):
     if reset:
         measure.n_features_y_in_ = y.shape[1]
@@ -150,10 +181,10 @@ def check_same_length(X, y):
         )
 
 
-def refuse_unreadable(array, name):
-    """Raise on what numpy would convert to numbers without being asked to."""
+def refuse_unreadable(array, name, *, allow_nd=False):
+    """Raise on what numpy can't convert to numbers, or would without being asked to."""
     ndim = getattr(array, "ndim", None)
-    if ndim is not None and ndim > 2:
+    if not allow_nd and isinstance(ndim, int) and ndim > 2:
         raise ValueError(
             f"{name} has {ndim} dimensions (Found array with dim {ndim}, while dim <= "
             "2 is required): rows must be vectors. Flatten or pool the other axes "
@@ -165,18 +196,25 @@ def refuse_unreadable(array, name):
             "comparison. Drop the rows that contain them, or fill them."
         )
     values = array
-    if hasattr(array, "dtypes") or isinstance(array, list | tuple):
-        try:
-            values = np.asarray(array)
-        except ValueError as error:
+    is_table = hasattr(array, "dtypes")
+    if is_table or not _has_dtype(array):
+        values = as_values(array, name)
+        if is_table and 0 in values.shape:
+            what = "sample(s)" if values.shape[0] == 0 else "feature(s)"
             raise ValueError(
-                f"{name} is ragged: its rows differ in length ({error})."
-            ) from error
+                f"{name} is an empty table: Found array with 0 {what} "
+                f"(shape={values.shape}) while a minimum of 1 is required."
+            )
     kind = getattr(getattr(values, "dtype", None), "kind", None)
     if kind == "V":
         raise ValueError(
             f"{name} is a structured array: pass a plain matrix, for example by "
             "numpy.lib.recfunctions.structured_to_unstructured."
+        )
+    if kind in ("M", "m"):
+        raise ValueError(
+            f"{name} holds dates or times; a representation must be numeric. Convert "
+            f"them to a unit of your choice, for example by {name}.astype(float)."
         )
     is_text = kind in ("U", "S", "T") or (
         kind == "O" and any(isinstance(v, str | bytes) for v in values.ravel())
@@ -186,6 +224,54 @@ def refuse_unreadable(array, name):
             f"{name} contains text; a representation must be numeric. Convert numeric "
             f"strings yourself ({name}.astype(float)) and encode categories."
         )
+    if kind == "O":
+        _refuse_objects(values, name)
+
+
+def _has_dtype(array):
+    """Whether this is an array already, of any library, and not a class of them."""
+    return hasattr(array, "dtype") and not isinstance(array, type)
+
+
+def as_values(array, name):
+    """What is no array, as one, or a ValueError or TypeError that says what it is."""
+    if isinstance(array, type | str | bytes | dict | set | frozenset) or not (
+        hasattr(array, "__array__") or hasattr(array, "__len__")
+    ):
+        what = array.__name__ if isinstance(array, type) else type(array).__name__
+        raise TypeError(
+            f"{name} is no array but {array!r:.40} ({what}): pass a matrix with one "
+            "row for each input."
+        )
+    try:
+        return np.asarray(array)
+    except ValueError as error:
+        raise ValueError(
+            f"{name} is ragged: its rows differ in length ({error})."
+        ) from error
+    except TypeError as error:
+        raise TypeError(
+            f"{name} can't be read as a matrix of numbers: {error}."
+        ) from error
+
+
+def _refuse_objects(values, name):
+    """Raise on an array of objects unless all of them are real numbers."""
+    if any(value is pd.NA for value in values.ravel()):
+        raise ValueError(
+            f"{name} contains missing values (NaN), which have no place in a "
+            "comparison. Drop the rows that contain them, or fill them."
+        )
+    try:
+        values.astype(float)
+    except TypeError as error:
+        raise TypeError(
+            f"{name} holds an object that is no real number: {error}."
+        ) from error
+    except (ValueError, OverflowError) as error:
+        raise ValueError(
+            f"{name} holds an object that is no real number: {error}."
+        ) from error
 
 
 def check_output_pair(measure, X, y, *, reset):
@@ -222,7 +308,7 @@ def check_output_pair(measure, X, y, *, reset):
         refuse_mixed_kinds((X, y), ["X", "y"])
         return X, y, xp
     if inputs == "outputs":
-        X = _as_column(X)
+        X = _as_column(X, "X")
     rounding = [half_precision_unit(array) for array in (X, y)]
     X, y, xp = check_representation_pair(measure, X, y, reset=reset)
     if X.shape[1] != y.shape[1]:
@@ -236,10 +322,17 @@ def check_output_pair(measure, X, y, *, reset):
     return X, y, xp
 
 
+@overflow_is_silent
 def check_label_vector(labels, name, measure, *, allow_fractions=False):
     """One label for each row, as a 1-D array of numbers, booleans or strings."""
-    if isinstance(labels, list | tuple):
-        labels = _as_array(labels)
+    if not _has_dtype(labels):
+        labels = _as_array(labels, name)
+    if isinstance(labels, np.ma.MaskedArray) and np.ma.is_masked(labels):
+        raise ValueError(
+            f"{name} is a masked array with masked labels. Drop the rows that contain "
+            "them, from all arguments alike."
+        )
+    _refuse_other_objects(labels, name)
     labels = check_array(
         labels,
         ensure_2d=False,
@@ -261,9 +354,28 @@ def check_label_vector(labels, name, measure, *, allow_fractions=False):
     return labels
 
 
+def _refuse_other_objects(labels, name):
+    """Raise on objects that are neither numbers nor text."""
+    values = labels if _has_dtype(labels) else as_values(labels, name)
+    if getattr(values.dtype, "kind", None) != "O":
+        return
+    for value in np.asarray(values).ravel():
+        if not isinstance(value, str | bytes | Real | np.bool_):
+            raise ValueError(
+                f"{name} holds {value!r:.40} ({type(value).__name__}): labels must be "
+                "numbers, booleans or text."
+            )
+
+
 def _check_label_values(labels, name, xp, *, allow_fractions=False):
     """Raise on values that are no class labels."""
-    if getattr(labels.dtype, "kind", None) == "O":
+    kind = getattr(labels.dtype, "kind", None)
+    if kind is not None and kind not in "biufOSUT":
+        raise ValueError(
+            f"{name} has the dtype {labels.dtype}: labels must be numbers, booleans or "
+            "text. Encode them, for example by numpy.unique(..., return_inverse=True)."
+        )
+    if kind == "O":
         are_text = {isinstance(value, str | bytes) for value in labels.ravel()}
         if len(are_text) > 1:
             raise ValueError(
@@ -284,10 +396,10 @@ def _check_label_values(labels, name, xp, *, allow_fractions=False):
         )
 
 
-def _as_column(array):
+def _as_column(array, name):
     """A vector of one output per row as a matrix of one column."""
-    if isinstance(array, list | tuple) or hasattr(array, "iloc"):
-        array = np.asarray(array)
+    if not _has_dtype(array) or hasattr(array, "iloc"):
+        array = as_values(array, name)
     if getattr(array, "ndim", 2) != 1:
         return array
     return get_namespace_and_device(array)[0].reshape(array, (-1, 1))
@@ -317,6 +429,8 @@ def check_output_group(measure, X, y=None, *, reset):
     refuse_dask(measure, X, y)
     inputs = measure._similarity_tags().inputs
     axes = 2 if inputs == "labels" else 3
+    if not (_has_dtype(X) or hasattr(X, "dtypes")):  # tables keep their column names
+        X = _as_array(X, "X")
     if y is not None:
         if np.ndim(X) >= axes and np.shape(X)[1] != 1:
             raise ValueError(
@@ -327,8 +441,6 @@ def check_output_group(measure, X, y=None, *, reset):
         X, y, xp = check_output_pair(measure, X, y, reset=reset)
         return [X, y], xp
     shape = "(n_samples, n_models)" + ("" if axes == 2 else " with n_classes last")
-    if isinstance(X, list | tuple):
-        X = _as_array(X)
     if np.ndim(X) != axes or np.shape(X)[1] < 2:
         raise ValueError(
             f"{type(measure).__name__} compares a group: X must hold the outputs of "
@@ -339,6 +451,8 @@ def check_output_group(measure, X, y=None, *, reset):
     labels = inputs == "labels"
     rounding = half_precision_unit(X)
     floating = [xp.float64, xp.float32] if rounding is None else [xp.float32]
+    if labels:
+        _refuse_other_objects(X, "X")
     X = validate_data(
         measure,
         X,
@@ -355,9 +469,9 @@ def check_output_group(measure, X, y=None, *, reset):
     return models, xp
 
 
-def _as_array(values):
+def _as_array(values, name):
     """Nested lists as an array in which numbers beside text stay numbers."""
-    array = np.asarray(values)
+    array = as_values(values, name)
     if array.dtype.kind in "US":
         objects = np.asarray(values, dtype=object)
         if not all(isinstance(value, str | bytes) for value in objects.ravel()):
@@ -388,14 +502,22 @@ def check_probabilities(array, name, *, xp, rounding=None):
     What was rounded to 16 bits, with ``rounding`` as the unit, sums to 1 only that
     closely: there the sum is restored.
     """
+    if 0 in array.shape:
+        raise ValueError(
+            f"{name} is empty, of shape {tuple(array.shape)}: each row must hold the "
+            "probabilities of one or more classes."
+        )
     if float(xp.min(array)) < 0:
         raise ValueError(
             f"{name} has negative entries: rows must be probabilities. Apply a softmax "
             "or calibrate the scores first; sksim never does so unasked."
         )
-    sums = row_sums(array, xp=xp)
-    worst = float(xp.max(xp.abs(sums - 1)))
-    if worst > SIMPLEX_TOLERANCE + (rounding or 0):
+    tolerance = SIMPLEX_TOLERANCE + (rounding or 0)
+    worst = float(xp.max(array)) - 1
+    if worst <= tolerance:
+        sums = row_sums(array, xp=xp)
+        worst = float(xp.max(xp.abs(sums - 1)))
+    if worst > tolerance:
         raise ValueError(
             f"The rows of {name} must be probabilities that sum to 1; one is off by "
             f"{worst:.3g}. Apply a softmax or calibrate the scores first; sksim never "

@@ -9,6 +9,10 @@ from sklearn.datasets import load_iris
 from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import (
+    AdaBoostClassifier,
+    AdaBoostRegressor,
+    BaggingClassifier,
+    BaggingRegressor,
     ExtraTreesRegressor,
     GradientBoostingClassifier,
     GradientBoostingRegressor,
@@ -18,7 +22,11 @@ from sklearn.ensemble import (
     RandomForestRegressor,
 )
 from sklearn.exceptions import NotFittedError
-from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process import (
+    GaussianProcessClassifier,
+    GaussianProcessRegressor,
+)
+from sklearn.gaussian_process.kernels import RBF
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV
@@ -49,6 +57,11 @@ MODELS = [
     LinearSVC(),
     KernelRidge(kernel="rbf"),
     GaussianProcessRegressor(),
+    GaussianProcessClassifier(),
+    AdaBoostClassifier(n_estimators=3),
+    AdaBoostRegressor(n_estimators=3),
+    BaggingClassifier(SVC(), n_estimators=3, max_features=2),
+    BaggingRegressor(n_estimators=3),
     KNeighborsClassifier(),
     LogisticRegression(max_iter=500),
     Ridge(),
@@ -170,6 +183,28 @@ def test_kernel_layer_of_a_gaussian_process():
     process = GaussianProcessRegressor(alpha=1e-3).fit(X, Y)
     K = extract_representations(process, X)["kernel"]
     assert_allclose(process.predict(X), K @ process.alpha_)
+
+
+def test_kernel_layer_of_a_classifier_by_gaussian_processes():
+    kernel = RBF(2.0)
+    two = Y < 2
+    binary = GaussianProcessClassifier(kernel, optimizer=None).fit(X[two], Y[two])
+    layer = extract_representations(binary, X)["kernel"]
+    assert_allclose(layer, kernel(X, X[two]))
+    many = GaussianProcessClassifier(kernel, optimizer=None).fit(X, Y)
+    layer = extract_representations(many, X)["kernel"]
+    assert_allclose(layer, np.hstack([kernel(X, X)] * 3))
+
+
+def test_members_of_ensembles():
+    bagging = BaggingRegressor(n_estimators=4, max_features=2, random_state=0)
+    members = extract_representations(bagging.fit(X, Y), X)["members"]
+    assert members.shape == (150, 4)
+    assert_allclose(members.mean(axis=1), bagging.predict(X))
+    boosting = AdaBoostClassifier(n_estimators=3).fit(X, Y)
+    members = extract_representations(boosting, X)["members"]
+    expected = [member.predict_proba(X) for member in boosting.estimators_]
+    assert_allclose(members, np.hstack(expected))
 
 
 def test_kernel_layer_of_a_precomputed_or_callable_kernel():

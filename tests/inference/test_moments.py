@@ -90,6 +90,15 @@ def test_a_constant_statistic_has_no_spread():
     )
 
 
+def test_correlations_of_1_by_construction_have_no_pvalue():
+    X, y = np.random.default_rng(0).normal(size=(2, 11, 50))
+    with (
+        pytest.warns(UserWarning, match="by construction"),
+        pytest.raises(ValueError, match="the same for all orders"),
+    ):
+        similarity_test(MeanSquaredCCA(), X, y, method="pearson3")
+
+
 @pytest.mark.parametrize("alternative", ["greater", "less", "two-sided"])
 def test_pearson3_agrees_with_permutations(alternative):
     rng = np.random.default_rng(1)

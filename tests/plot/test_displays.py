@@ -121,6 +121,38 @@ def test_stars_mark_significance(layers):
         SimilarityMatrixDisplay.from_matrix(matrix, pvalues=pvalues[:2])
 
 
+def test_stars_of_a_test_of_all_cells():
+    rng = np.random.default_rng(0)
+    base = rng.normal(size=(40, 5))
+    layers = {"a": base, "b": base + 0.1, "c": rng.normal(size=(40, 5))}
+    display = SimilarityMatrixDisplay.from_representations(
+        CKA(), layers, n_permutations=99, random_state=0
+    ).plot()
+    starred = {
+        index
+        for index, text in np.ndenumerate(display.text_)
+        if text.get_text().endswith("*")
+    }
+    assert starred == {(0, 1), (1, 0)}
+
+
+def test_a_bar_as_high_as_the_matrix_and_names_that_fit(layers):
+    _, axes = plt.subplots(2, 2, figsize=(4, 4), layout="constrained")
+    display = SimilarityMatrixDisplay.from_representations(CKA(), layers)
+    display.plot(axes[0, 0])
+    for ax in axes.flat[1:]:  # what comes later takes its share of the space
+        ax.set_ylabel("a label\nof two lines")
+    display.figure_.canvas.draw()
+    cells, bar = (
+        ax.get_window_extent() for ax in (display.ax_, display.im_.colorbar.ax)
+    )
+    assert_allclose([bar.y0, bar.y1], [cells.y0, cells.y1], atol=1)
+    assert bar.x0 > cells.x1
+    row = cells.height / len(layers)
+    for label in display.ax_.get_yticklabels():
+        assert label.get_window_extent().height <= 1.1 * row
+
+
 def test_missing_cells_and_one_value():
     matrix = pd.DataFrame([[np.nan, 1.0], [1.0, 1.0]])
     display = SimilarityMatrixDisplay.from_matrix(matrix).plot()
@@ -235,6 +267,17 @@ def test_names_do_not_hide_each_other(layers):
     boxes = [text.get_window_extent() for text in display.text_]
     for i, box in enumerate(boxes):
         assert not any(box.overlaps(other) for other in boxes[:i])
+
+
+def test_names_stay_inside_of_a_small_map(layers):
+    _, axes = plt.subplots(2, 2, figsize=(5, 4), layout="constrained")
+    display = ModelMapDisplay.from_representations(CKA(), layers).plot(axes[0, 0])
+    axes[1, 1].set_ylabel("a label\nof two lines")
+    display.figure_.canvas.draw()
+    frame = display.ax_.get_window_extent()
+    for text in display.text_:
+        box = text.get_window_extent()
+        assert frame.x0 - 1 <= box.x0 < box.x1 <= frame.x1 + 1
 
 
 def test_map_of_models(models):

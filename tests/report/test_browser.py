@@ -1,5 +1,6 @@
 """The report in a real browser, where there is one."""
 
+import html
 import json
 import re
 import shutil
@@ -40,11 +41,17 @@ window.addEventListener("load", function () {
   click(0); seen.names = column(0);
   var p = seen.heads.indexOf("p-value");
   click(p); seen.pvalues = column(p); click(p); seen.reversed = column(p);
+  seen.firstColumn = heads[0].getBoundingClientRect().width;
+  seen.window = innerWidth;
   seen.width = document.documentElement.clientWidth;
   seen.scrollWidth = document.documentElement.scrollWidth;
-  seen.fonts = Array.from(document.querySelectorAll("p, td, th, svg text")).map(
+  seen.dark = matchMedia("(prefers-color-scheme: dark)").matches;
+  var style = getComputedStyle(document.body);
+  seen.colors = [style.color, style.backgroundColor].map(
+    function (c) { return c.match(/\\d+/g).slice(0, 3); });
+  seen.fonts = Array.from(document.querySelectorAll("p, td, th, svg text, .bars")).map(
     function (e) { return parseFloat(getComputedStyle(e).fontSize); });
-  seen.outside = Array.from(document.querySelectorAll("p, h1, h2")).filter(
+  seen.outside = Array.from(document.querySelectorAll("p, h1, h2, .bars *")).filter(
     function (e) { return e.getBoundingClientRect().right > innerWidth; }).length;
   seen.cut = Array.from(document.querySelectorAll("svg text")).filter(
     function (e) {
@@ -55,13 +62,24 @@ window.addEventListener("load", function () {
     }).map(function (e) { return e.textContent; });
   seen.resources = performance.getEntriesByType("resource").map(
     function (r) { return r.name; });
-  document.body.dataset.seen = JSON.stringify(seen);
+  parent.postMessage(JSON.stringify(seen), "*");
 });
 </script>
 """
 
+# A window can't be narrower than 500 px, but a frame in it can. What the page in the
+# frame has seen arrives as a message.
+FRAME = """<!DOCTYPE html>
+<html><body style="margin: 0">
+<script>
+onmessage = function (e) {{ document.body.dataset.seen = e.data; }};
+</script>
+<iframe src="{name}" width="{width}" height="1200" style="border: 0"></iframe>
+</body></html>
+"""
 
-def browse(path, profile, width, *options):
+
+def browse(path, profile, *options):
     """The page's DOM after it has run, and what the console said."""
     command = [
         CHROMIUM,
@@ -76,7 +94,7 @@ def browse(path, profile, width, *options):
         "--disable-dev-shm-usage",
         "--enable-logging=stderr",
         f"--user-data-dir={profile}",
-        f"--window-size={width},1200",
+        "--window-size=1500,1200",
         "--virtual-time-budget=4000",
         *options,
         "--dump-dom",
@@ -95,34 +113,46 @@ def page(tmp_path_factory):
     table = compare(
         X,
         y,
-        measures=["cca", "CKA", "OrthogonalProcrustes", "Uniformity"],
+        measures=["cca", "CKA", "PartialWhiteningShapeMetric", "Uniformity"],
         n_permutations=19,
         random_state=0,
     )
     names = ["a layer of a long name", "another layer", "third"]
     layers = {name: rng.normal(size=(20, 3)) for name in names}
-    html = write_report(
+    text = write_report(
         table, figures={"Layers": similarity_matrix(CKA(), layers)}, text="Text " * 60
     )
     path = tmp_path_factory.mktemp("page") / "report.html"
-    path.write_text(html.replace("</body>", PROBE + "</body>"), encoding="utf-8")
+    path.write_text(text.replace("</body>", PROBE + "</body>"), encoding="utf-8")
     return path, table
 
 
-@pytest.mark.parametrize("width", [500, 1400])
-def test_page_in_a_browser(page, width, tmp_path):
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [400, 1400])
+def test_page_in_a_browser(page, width, scheme, tmp_path):
     path, table = page
-    dom, console = browse(path, tmp_path, width)
+    frame = path.with_name(f"frame-{width}.html")
+    frame.write_text(FRAME.format(name=path.name, width=width))
+    option = f"--blink-settings=preferredColorScheme={int(scheme == 'light')}"
+    dom, console = browse(frame, tmp_path, option)
     found = re.search(r'data-seen="([^"]*)"', dom)
-    seen = json.loads(found.group(1).replace("&quot;", '"').replace("&lt;", "<"))
+    seen = json.loads(html.unescape(found.group(1)))
     assert console == []
+    assert seen["window"] == width
+    assert seen["dark"] == (scheme == "dark")
+    # text stands out from the paper
+    ink, paper = (np.mean(list(map(int, c))) for c in seen["colors"])
+    assert abs(ink - paper) > 180
+    assert (paper < 60) == (scheme == "dark")
+    # beside the names there is room for numbers
+    assert seen["firstColumn"] < 0.5 * width
     assert seen["errors"] == []
     assert seen["resources"] == []
     ordered = [f"{s:.3f}" for s in sorted(table.score)]
     assert seen["before"] != seen["ascending"] == ordered
     assert seen["descending"] == ordered[::-1]
     assert seen["sort"] == "ascending"
-    assert seen["names"] == sorted(table.measure)
+    assert seen["names"] == sorted(table.measure, key=str.lower)
     # what is missing comes last, whichever way
     assert seen["pvalues"][-1] == seen["reversed"][-1] == "–"
     # the page itself is never wider than the window; only tables and pictures scroll

@@ -9,8 +9,9 @@ import pytest
 import sksim
 from sksim.pairwise import compare, similarity_matrix
 from sksim.report import write_report
+from sksim.report._bars import bars
 from sksim.report._report import format_number
-from sksim.report._svg import bars, heat_map
+from sksim.report._svg import heat_map
 from sksim.report._text import format_table
 from sksim.rsm import CKA
 
@@ -62,7 +63,7 @@ def test_page_is_whole_and_self_contained(table, tmp_path):
     assert path.read_text(encoding="utf-8") == text
     page = Page(text)
     assert page.tags.count("table") == 1
-    assert page.tags.count("svg") == 1
+    assert text.count('class="bar"') == 2
     assert page.tags.count("tr") == 3
     assert "url(" not in text
     for row in table.itertuples():
@@ -104,13 +105,16 @@ def test_limits_as_people_read_them(low, high, shown):
     assert format_number((low, high), "interval") == shown
 
 
+def places(html, css):
+    found = re.findall(rf'class="{css}" style="left:([\d.]+)%;width:([\d.]+)%"', html)
+    return [tuple(map(float, pair)) for pair in found]
+
+
 def test_intervals_are_drawn_where_they_are():
-    svg = bars(["a"], [0.5], limits=[(0.25, 2.0)])
-    (bar,) = re.findall(r'class="bar" x="([\d.]+)".*?width="([\d.]+)"', svg)
-    ends = re.search(r'class="limits" d="M([\d.]+) .*H([\d.]+)m', svg).groups()
-    start, length = map(float, bar)
-    assert float(ends[0]) == pytest.approx(start + length / 2)
-    assert float(ends[1]) == pytest.approx(start + 2 * length)  # 1 at most
+    html = bars(["a"], [0.5], limits=[(0.25, 2.0)])
+    assert places(html, "bar") == [(0, 50)]
+    assert places(html, "limits") == [(25, 75)]  # 1 at most
+    assert "limits" not in bars(["a"], [0.5], limits=[(np.nan, np.nan)])
 
 
 def test_versions_and_call(table):
@@ -140,7 +144,7 @@ def test_pictures(table):
     layers = {name: rng.normal(size=(20, 3)) for name in "abc"}
     matrix = similarity_matrix(CKA(), layers)
     text = write_report(table, figures={"Layers": matrix})
-    assert Page(text).tags.count("svg") == 2
+    assert Page(text).tags.count("svg") == 1
     assert "Layers (greater is more similar)" in text
     assert f"a / b: {matrix.loc['a', 'b']:.4g}" in text
 
@@ -216,11 +220,10 @@ def test_heat_map_of_missing_equal_and_many_cells():
 
 
 def test_bars_stay_inside():
-    svg = bars(["a", "b", "c", "d"], [1.5, -3.0, np.nan, 0.5], notes=list("wxyz"))
-    width = float(re.search(r'width="(\d+)"', svg).group(1))
-    for x, length in re.findall(r'class="bar" x="([\d.-]+)".*?width="([\d.]+)"', svg):
-        assert 0 <= float(x) <= float(x) + float(length) <= width
-    assert svg.count('class="bar"') == 3
+    html = bars(["a", "b", "c", "d"], [1.5, -3.0, np.nan, 0.5], notes=list("wxyz"))
+    assert places(html, "bar") == [(50, 50), (0, 50), (50, 25)]
+    assert [f"<span>{note}</span>" in html for note in "wxyz"] == [True] * 4
+    assert Page(html).tags.count("i") == 8
 
 
 # ----- text ---------------------------------------------------------------------------

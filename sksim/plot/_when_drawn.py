@@ -1,5 +1,9 @@
-"""Text that fits its cell; imported only when something is drawn."""
+"""What can be settled only when a picture is drawn, and its layout is final.
 
+Imported only when something is drawn.
+"""
+
+from matplotlib.artist import Artist
 from matplotlib.text import Text
 
 # Smaller cells, in points, hold no readable number.
@@ -25,6 +29,26 @@ class CellText(Text):
             return
         self.set_fontsize(min(10.0, 0.36 * cell))
         super().draw(renderer)
+
+
+class JustBefore(Artist):
+    """Calls a function whenever its axes are drawn, before anything in them is.
+
+    Parameters
+    ----------
+    function : callable
+        Takes the renderer.
+    """
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+        self.set_in_layout(False)
+        self.set_zorder(-1e9)
+
+    def draw(self, renderer):
+        """Call the function."""
+        self.function(renderer)
 
 
 def cell_in_points(ax):
