@@ -14,8 +14,8 @@ Here the baseline is the null distribution of
 only relabels the rows of one view.
 
 The figure as drawn here takes seconds. Its full size, with widths up to 3000 and at
-least 10 repetitions of 10 shuffles each, takes about a minute on two cores: run the
-script with ``--full``.
+least 10 repetitions of 10 shuffles each, takes two and a half minutes of CPU time,
+which two processes share: run the script with ``--full``.
 """
 
 # %%

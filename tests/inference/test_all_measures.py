@@ -10,11 +10,14 @@ from sklearn.base import clone
 from sklearn.utils import get_tags
 
 from sksim import all_measures
+from sksim.alignment import LinearRegressionSimilarity
+from sksim.cca import MeanSquaredCCA
 from sksim.functional import Ambiguity, FleissKappa, PerformanceDifference
 from sksim.inference import permutations, similarity_interval, similarity_test
 from sksim.inference._moments import null_moments
 from sksim.inference._pair import make_pair, trace_form
-from sksim.neighbors import MutualKNN, NeighborJaccard
+from sksim.neighbors import GraphBasedSimilarity, MutualKNN, NeighborJaccard
+from sksim.rsm import CKA, HSIC, RSA, DistanceCorrelation, RSMNormDifference
 from sksim.testing import make_inputs
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*by construction.*")
@@ -69,6 +72,45 @@ def test_fast_path_equals_recomputation(measure, seed):
     )
     fitted = clone(measure).fit(X, y, **fit_params)
     assert result.statistic == pytest.approx(fitted.statistic_, rel=1e-13, abs=1e-15)
+
+
+# Wide views are permuted as n x n matrices, in more blocks than one if n is large, and
+# of more columns than rows by their row factors.
+SHAPES = ((250, 70, 66), (40, 60, 50), (60, 20, 90))
+REPRESENTATIONS = [
+    *(m for m in UNSEEDED if _tags(m).inputs == "representation"),
+    CKA(estimator="debiased"),
+    CKA(kernel="rbf"),
+    HSIC(estimator="unbiased"),
+    DistanceCorrelation(unbiased=True),
+    DistanceCorrelation(squared=True),
+    LinearRegressionSimilarity(ridge=5.0),
+    MeanSquaredCCA(denominator="width"),
+    NeighborJaccard(metric="euclidean"),
+    GraphBasedSimilarity(n_neighbors=5),
+    *(RSA(comparison=name) for name in ("pearson", "cosine", "kendall")),
+    RSA(rdm_metric="sqeuclidean", comparison="pearson"),
+    *(RSMNormDifference(rdm_metric=name) for name in ("linear", "cosine")),
+]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("measure", REPRESENTATIONS, ids=repr)
+def test_fast_path_equals_recomputation_of_wide_views(measure, shape):
+    if _tags(measure).family == "topology":
+        shape = (25, 40, 30)
+    n, width_x, width_y = shape
+    rng = np.random.default_rng(n)
+    X = rng.normal(size=(n, width_x))
+    y = X @ rng.normal(size=(width_x, width_y)) / 8 + rng.normal(size=(n, width_y))
+    result = similarity_test(
+        measure, X, y, n_permutations=3, random_state=0, batch_size=2
+    )
+    orders = permutations(n, 3, random_state=0)
+    expected = list(_permuted_scores(measure, X, y, {}, orders))
+    np.testing.assert_allclose(
+        result.null_distribution, expected, rtol=1e-12, atol=1e-13
+    )
 
 
 @pytest.mark.parametrize("measure", PAIRED, ids=repr)
