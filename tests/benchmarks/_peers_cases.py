@@ -522,7 +522,7 @@ CASES = [
         "hyppo",
         "hyppo",
         pair,
-        (1000, 256),
+        (400, 64),
         hyppo_dcorr_test,
         1e-9,
         _DRAWS,

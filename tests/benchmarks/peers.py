@@ -2,7 +2,7 @@
 
 Install the peers by ``pip install '.[benchmark]'`` and run
 
-    python tests/benchmarks/peers.py --results peers.json --rst doc/user_guide/peers.inc
+    python tests/benchmarks/peers.py --rst doc/user_guide/_peers_table.rst
 
 Each case runs in a process of its own, with one thread: there both sides take turns and
 the median CPU time of each counts. Two further processes measure the peak of memory
@@ -27,7 +27,7 @@ import time
 import warnings
 from pathlib import Path
 
-import _timing  # first: one BLAS thread
+import _timing  # noqa: F401 (first: one BLAS thread)
 import numpy as np
 from _peers_cases import CASES
 
@@ -54,21 +54,26 @@ _LIMIT = 100  # seconds that a process may take
 
 def time_case(case):
     """Median CPU seconds of both sides, and how far their values are apart."""
-    ours, theirs = case.sides(small=False)
-    values = ours(), theirs()
-    largest = np.max(np.abs(np.asarray(values[1], dtype=float)))
-    difference = np.max(np.abs(np.subtract(*values, dtype=float))) / largest
+    sides = case.sides(small=False)
+    values = [np.asarray(side(), dtype=float) for side in sides]
+    difference = np.max(np.abs(values[0] - values[1])) / np.max(np.abs(values[1]))
+    times = []
     start = time.process_time()
-    ours(), theirs()
-    both = time.process_time() - start
-    repeats = int(min(max(4 / max(both, 1e-9), 3), 25))
-    seconds = _timing.interleaved({"ours": ours, "theirs": theirs}, repeats)
+    while len(times) < 3 or (len(times) < 25 and time.process_time() - start < 4):
+        times.append([_seconds(side) for side in sides])
+    ours, theirs = np.median(times, axis=0)
     return {
-        "ours": seconds["ours"],
-        "theirs": seconds["theirs"],
+        "ours": float(ours),
+        "theirs": float(theirs),
         "difference": float(difference),
-        "repeats": repeats,
+        "repeats": len(times),
     }
+
+
+def _seconds(function):
+    start = time.process_time()
+    function()
+    return time.process_time() - start
 
 
 def memory_of(case, side):
