@@ -79,6 +79,18 @@ def test_no_square_matrix_of_many_rows(measure, monkeypatch):
     assert peak < 8 * n_samples**2 / 2
 
 
+@pytest.mark.parametrize("unbiased", [False, True])
+def test_blocks_are_let_go(unbiased, monkeypatch):
+    """However many blocks there are, some are in memory at a time."""
+    monkeypatch.setattr(_pairs, "_BLOCK_ROWS", 512)
+    X, y = views(6000)
+    tracemalloc.start()
+    DistanceCorrelation(unbiased=unbiased).fit(X, y)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 7 * 8 * 512**2
+
+
 # ----- RSA without a list of pairs ----------------------------------------------------
 
 

@@ -284,8 +284,10 @@ def centred_by_blocks(matrix, *, xp):
     diagonal = []
     for i, j, weight in tracked(symmetric_blocks(n), "centring distances"):
         entries = as_float64(matrix.entries(i, j, xp=xp), xp=xp)
-        if weight == 1:
-            diagonal.append(xp.linalg.diagonal(entries))
+        if hollow and weight == 1:
+            # a copy, so that the block is let go
+            own = xp.asarray(xp.linalg.diagonal(entries), copy=True)
+            diagonal.append(own)
         total_squares += weight * float(inner(entries, entries, xp=xp))
         sums[i.start // _BLOCK_ROWS] += xp.sum(entries, axis=1)
         if weight == 2:
