@@ -10,7 +10,7 @@ from sksim.alignment import OrthogonalProcrustes, SoftMatching
 from sksim.neighbors import CKNNA, MutualKNN, SecondOrderCosine
 from sksim.rsm import CKA, HSIC, RiemannianDistance, RSMNormDifference
 from sksim.statistics import IntrinsicDimension, Uniformity
-from sksim.utils._linalg import centered, unit_rows
+from sksim.utils._linalg import centered, numerical_rank, unit_rows
 
 
 @pytest.fixture
@@ -33,6 +33,42 @@ def test_rounding_of_a_huge_mean_leaves_no_offset():
     rows, _, scale, _ = centered(X, xp=np)
     exact = (X - 2.0**47) - (X - 2.0**47).mean(axis=0)
     assert_allclose(rows * scale, exact, atol=1e-12)
+
+
+def test_constant_columns_become_exactly_zero():
+    X = np.random.default_rng(0).normal(size=(7, 3))
+    X[:, 1] = 0.1
+    rows = centered(X, xp=np).rows
+    assert np.all(rows[:, 1] == 0)
+    assert np.all(rows[:, 0] != 0)
+
+
+def test_centring_columns_of_far_sizes_keeps_their_unit():
+    X = np.random.default_rng(0).normal(size=(9, 1)) * 1e100
+    rows, _, scale, _ = centered(np.hstack([np.full((9, 1), 1e200), X]), xp=np)
+    assert_allclose(rows[:, 1:] * scale, X - X.mean(axis=0), rtol=1e-12)
+
+
+def test_rank_counts_what_is_above_rounding():
+    values = np.array([1.0, 1e-10, 1e-17])
+    assert numerical_rank(values, (20, 3), xp=np) == 2
+
+
+@pytest.mark.parametrize("exponent", [-300, 300])
+def test_hsic_of_wide_rows_is_quadratic_in_the_scale(exponent):
+    X, y = np.random.default_rng(0).normal(size=(2, 8, 20))
+    expected = math.ldexp(HSIC().fit(X, y).statistic_, 2 * exponent)
+    value = HSIC().fit(np.ldexp(X, exponent), y).statistic_
+    assert value == pytest.approx(expected, rel=1e-10)
+
+
+def test_distance_from_something_huge_is_its_norm(pair):
+    X, y = pair
+    huge = np.ldexp(y, 900)
+    expected = math.ldexp(np.linalg.norm(y - y.mean(axis=0)), 900)
+    for first, second in ((X, huge), (huge, X)):
+        distance = OrthogonalProcrustes(scale=False).fit(first, second).distance_
+        assert distance == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("exponent", [-1070, -600, 600, 1021])

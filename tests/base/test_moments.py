@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import gen_batches
+from sklearn.utils import gen_batches, get_tags
 
 from sksim.alignment import (
     LinearRegressionSimilarity,
@@ -112,7 +112,8 @@ def test_more_rows_make_up_for_too_few():
 )
 def test_dead_units_are_left_out(measure):
     X, y = pair()
-    X[:, 2] = 0.1
+    # constant up to rounding
+    X[:, 2] = np.where(X[:, 2] > 0, 0.1, np.nextafter(0.1, 1))
     y[:, 0] = 0
     expected = clone(measure).fit(X, y)
     value = streamed(measure, X, y)
@@ -173,6 +174,15 @@ def test_blocks_of_very_different_scale():
     assert_allclose(streamed(CKA(), X * gains, y * gains).score_, expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize("size", [1, 5])
+def test_blocks_of_zeros_have_no_scale(size):
+    X, y = pair(n_samples=60)
+    X[:5] = y[:10] = 0
+    expected = CKA().fit(X, y).score_
+    value = streamed(CKA(), X * 1e-250, y * 1e-250, size).score_
+    assert_allclose(value, expected, rtol=1e-12)
+
+
 # ----- the estimator ----------------------------------------------------------------
 
 
@@ -182,7 +192,9 @@ def test_methods_are_there_only_where_they_work():
         assert not hasattr(measure, "merge")
         with pytest.raises(AttributeError, match="partial_fit"):
             measure.partial_fit(*pair())
-    assert not hasattr(TransformedViews(CKA(), StandardScaler()), "partial_fit")
+    wrapped = TransformedViews(CKA(), StandardScaler())
+    assert not hasattr(wrapped, "partial_fit")
+    assert not get_tags(wrapped).similarity_tags.streaming
 
 
 def test_comparison_waits_until_it_is_asked_for():
@@ -218,7 +230,8 @@ def test_one_row_is_not_enough_for_a_number():
 
 def test_partial_fit_after_fit_says_that_it_starts_anew():
     X, y = pair()
-    measure = CKA().fit(X[:200], y[:200])
+    measure = streamed(CKA(), X, y).fit(X[:200], y[:200])
+    assert_allclose(measure.score_, CKA().fit(X[:200], y[:200]).score_)
     with pytest.warns(UserWarning, match="starts anew"):
         measure.partial_fit(X[200:], y[200:])
     assert measure.n_samples_fit_ == 200
