@@ -260,7 +260,7 @@ class SoftMatching(OrthogonalProcrustes):
         overlap = _as_scalar(overlap, cross_product, xp)
         squared, unit = self._squared_distance(view_x, view_y, overlap, xp, plan)
         x_factor, y_factor, _ = self._units(view_x, view_y)
-        details = self._details(cross_product * (x_factor * y_factor), plan, unit, xp)
+        details = self._details(cross_product * (x_factor * y_factor), plan, xp)
         return xp.sqrt(squared) * unit, details
 
     def _compare_moments(self, moments, xp):
@@ -275,17 +275,17 @@ class SoftMatching(OrthogonalProcrustes):
         )
         costs = squares_x[i] + squares_y[j] - 2 * gains[i, j]
         distance = root_of_difference(float(costs @ mass)) * unit
-        details = self._details(cross_product, plan, unit, xp)
+        details = self._details(cross_product, plan, xp)
         return self._with_maps((distance, details), view_x, view_y)
 
     @staticmethod
-    def _details(cross_product, plan, unit, xp):
+    def _details(cross_product, plan, xp):
         i, j, mass = plan
         transport = np.zeros(cross_product.shape)
         transport[i, j] = mass
         return {
             "transport_": move_to(transport, xp=xp, device=device_of(cross_product)),
-            "_cross_product": cross_product * unit * unit,
+            "_cross_product": cross_product,
             "_plan": plan,
         }
 
@@ -313,7 +313,8 @@ class SoftMatching(OrthogonalProcrustes):
         averages = xp.astype(plan, self.x_mean_.dtype) * M.shape[1]
         identity = xp.eye(M.shape[1], dtype=averages.dtype, device=device_of(M))
         products = xp.sum(plan * M, axis=0) * M.shape[1]
-        return averages, identity, products
+        unit = self._units(view_x, view_y)[2]
+        return averages, identity, products * unit * unit
 
     @maps_back
     def inverse_transform(self, X):

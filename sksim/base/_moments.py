@@ -12,6 +12,7 @@ from sksim.utils._moments import merged, moments_of, without_rounding
 from sksim.utils._sklearn_compat import fit_context
 from sksim.utils._validation import (
     check_representation_pair,
+    overflow_is_silent,
     refuse_missing_y,
     refuse_other_kind,
     refuse_unlike,
@@ -177,6 +178,7 @@ class MomentMixin:
         self._settle()
         return super()._score(X, y, y_true)
 
+    @overflow_is_silent
     def _settle(self):
         """Compare the moments, unless that has been done."""
         if self._moments is None or "statistic_" in vars(self):

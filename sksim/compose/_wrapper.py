@@ -52,6 +52,7 @@ class BaseWrapper(BaseSimilarity):
     _subset = _delegated("_subset")
     _leave_one_out = _delegated("_leave_one_out")
     _compare_weighted = _delegated("_compare_weighted")
+    _progress = _delegated("_progress")
 
     def _similarity_tags(self):
         """Tags of the inner measure, without invariances, which are not known.

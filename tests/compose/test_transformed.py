@@ -108,7 +108,7 @@ def test_protocol_of_permutation_tests(views):
 def test_everything_a_measure_may_replace_is_delegated():
     own = {"_fit", "_fit_views", "_score", "_evaluate", "_views", "_statistic"}
     own |= {"_orient", "_as_number", "_validate_pair", "_similarity_tags"}
-    own |= {"_store", "_value_of", "_score_of"}
+    own |= {"_store", "_become", "_value_of", "_score_of"}
     hooks = {n for n in vars(BaseSimilarity) if re.fullmatch("_[a-z]+(_[a-z]+)*", n)}
     hooks = {n for n in hooks if callable(getattr(BaseSimilarity, n))}
     assert hooks - own <= set(vars(BaseWrapper))
