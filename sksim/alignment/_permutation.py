@@ -375,8 +375,10 @@ def _transport(gains):
             "SoftMatching of unequal widths needs POT (Python Optimal Transport): "
             "pip install sksim[transport]."
         ) from error
-    # only the inner products depend on the plan; costs must not be negative
+    # only the inner products depend on the plan; costs must not be negative, nor so
+    # small that the solver takes them for zero
     costs = np.ascontiguousarray(gains.max() - gains, dtype=np.float64)
+    costs /= costs.max() or 1.0
     margins = np.full(width_x, 1 / width_x), np.full(width_y, 1 / width_y)
     plan = emd(*margins, costs, numItermax=10_000_000)
     i, j = np.nonzero(plan)

@@ -52,6 +52,12 @@ class PWCCA(BaseCCA):
     ``score(X, y)`` applies the fitted variates to new rows and keeps the weights of
     the training rows.
 
+    Variates of equal correlations are determined only up to a rotation among them, and
+    a sum of magnitudes changes with it. Of two representations that share more than one
+    direction, as all do whose ranks add up to more than ``n_samples``, the value
+    therefore depends on how the decomposition rounds, a little or, where the shared
+    directions are few among many, in the second digit.
+
     References
     ----------
     A. Morcos, M. Raghu, S. Bengio. Insights on representational similarity in neural

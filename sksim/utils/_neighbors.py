@@ -341,6 +341,8 @@ def _ranked(points, rows, columns, every, k):
     unit = xp.where(unit > 0, unit, xp.ones_like(unit))
     place = xp.searchsorted(every, rows)
     keys = xp.round(distances / take(unit, place, xp=xp))
+    # where the k nearest are duplicates, whatever is no duplicate comes after them
+    keys = xp.maximum(keys, xp.astype(distances > 0, keys.dtype))
     if _has_ties(take(rows, order, xp=xp), take(keys, order, xp=xp), xp=xp):
         order = _order_within(rows, keys, xp=xp)
     picked = first[:, None] + xp.arange(k, dtype=first.dtype, device=device)[None, :]

@@ -112,6 +112,14 @@ def test_duplicates_up_to_scale_and_rotation_are_at_distance_zero():
     assert_array_equal(found.squared_distances, 0)
 
 
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+def test_duplicates_come_before_near_rows(scale):
+    X = scale * np.array([[0.0], [1e-4], [0.0], [5.0]])
+    found = search(X, 1)
+    assert_array_equal(found.indices[:, 0], [2, 0, 0, 1])
+    assert found.n_tied == 1  # the second row lies between the first and the third
+
+
 def test_ties_survive_a_shift_and_a_change_of_units():
     """Iris has many equal distances, which rounding must not order."""
     X = load_iris().data
