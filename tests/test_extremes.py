@@ -43,6 +43,12 @@ def test_constant_columns_become_exactly_zero():
     assert np.all(rows[:, 0] != 0)
 
 
+def test_columns_that_vary_by_rounding_become_exactly_zero():
+    X = np.random.default_rng(0).normal(size=(7, 2))
+    X[:, 1] = np.where(np.arange(7) < 3, 0.1, np.nextafter(0.1, 1))
+    assert np.all(centered(X, xp=np).rows[:, 1] == 0)
+
+
 def test_centring_columns_of_far_sizes_keeps_their_unit():
     X = np.random.default_rng(0).normal(size=(9, 1)) * 1e100
     rows, _, scale, _ = centered(np.hstack([np.full((9, 1), 1e200), X]), xp=np)
@@ -74,6 +80,11 @@ def test_distance_from_something_huge_is_its_norm(pair):
 @pytest.mark.parametrize("exponent", [-1070, -600, 600, 1021])
 def test_directions_of_tiny_and_huge_rows(exponent):
     X = np.ldexp(np.array([[3.0, 4.0], [0.0, -2.0]]), exponent)
+    assert_allclose(unit_rows(X, xp=np), [[0.6, 0.8], [0, -1]], rtol=1e-15)
+
+
+def test_directions_of_rows_of_far_sizes():
+    X = np.array([[3e-200, 4e-200], [0.0, -2e200]])
     assert_allclose(unit_rows(X, xp=np), [[0.6, 0.8], [0, -1]], rtol=1e-15)
 
 

@@ -69,6 +69,14 @@ def test_bounds_differ_for_two_poor_models_of_two_classes():
         assert measure.fit(first, second, y_true=truth).distance_ == expected
 
 
+def test_exact_bound_counts_the_classes_of_both_models():
+    truth, first, second = [0] * 5, [1, 1, 1, 1, 0], [0, 2, 1, 1, 1]
+    for a, b in ((first, second), (second, first)):
+        measure = MinMaxNormalizedDisagreement(bound="exact").fit(a, b, y_true=truth)
+        assert measure.disagreement_range_ == (0, 1)
+        assert measure.distance_ == 3 / 5
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_disagreement_lies_between_its_bounds(seed):
     first, second, truth = random_labels(seed)

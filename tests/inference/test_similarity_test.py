@@ -168,6 +168,12 @@ def test_ties_count_as_extreme():
     labels = np.array([[0.0], [0], [1], [1], [1]])
     agreement = similarity_test(FirstColumnAgreement(), labels, labels)
     assert agreement.pvalue == pytest.approx(12 / 120)
+    # with two zeros each, 1, 3 or 5 of the rows agree
+    least = similarity_test(
+        FirstColumnAgreement(), labels, labels[[2, 3, 4, 0, 1]], alternative="less"
+    )
+    assert least.score == pytest.approx(1 / 5)
+    assert least.pvalue == pytest.approx(36 / 120)
 
 
 def test_equal_scores_have_no_z_score():
