@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scipy.stats import rankdata
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.utils import get_tags
@@ -141,6 +142,16 @@ def test_coarse_bins_keep_to_their_bound(monkeypatch):
         monkeypatch.setattr(_pair_blocks, "_N_BINS", n_bins)
         binned = RSA().fit(X, y)
         assert 1e-8 < abs(binned.score_ - exact) < binned.error_bound_ < 0.5
+
+
+def test_angle_between_ranks_and_binned_ranks(monkeypatch):
+    monkeypatch.setattr(_pair_blocks, "_N_BINS", 2**7)
+    distances = _pairs.squared_distance_rows(_cloud(None)[0], "euclidean", xp=np)
+    ranks = _pair_blocks.ranked_blocks(distances, xp=np)[0].ranks
+    squares = _pairs.pair_vector(distances, xp=np)
+    cosine = np.corrcoef(rankdata(squares), ranks.of(squares, xp=np))[0, 1]
+    assert_allclose(np.cos(ranks.angle), cosine, rtol=1e-12)
+    assert cosine < 0.9999
 
 
 def test_ties_are_no_error_of_bins(monkeypatch):
