@@ -442,7 +442,9 @@ def fingerprint(value):
         return value.tobytes() + base.tobytes()
     if sparse.issparse(value):
         return value.toarray().tobytes()
-    if isinstance(value, pd.DataFrame | pd.Series | pl.DataFrame | pl.Series):
+    if isinstance(value, pl.DataFrame):
+        return repr((value.rows(), value.schema)).encode()
+    if isinstance(value, pd.DataFrame | pd.Series | pl.Series):
         return (
             repr(value.to_numpy().tolist()).encode()
             + str(getattr(value, "dtypes", "")).encode()
