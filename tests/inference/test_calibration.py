@@ -60,9 +60,12 @@ def _trace_type():
 
 def _pair(measure, kind, shape, rng):
     n, width = shape
-    if get_tags(measure).similarity_tags.family in ("cca", "alignment"):
+    tags = get_tags(measure).similarity_tags
+    if tags.family in ("cca", "alignment"):
         # with as many columns as rows all their statistics are equal
         width = min(width, n // 4)
+    elif "^3" in tags.complexity:
+        width = min(width, 64)  # wider than that, each of 320 comparisons takes long
     return _draw(kind, n, width, rng), _draw(kind, n, max(2, width // 2), rng)
 
 
