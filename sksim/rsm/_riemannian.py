@@ -1,10 +1,20 @@
 """Riemannian distance of second-moment matrices."""
 
+import math
 from dataclasses import dataclass
+from functools import cached_property
 from numbers import Real
 
+import numpy as np
+from scipy.linalg.lapack import dpocon, dpotrf, dsygst
+
 from sksim.base import BaseSimilarity
-from sksim.utils._array_api import as_float64, device_of, triangular_factor
+from sksim.utils._array_api import (
+    as_float64,
+    device_of,
+    is_numpy,
+    triangular_factor,
+)
 from sksim.utils._linalg import (
     numerical_rank,
     refuse_constant,
@@ -28,6 +38,38 @@ class Spectrum(View):
     _row_fields = ("vectors",)
 
 
+@dataclass(frozen=True)
+class SecondMoments(View):
+    """R R' / D + ridge I itself, of full rank and well-conditioned, on numpy."""
+
+    matrix: np.ndarray
+    ridge: float
+
+    _row_by_row_fields = ("matrix",)
+
+    @cached_property
+    def factor(self):
+        """Lower Cholesky factor, or None if the matrix is ill-conditioned."""
+        factor, info = dpotrf(self.matrix, lower=1)
+        if info:
+            return None
+        norm = np.max(np.sum(np.abs(self.matrix), axis=0))
+        return factor if dpocon(factor, norm, uplo="L")[0] > _SMALLEST_RCOND else None
+
+    @cached_property
+    def spectrum(self):
+        """The same, as eigenvectors and eigenvalues."""
+        eigenvalues, vectors = np.linalg.eigh(self.matrix)
+        return Spectrum(vectors, eigenvalues - self.ridge)
+
+    def eigenvalues_beside(self, other):
+        """Generalised eigenvalues of the pair, ascending."""
+        whitened, _ = dsygst(other.matrix, self.factor, itype=1, lower=1)
+        return np.linalg.eigvalsh(whitened)
+
+
+# eigenvalues keep ten digits where the reciprocal condition number is above
+_SMALLEST_RCOND = 1e-6
 # singular values halfway between the extremes keep six digits up to here
 _LARGEST_CONDITION = 1e20
 
@@ -77,7 +119,8 @@ class RiemannianDistance(BaseSimilarity):
     Outside the joint column space all eigenvalues are 1, so that an eigenproblem of
     size r + r' replaces the one of size n: O(n d^2 + d^3). Eigenvalues are squared
     singular values of the product of the two matrix roots, which keeps twice the
-    digits.
+    digits. With fewer rows than columns, and well-conditioned second moments, they are
+    those of the matrices themselves.
 
     References
     ----------
@@ -104,6 +147,13 @@ class RiemannianDistance(BaseSimilarity):
     def _view(self, X, xp, role):
         rows, scale, squared_norm = rescaled(as_float64(X, xp=xp), xp=xp)
         refuse_constant(squared_norm, role, centered=False)
+        if is_numpy(xp) and scale == 1 and rows.shape[0] <= rows.shape[1]:
+            matrix = rows @ rows.T
+            matrix /= rows.shape[1]
+            matrix[np.diag_indices_from(matrix)] += self.ridge
+            view = SecondMoments(matrix, self.ridge)
+            if view.factor is not None:
+                return view
         U, s, _ = tall_svd(rows, xp=xp)
         rank = numerical_rank(s, rows.shape, xp=xp)
         if self.ridge == 0 and rank < rows.shape[0]:
@@ -116,6 +166,15 @@ class RiemannianDistance(BaseSimilarity):
         return Spectrum(U[:, :rank], roots * roots)
 
     def _compare(self, view_x, view_y, xp):
+        if all(isinstance(view, SecondMoments) for view in (view_x, view_y)):
+            values = view_x.eigenvalues_beside(view_y)
+            if values[0] > _SMALLEST_RCOND * values[-1]:
+                return math.sqrt(np.sum(np.log(values) ** 2))
+        return self._compare_spectra(
+            *(getattr(view, "spectrum", view) for view in (view_x, view_y)), xp
+        )
+
+    def _compare_spectra(self, view_x, view_y, xp):
         U, V = view_x.vectors, view_y.vectors
         n, rank = U.shape
         V_in_U = U.T @ V
