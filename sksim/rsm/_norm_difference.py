@@ -10,8 +10,8 @@ from sksim.utils._pairs import (
     MATRIX_ROWS,
     RDM_METRICS,
     distance_block,
+    distance_matrix,
     of_distances,
-    of_squares,
     squared_distance_matrix,
     squared_distance_rows,
     symmetric_blocks,
@@ -150,9 +150,9 @@ class RSMNormDifference(BaseSimilarity):
     def _matrix(self, view, xp):
         if self.rdm_metric == "linear":
             return view.rows @ view.rows.T
-        matrix = squared_distance_matrix(view.rows, view.squares, xp=xp)
-        is_euclidean = self.rdm_metric == "euclidean"
-        return of_squares(matrix, None, xp=xp) if is_euclidean else matrix
+        if self.rdm_metric == "euclidean":
+            return distance_matrix(view.rows, view.squares, None, xp=xp)
+        return squared_distance_matrix(view.rows, view.squares, xp=xp)
 
     def _block(self, view, i, j, xp):
         if view.matrix is not None:

@@ -1,8 +1,10 @@
 """Pairs of rows: dissimilarities, and sums over n x n matrices that are never made."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
+from scipy.linalg import get_blas_funcs
 from scipy.spatial.distance import squareform
 
 from sksim.utils._array_api import (
@@ -116,18 +118,26 @@ def pair_vector(view, *, xp):
         )
     values = np.empty(n * (n - 1) // 2, dtype=rows.dtype)
     filled = 0
-    # narrow enough that little is computed below the diagonal
-    size = max(1, min(256, 2**20 // n))
-    for start in range(0, n - 1, size):
-        stop = min(start + size, n - 1)
-        block = distance_block(
-            rows, squares, slice(start, stop), slice(start, n), xp=xp
-        )
-        for i in range(stop - start):
-            length = n - start - i - 1
+    for block in _upper_blocks(rows, squares):
+        for i in range(len(block)):
+            length = block.shape[1] - i - 1
             values[filled : filled + length] = block[i, i + 1 :]
             filled += length
     return values
+
+
+def _upper_blocks(rows, squares):
+    """Squared distances of some rows from each other and from all later ones."""
+    n, n_features = rows.shape
+    if n <= n_features:
+        # the matrix is no larger than the rows, and half of the products are enough
+        matrix = _doubled_products(rows)
+        for b in _slices_of_square(n):
+            yield _to_distances(matrix, squares, b)
+        return
+    # narrow enough that little is computed below the diagonal
+    for b in row_slices(n, n, n_entries=min(256 * n, 2**20)):
+        yield distance_block(rows, squares, b, slice(b.start, n), xp=np)
 
 
 def condensed(matrix, *, xp):
@@ -335,11 +345,17 @@ def rows_for_distances(X, *, xp, role=None):
 
 def distance_matrix(rows, squares, decay, *, xp):
     """Distances of all rows, or exp(-decay d^2), as an n x n matrix."""
-    return of_squares(squared_distance_matrix(rows, squares, xp=xp), decay, xp=xp)
+    if is_numpy(xp):
+        return _symmetric_matrix(
+            rows, squares, partial(of_distances, decay=decay, xp=xp)
+        )
+    return of_distances(squared_distance_matrix(rows, squares, xp=xp), decay, xp=xp)
 
 
 def squared_distance_matrix(rows, squares, *, xp):
     """Squared distances of all rows as an n x n matrix."""
+    if is_numpy(xp):
+        return _symmetric_matrix(rows, squares, None)
     everything = slice(0, rows.shape[0])
     return distance_block(rows, squares, everything, everything, xp=xp)
 
@@ -348,10 +364,52 @@ def of_squares(matrix, decay, *, xp):
     """`of_distances` of a symmetric matrix, of which half is computed on numpy."""
     if not is_numpy(xp):
         return of_distances(matrix, decay, xp=xp)
-    for b in row_slices(*matrix.shape, n_entries=2**17):
-        upper = of_distances(matrix[b, b.start :], decay, xp=xp)
-        matrix[b.stop :, b] = upper[:, b.stop - b.start :].T
+    for b in _slices_of_square(len(matrix)):
+        of_distances(matrix[b, b.start :], decay, xp=xp)
+        _mirror(matrix, b)
     return matrix
+
+
+def _symmetric_matrix(rows, squares, function):
+    """Squared distances, or a function of them that works in place, on numpy."""
+    matrix = _doubled_products(rows)
+    for b in _slices_of_square(len(rows)):
+        upper = _to_distances(matrix, squares, b)
+        if function is not None:
+            function(upper)
+        _mirror(matrix, b)
+    return matrix
+
+
+def _doubled_products(rows):
+    """Minus twice the inner products of all rows, in the upper triangle of a matrix."""
+    n = len(rows)
+    syrk = get_blas_funcs("syrk", (rows,))
+    matrix = np.empty((n, n), dtype=rows.dtype, order="F")
+    # the lower triangle in Fortran's order is the upper one of the transpose
+    return syrk(-2.0, rows.T, trans=1, lower=1, c=matrix, overwrite_c=1).T
+
+
+def _to_distances(matrix, squares, b):
+    """Make squared distances of products, in place, for the upper part of some rows."""
+    upper = matrix[b, b.start :]
+    upper += squares[b, None]
+    upper += squares[None, b.start :]
+    np.maximum(upper, 0, out=upper)
+    np.fill_diagonal(upper, 0)
+    return upper
+
+
+def _slices_of_square(n):
+    return row_slices(n, n, n_entries=2**17)
+
+
+def _mirror(matrix, b):
+    """Fill what is below the diagonal of a slice of rows, and of their columns."""
+    own = matrix[b, b]
+    below = np.tril_indices(len(own), -1)
+    own[below] = own.T[below]
+    matrix[b.stop :, b] = matrix[b, b.stop :].T
 
 
 def blocked_median(rows, squares, *, xp):
