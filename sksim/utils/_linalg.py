@@ -249,13 +249,25 @@ def nuclear_norm(M, *, xp):
     # eigenvalues are off by four roundings of the largest (root mean square, measured
     # for 10 to 1000 of them), and their roots by that over twice the root
     rounding = 4 * float(xp.finfo(xp.float64).eps) * float(squares[-1])
-    enough = 1e-11 if M.dtype == xp.float64 else 1e-8
     if rounding > 0:
         roots = xp.sqrt(xp.clip(squares, rounding, None))
-        errors, total = rounding / (2 * roots), xp.sum(roots)
-        if float(inner(errors, errors, xp=xp)) ** 0.5 <= enough * float(total):
-            return total
+        errors = rounding / (2 * roots)
+        tolerance = (1e-11 if M.dtype == xp.float64 else 1e-8) * float(xp.sum(roots))
+        if _norm(errors, xp=xp) <= tolerance:
+            return xp.sum(roots)
+        if M.shape[0] == M.shape[1] and _norm(errors[1:], xp=xp) <= tolerance:
+            # only the smallest is in doubt, and the determinant is their product
+            others = roots[1:]
+            log_det = xp.linalg.slogdet(exact)[1]
+            smallest = float(xp.exp(log_det - xp.sum(xp.log(others))))
+            errors[0] = smallest * _norm(errors[1:] / others, xp=xp)
+            if _norm(errors, xp=xp) <= tolerance:
+                return xp.sum(others) + smallest
     return xp.sum(as_float64(svdvals(M, xp=xp), xp=xp))
+
+
+def _norm(vector, *, xp):
+    return float(inner(vector, vector, xp=xp)) ** 0.5
 
 
 def _refuse_infinite(M, *, xp):

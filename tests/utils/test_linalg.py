@@ -43,3 +43,21 @@ def test_singular_values_only_where_needed(n, smallest, by_svd, monkeypatch):
     M = matrix_of(np.r_[np.linspace(1, 0.01, n - 1), smallest], rng)
     nuclear_norm(M, xp=np)
     assert len(calls) == by_svd
+
+
+@pytest.mark.parametrize(
+    ("smallest", "by_svd"), [([1e-8], 0), ([0.0], 0), ([1e-9, 1e-9], 1)]
+)
+def test_one_small_singular_value_by_the_determinant(smallest, by_svd, monkeypatch):
+    calls = []
+    real = _linalg.svdvals
+    monkeypatch.setattr(
+        _linalg, "svdvals", lambda M, xp: calls.append(1) or real(M, xp=xp)
+    )
+    rng = np.random.default_rng(2)
+    singular_values = np.r_[np.linspace(1, 0.1, 6), smallest]
+    M = matrix_of(singular_values, rng)
+    # the same singular values in a square
+    value = nuclear_norm(M @ np.linalg.svd(M)[2][: len(M)].T, xp=np)
+    assert_allclose(value, singular_values.sum(), rtol=1e-11)
+    assert len(calls) == by_svd
