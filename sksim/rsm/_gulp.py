@@ -9,6 +9,7 @@ from sksim.utils._array_api import (
     cholesky_upper,
     device_of,
     inner,
+    namespace_of,
     triangular_inverse,
 )
 from sksim.utils._kernels import row_blocks
@@ -32,6 +33,11 @@ from sksim.utils._views import View
 
 # Below this ridge the Gram matrix is too ill-conditioned for a Cholesky factor.
 _SAFE_RIDGE = 1e-6
+# From this ridge on, and down to this share of the norms, products of single-precision
+# rows keep a squared distance's six digits in single precision (measured at condition
+# numbers to 1e4).
+_SINGLE_RIDGE = 1e-3
+_SINGLE_SHARE = 1e-2
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,7 @@ class Smoother(View):
 
     ``mean`` is what is still to be subtracted from the rows, None if they are centred;
     a ``root`` of None stands for the identity. ``squared_norm`` is that of the matrix.
+    Rows may be of single precision; everything else is of double.
     """
 
     rows: object
@@ -53,7 +60,10 @@ class Smoother(View):
     def factor(self):
         """The n x r matrix B."""
         rows = self.rows if self.mean is None else self.rows - self.mean
-        return rows if self.root is None else rows @ self.root
+        if self.root is None:
+            return rows
+        xp = namespace_of(rows)
+        return as_float64(rows, xp=xp) @ self.root
 
 
 @dataclass(frozen=True)
@@ -116,6 +126,8 @@ class GULP(MomentMixin, BaseSimilarity):
     Costs O(n d^2). Directions of relative variance below the penalty hardly count.
     A distance below a thousandth of the norms is computed from the difference of the
     matrices itself, block by block, since the expression above would lose its digits.
+    Of float32 data, products of rows are made in float32 where that keeps six digits of
+    the square, and in float64 elsewhere.
 
     References
     ----------
@@ -137,7 +149,9 @@ class GULP(MomentMixin, BaseSimilarity):
         self.lam = lam
 
     def _view(self, X, xp, role):
-        X = as_float64(X, xp=xp)
+        is_wide = X.shape[1] > X.shape[0]
+        if is_wide or self.lam < _SINGLE_RIDGE:
+            X = as_float64(X, xp=xp)
         if self.lam == 0:
             basis = orthonormal_basis(X, xp=xp, role=role).basis
             return Smoother(basis, None, None, float(basis.shape[1]))
@@ -148,12 +162,13 @@ class GULP(MomentMixin, BaseSimilarity):
             rows = U[:, :rank] * (s / xp.sqrt(s * s + self.lam))[:rank]
             product = rows.T @ rows
             return Smoother(rows, None, None, float(inner(product, product, xp=xp)))
-        if X.shape[1] > X.shape[0]:
+        if is_wide:
             return self._matrix_view(self._unit_rows(X, xp, role), xp)
         # products with B go through d x d matrices: B itself is not made
         rows, mean, squared_norm, _ = lazily_centered(X, xp=xp)
         refuse_constant(squared_norm, role)
-        gram = centered_product(rows, mean, rows, mean) * (1 / squared_norm)
+        gram = as_float64(centered_product(rows, mean, rows, mean), xp=xp)
+        gram = gram * (1 / squared_norm)
         inverse, matrix = self._smoother(gram, xp)
         root = inverse * (1 / squared_norm**0.5)
         return Smoother(rows, mean, root, float(inner(matrix, matrix, xp=xp)))
@@ -179,10 +194,19 @@ class GULP(MomentMixin, BaseSimilarity):
     def _compare(self, view_x, view_y, xp):
         norms = view_x.squared_norm + view_y.squared_norm
         squared = norms - 2 * float(self._product(view_x, view_y, xp))
+        views = view_x, view_y
+        if squared < _SINGLE_SHARE * norms and any(_is_single(v, xp) for v in views):
+            return self._compare(*(self._in_double(v, xp) for v in views), xp)
         if squared < 1e-6 * norms:
             # the difference of large numbers has lost its digits
             squared = self._squared_difference(view_x, view_y, xp)
         return squared**0.5
+
+    def _in_double(self, view, xp):
+        """The view of the same rows in double precision."""
+        if not _is_single(view, xp):
+            return view
+        return self._view(as_float64(view.rows, xp=xp), xp, None)
 
     def _compare_moments(self, moments, xp):
         root_x, norm_x = self._root_of_moments(moments.x, moments.xx, xp, "x")
@@ -210,6 +234,7 @@ class GULP(MomentMixin, BaseSimilarity):
         x_is_factor, y_is_factor = (isinstance(v, Smoother) for v in (view_x, view_y))
         if x_is_factor and y_is_factor:
             M = centered_product(view_x.rows, view_x.mean, view_y.rows, view_y.mean)
+            M = as_float64(M, xp=xp)
             M = M if view_x.root is None else view_x.root.T @ M
             M = M if view_y.root is None else M @ view_y.root
             return inner(M, M, xp=xp)
@@ -250,6 +275,10 @@ class GULP(MomentMixin, BaseSimilarity):
             complexity="n d^2",
             reference="Boix-Adserà et al. 2022",
         )
+
+
+def _is_single(view, xp):
+    return isinstance(view, Smoother) and view.rows.dtype != xp.float64
 
 
 def _identity(matrix, xp):
