@@ -92,7 +92,7 @@ class BlockedKernel(BlockedMatrix):
         )
 
 
-def _divided(K, norm, xp):
+def divided(K, norm, xp):
     """K / norm, in place where that is possible."""
     if is_numpy(xp):
         K *= 1 / norm
@@ -166,7 +166,7 @@ class BaseKernelSimilarity(BaseSimilarity):
             # the squared norm keeps the entries of the n x n matrix near 1
             unit = squared_norm * scale * scale
             return self._kernel_view(
-                _divided(rows @ rows.T, squared_norm, xp), xp, role, unit=unit
+                divided(rows @ rows.T, squared_norm, xp), xp, role, unit=unit
             )
         if self.kernel == "rbf":
             return self._rbf_view(X, xp, role)
@@ -222,7 +222,7 @@ class BaseKernelSimilarity(BaseSimilarity):
         squared_norm = inner(K, K, xp=xp)
         self._refuse_flat_kernel(squared_norm, before, role, xp)
         norm = float(squared_norm) ** 0.5
-        return CenteredKernel(_divided(K, norm, xp), norm, unit * scale)
+        return CenteredKernel(divided(K, norm, xp), norm, unit * scale)
 
     def _residual_view(self, X, z, xp, role):
         """View of the centred kernel matrix without what that of z explains."""

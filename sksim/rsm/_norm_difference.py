@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from sksim.base import BaseSimilarity
-from sksim.utils._array_api import inner
+from sksim.utils._array_api import inner, row_blocks_of
 from sksim.utils._linalg import refuse_constant, rescaled, role_name
 from sksim.utils._pairs import (
     MATRIX_ROWS,
@@ -155,8 +155,6 @@ class RSMNormDifference(BaseSimilarity):
         return squared_distance_matrix(view.rows, view.squares, xp=xp)
 
     def _block(self, view, i, j, xp):
-        if view.matrix is not None:
-            return view.matrix[i, j]
         if self.rdm_metric == "linear":
             return view.rows[i, :] @ view.rows[j, :].T
         block = distance_block(view.rows, view.squares, i, j, xp=xp)
@@ -166,9 +164,14 @@ class RSMNormDifference(BaseSimilarity):
     def _compare(self, view_x, view_y, xp):
         unit = max(view_x.unit, view_y.unit)
         gain_x, gain_y = view_x.unit / unit, view_y.unit / unit
-        rows = view_x.matrix if view_x.rows is None else view_x.rows
         total = 0.0
-        blocks = symmetric_blocks(rows.shape[0])
+        if view_x.matrix is not None:
+            for b in row_blocks_of(view_x.matrix):
+                difference = _scaled(view_x.matrix[b, :], gain_x)
+                difference = difference - _scaled(view_y.matrix[b, :], gain_y)
+                total += float(inner(difference, difference, xp=xp))
+            return total**0.5 * unit
+        blocks = symmetric_blocks(view_x.rows.shape[0])
         for i, j, weight in tracked(blocks, "comparing matrices"):
             difference = _scaled(self._block(view_x, i, j, xp), gain_x)
             difference = difference - _scaled(self._block(view_y, i, j, xp), gain_y)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 from sksim.base import BaseSimilarity
+from sksim.rsm._kernels import divided
+from sksim.utils._array_api import row_inner, row_sum_of_squares
 from sksim.utils._linalg import centered, refuse_constant, role_name
 from sksim.utils._tags import SimilarityTags
 from sksim.utils._views import View
@@ -80,12 +82,12 @@ class PointwiseKernelAlignment(BaseSimilarity):
     def _view(self, X, xp, role):
         rows, _, _, squared_norm = centered(X, xp=xp)
         refuse_constant(squared_norm, role)
-        rows = rows * (1 / squared_norm**0.5)
         if rows.shape[1] > rows.shape[0]:
-            matrix = rows @ rows.T
-            norms = xp.sqrt(xp.sum(matrix * matrix, axis=1))
+            matrix = divided(rows @ rows.T, squared_norm, xp)
+            norms = xp.sqrt(row_sum_of_squares(matrix, xp=xp))
             rows = None
         else:
+            rows = rows * (1 / squared_norm**0.5)
             matrix = None
             # row i of the kernel has the norm of R_i under the metric R'R
             norms = xp.sqrt(xp.sum((rows @ (rows.T @ rows)) * rows, axis=1))
@@ -103,7 +105,7 @@ class PointwiseKernelAlignment(BaseSimilarity):
     def _compare(self, view_x, view_y, xp):
         if view_x.rows is None or view_y.rows is None:
             K, L = (self._kernel(view) for view in (view_x, view_y))
-            products = xp.sum(K * L, axis=1)
+            products = row_inner(K, L, xp=xp)
         else:
             cross_product = view_x.rows.T @ view_y.rows
             products = xp.sum((view_x.rows @ cross_product) * view_y.rows, axis=1)

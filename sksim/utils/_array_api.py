@@ -138,10 +138,25 @@ def count_unequal(a, b, *, xp):
 def encode(labels, *, xp):
     """(codes, classes): labels as places in the sorted array of distinct labels."""
     if is_numpy(xp):
+        if labels.dtype.kind in "iu" and labels.size:
+            return _encode_integers(labels)
         classes, codes = np.unique(labels, return_inverse=True)
         return codes, classes
     classes, codes = xp.unique_inverse(labels)
     return codes, classes
+
+
+def _encode_integers(labels):
+    """`encode` without sorting, where integers have no large gaps."""
+    lowest, highest = labels.min(), labels.max()
+    if int(highest) - int(lowest) > labels.size:
+        classes, codes = np.unique(labels, return_inverse=True)
+        return codes, classes
+    # modulo 2^64, so that labels of any integer type come out right
+    places = np.subtract(labels, lowest, dtype=np.intp, casting="unsafe")
+    is_seen = np.bincount(places) > 0
+    classes = labels.dtype.type(lowest) + np.flatnonzero(is_seen).astype(labels.dtype)
+    return (np.cumsum(is_seen) - 1)[places], classes
 
 
 def joint_counts(a, b, n_classes, *, xp):

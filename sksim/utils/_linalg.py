@@ -30,7 +30,7 @@ class Centered(NamedTuple):
     squared_norm: float
 
 
-def _safe_range(xp, dtype):
+def safe_range(xp, dtype):
     """Squared norms between these can be multiplied without over- or underflow."""
     return (1e-100, 1e100) if dtype == xp.float64 else (1e-12, 1e16)
 
@@ -52,7 +52,7 @@ def rescaled(X, *, xp):
     Rows are X itself unless products of its entries could over- or underflow; then
     the scale is a power of two, so that no digit is lost.
     """
-    low, high = _safe_range(xp, X.dtype)
+    low, high = safe_range(xp, X.dtype)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         squared_norm = float(xp.sum(column_sum_of_squares(X, xp=xp)))
     if low < squared_norm < high:
@@ -128,7 +128,7 @@ def centered(X, *, xp):
     zero. Where entries are so large or small that their products could overflow or
     vanish, rows are scaled by a power of two, which loses no digit.
     """
-    low, high = _safe_range(xp, X.dtype)
+    low, high = safe_range(xp, X.dtype)
     eps = float(xp.finfo(X.dtype).eps)
     rounding = 8 * eps
     scale = 1.0
@@ -186,7 +186,7 @@ def uncentered(X, *, xp):
     carry at most four times the variance this loses less than one digit and saves a
     copy of the data.
     """
-    low, high = _safe_range(xp, X.dtype)
+    low, high = safe_range(xp, X.dtype)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         mean = xp.mean(X, axis=0)
         squares = column_sum_of_squares(X, xp=xp)

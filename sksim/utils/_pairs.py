@@ -22,6 +22,7 @@ from sksim.utils._linalg import (
     lazily_centered,
     refuse_constant,
     role_name,
+    safe_range,
     unit_rows,
 )
 from sksim.utils._progress import tracked
@@ -83,9 +84,22 @@ def squared_distance_rows(X, rdm_metric, *, xp, role=None, center=True):
 
 def _correlation_rows(X, *, xp, role):
     """Rows minus their own means, scaled to unit norm; constant rows raise."""
-    rounding = 8 * float(xp.finfo(X.dtype).eps) * X.shape[1] ** 0.5
+    width = X.shape[1]
+    rounding = 8 * float(xp.finfo(X.dtype).eps) * width**0.5
+    low, high = safe_range(xp, X.dtype)
 
     def standardized(b):
+        means = xp.mean(X[b, :], axis=1)
+        rows = as_float64(X[b, :] - means[:, None], xp=xp)
+        squares = row_sum_of_squares(rows, xp=xp)
+        # of the row before centring, whose largest entry it bounds
+        norms = squares + width * as_float64(means, xp=xp) ** 2
+        is_safe = (low < squares) & (norms < high) & (squares > rounding**2 * norms)
+        if bool(xp.all(is_safe)):
+            return rows / xp.sqrt(squares)[:, None]
+        return carefully_standardized(b)
+
+    def carefully_standardized(b):
         rows = X[b, :]
         largest = xp.max(xp.abs(rows), axis=1)[:, None]
         # a power of two would do as well; here the rows are scaled to unit norm anyway
