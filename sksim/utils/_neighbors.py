@@ -18,6 +18,7 @@ from sksim.utils._array_api import (
     take,
     to_numpy,
 )
+from sksim.utils._pairs import squared_distance_matrix
 from sksim.utils._points import Points, batches, eps
 from sksim.utils._progress import tracked
 from sksim.utils._views import View
@@ -27,7 +28,7 @@ TIE_TOLERANCE = 1e-10
 # Entries of a block of the distance matrix.
 _BLOCK_ELEMENTS = 2**22
 # Tiles of the upper triangle of the distance matrix.
-_TILE_ROWS, _TILE_COLUMNS = 1024, 4096
+_TILE_ROWS, _TILE_COLUMNS = 896, 4608
 # The filter folds this many columns into their minimum before it bounds the k-th.
 _FOLD = 16
 # More candidates than this for each neighbour call for a filter in double precision.
@@ -130,14 +131,10 @@ class _Filter:
         parts = [right[:, :-2] * -2, right[:, -1:], right[:, -2:-1]]
         return self.xp.concat(parts, axis=1)
 
-    def square(self, rows, *, out):
+    def square(self, rows):
         """Distances of some rows from each other on numpy, by half of the products."""
-        centred, squares = self.right[rows, :-2], self.right[rows, -1]
-        n_rows = len(squares)
-        square = np.matmul(centred, centred.T, out=out.reshape(n_rows, n_rows))
-        square *= -2
-        square += squares[:, None]
-        square += squares[None, :]
+        right = self.right[rows]
+        square = squared_distance_matrix(right[:, :-2], right[:, -1], xp=np)
         np.fill_diagonal(square, np.inf)
         return square
 
@@ -252,7 +249,7 @@ def _symmetric_candidates(points, k):
         rows = slice(start, min(start + _TILE_ROWS, n_samples))
         height = rows.stop - start
         # the square on the diagonal holds the distances of its rows both ways
-        square = filter_.square(rows, out=buffer[: height * height])
+        square = filter_.square(rows)
         if height > 1 and not bounds.see(square, rows, rows):
             return None
         left_factor = filter_.left(rows)

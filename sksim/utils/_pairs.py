@@ -399,7 +399,7 @@ def _doubled_products(rows):
     """Minus twice the inner products of all rows, in the upper triangle of a matrix."""
     n = len(rows)
     syrk = get_blas_funcs("syrk", (rows,))
-    matrix = np.empty((n, n), dtype=rows.dtype, order="F")
+    matrix = np.zeros((n, n), dtype=rows.dtype, order="F")
     # the lower triangle in Fortran's order is the upper one of the transpose
     return syrk(-2.0, rows.T, trans=1, lower=1, c=matrix, overwrite_c=1).T
 

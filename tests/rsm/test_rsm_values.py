@@ -500,3 +500,15 @@ def test_trace_form(measure, widths):
     assert_allclose(np.sum(K * L), measure.fit(X, y).statistic_, rtol=1e-10)
     for matrix in (K, L):
         assert_allclose(matrix.sum(axis=0), 0, atol=1e-9 * np.abs(matrix).max())
+
+
+@pytest.mark.parametrize("noise", [1.0, 0.03, 1e-3])
+@pytest.mark.parametrize("offset", [0.0, 100.0])
+def test_gulp_of_single_precision(noise, offset):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 40)) * np.logspace(0, -3, 40) + offset
+    rotation = np.linalg.qr(rng.normal(size=(40, 40)))[0]
+    y = (X + noise * rng.normal(size=X.shape) / 40) @ rotation
+    X, y = X.astype(np.float32), y.astype(np.float32)
+    expected = GULP().fit(X.astype(float), y.astype(float)).distance_
+    assert_allclose(GULP().fit(X, y).distance_, expected, rtol=3e-5)
