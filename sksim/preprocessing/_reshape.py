@@ -73,10 +73,9 @@ class _ReshapingTransformer(
         return X if X.ndim == 2 else self._reduce(X, xp)
 
     def _validate(self, X, *, reset):
-        is_flat = getattr(X, "ndim", 2) <= 2
         X = check_rows(self, X, reset=reset, allow_nd=True)
         xp = namespace_of(X)
-        if is_flat:
+        if X.ndim <= 2:
             return X, xp
         count = self._count_features(X)
         if reset:

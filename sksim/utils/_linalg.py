@@ -391,9 +391,12 @@ _PLAIN_RATIO = 1e-4
 
 
 def _diagonal_ratio(R, *, xp):
-    """Smallest through largest entry of a triangular factor's diagonal."""
-    diagonal = xp.abs(xp.linalg.diagonal(R))
-    return float(xp.min(diagonal)) / float(xp.max(diagonal))
+    """Smallest entry of a triangular factor's diagonal through its largest entry.
+
+    Without pivoting the largest need not be on the diagonal.
+    """
+    smallest = float(xp.min(xp.abs(xp.linalg.diagonal(R))))
+    return smallest / float(xp.max(xp.abs(R)))
 
 
 def well_conditioned(R, *, xp):
