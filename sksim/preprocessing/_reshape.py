@@ -77,6 +77,11 @@ class _ReshapingTransformer(
         xp = namespace_of(X)
         if X.ndim <= 2:
             return X, xp
+        if 0 in X.shape:
+            raise ValueError(
+                f"X has the shape {tuple(X.shape)}: an axis without entries has "
+                "nothing to flatten or pool. Check that the right array was passed."
+            )
         count = self._count_features(X)
         if reset:
             self.n_features_in_ = count
