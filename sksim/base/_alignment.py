@@ -77,6 +77,7 @@ class AlignmentMixin(TransformerMixin):
         }
         return statistic, details | sources
 
+    @overflow_is_silent
     def _fitted_maps(self):
         check_is_fitted(self)
         if self._maps.maps is None:

@@ -277,7 +277,7 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
         tags = self._similarity_tags()
         statistic = outcome[0] if isinstance(outcome, tuple) else outcome
         if tags.score_uses_fit:
-            return tags.orient(float(statistic))
+            return tags.round_score(tags.orient(float(statistic)))
         return tags.orient(self._as_number(statistic, tags))
 
     def __sklearn_tags__(self):

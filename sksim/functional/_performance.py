@@ -1,5 +1,6 @@
 """Difference of two models' performance."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,6 +21,7 @@ from sksim.utils._outputs import columns_of, model_outputs
 from sksim.utils._sklearn_compat import response_methods
 from sksim.utils._tags import SimilarityTags
 from sksim.utils._validation import (
+    as_values,
     check_label_vector,
     check_output_pair,
     check_same_length,
@@ -83,7 +85,7 @@ class JudgedOutputs(View):
     def performance(self):
         """Score of the outputs."""
         try:
-            return float(self.scorer(self.model, self.outputs, self.y_true))
+            value = float(self.scorer(self.model, self.outputs, self.y_true))
         except AttributeError as error:
             raise ValueError(
                 f"The outputs have shape {self.outputs.shape}, and {self.scorer} calls "
@@ -91,11 +93,18 @@ class JudgedOutputs(View):
                 "with one column for each class, where a scorer needs these, and "
                 "labels or predictions where it does not."
             ) from error
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OverflowError) as error:
             raise ValueError(
                 f"{self.scorer} can't judge outputs of shape {self.outputs.shape} by "
                 f"this y_true: {error}"
             ) from error
+        if math.isnan(value) and len(self.y_true) > 1:
+            raise ValueError(
+                f"{self.scorer} gives nan for outputs of shape {self.outputs.shape}: "
+                "they are too large, or y_true does not allow it. Rescale outputs and "
+                "y_true, or choose another scoring."
+            )
+        return value
 
 
 class PerformanceDifference(BaseFunctionalSimilarity):
@@ -219,7 +228,8 @@ class PerformanceDifference(BaseFunctionalSimilarity):
         return outputs
 
     def _validate_pair(self, X, y, *, reset):
-        if np.ndim(X) > 1 and np.shape(X)[1] > 1:
+        shape = X.shape if hasattr(X, "dtype") else as_values(X, "X").shape
+        if len(shape) > 1 and shape[1] > 1:
             return check_output_pair(self, X, y, reset=reset)
         xp, _, device = get_namespace_and_device(X)
         X = check_label_vector(X, "X", self, allow_fractions=True)

@@ -25,7 +25,11 @@ from sksim.utils._linalg import thin_svd
 from sksim.utils._models import columns_of_labels
 from sksim.utils._sklearn_compat import Interval, StrOptions
 from sksim.utils._tags import SimilarityTags
-from sksim.utils._validation import as_values
+from sksim.utils._validation import (
+    as_values,
+    check_label_vector,
+    refuse_unreadable,
+)
 from sksim.utils._views import View
 
 
@@ -256,10 +260,10 @@ class ModelStitching(AppliedModelsSimilarity):
     def _check_truth(self, y_true):
         if not hasattr(y_true, "dtype"):
             y_true = as_values(y_true, "y_true")
-        y_true = check_array(
-            y_true, ensure_2d=False, dtype=None, input_name="y_true", estimator=self
-        )
-        return y_true.ravel() if y_true.shape[1:] == (1,) else y_true
+        if len(np.shape(y_true)) == 2 and np.shape(y_true)[1] > 1:
+            refuse_unreadable(y_true, "y_true")
+            return check_array(y_true, input_name="y_true", estimator=self)
+        return check_label_vector(y_true, "y_true", self, allow_fractions=True)
 
     def _view(self, cut, xp, *, role, data, y_true, seed):
         cut.whole.check_width(data)
@@ -373,7 +377,13 @@ class ModelStitching(AppliedModelsSimilarity):
             if callable(self.scoring)
             else get_scorer(self.scoring or default)
         )
-        return float(scorer(tail, activations, labels))
+        try:
+            return float(scorer(tail, activations, labels))
+        except (ValueError, TypeError, AttributeError) as error:
+            raise ValueError(
+                f"{scorer} can't judge the stitched {type(tail).__name__} by this "
+                f"y_true: {error} Choose a scoring that fits the second model."
+            ) from error
 
     def _against_end(self, stitched, end):
         if self.value == "penalty":

@@ -113,7 +113,9 @@ def _is_probabilities(array):
     values = np.asarray(array)
     if values.dtype.kind != "f" or not np.all(values >= 0):
         return False
-    return bool(np.all(np.abs(values.sum(axis=1) - 1) <= SIMPLEX_TOLERANCE))
+    with np.errstate(over="ignore"):
+        sums = values.sum(axis=1)
+    return bool(np.all(np.abs(sums - 1) <= SIMPLEX_TOLERANCE))
 
 
 class ModelPair:

@@ -73,11 +73,15 @@ class _ReshapingTransformer(
         return X if X.ndim == 2 else self._reduce(X, xp)
 
     def _validate(self, X, *, reset):
-        is_flat = getattr(X, "ndim", 2) <= 2
         X = check_rows(self, X, reset=reset, allow_nd=True)
         xp = namespace_of(X)
-        if is_flat:
+        if X.ndim <= 2:
             return X, xp
+        if 0 in X.shape:
+            raise ValueError(
+                f"X has the shape {tuple(X.shape)}: an axis without entries has "
+                "nothing to flatten or pool. Check that the right array was passed."
+            )
         count = self._count_features(X)
         if reset:
             self.n_features_in_ = count

@@ -21,8 +21,9 @@ class CKA(KernelMomentMixin, BaseKernelSimilarity):
     For the linear kernel this is
     :math:`\lVert R^\top R' \rVert_F^2 / (\lVert R^\top R \rVert_F
     \lVert R'^\top R' \rVert_F)` of the centred representations. A similarity in
-    [0, 1]; the debiased estimator may fall below 0. Invariant to orthogonal maps,
-    isotropic scaling and translation for the linear and the RBF kernel.
+    [0, 1]; the debiased estimator may fall below 0, and so may kernels that are not
+    positive semi-definite, such as "sigmoid". Invariant to orthogonal maps, isotropic
+    scaling and translation for the linear and the RBF kernel.
 
     Parameters
     ----------
@@ -159,7 +160,7 @@ class CKA(KernelMomentMixin, BaseKernelSimilarity):
         return SimilarityTags(
             family="rsm",
             orientation="similarity",
-            bounds=(0, 1) if self._is_biased else (-1, 1),
+            bounds=(0, 1) if self._is_nonnegative else (-1, 1),
             invariances=self._invariances(),
             requires=("nonzero_rows",) if self.kernel == "cosine" else (),
             view_keywords=("role",),

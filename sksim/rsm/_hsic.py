@@ -1,5 +1,7 @@
 """Hilbert-Schmidt independence criterion."""
 
+import sys
+
 from sksim.rsm._kernels import BaseKernelSimilarity, KernelMomentMixin, n_rows
 from sksim.utils._pairs import BlockedMatrix
 from sksim.utils._sklearn_compat import StrOptions
@@ -112,7 +114,7 @@ class HSIC(KernelMomentMixin, BaseKernelSimilarity):
         value = float(cosine) / self._divisor(n_rows(view_y))
         for view in (view_x, view_y):
             value *= view.norm * view.unit
-        if value == 0 and float(cosine) != 0:
+        if abs(value) < sys.float_info.min and float(cosine) != 0:
             raise ValueError(
                 "The representations are so small that their HSIC vanishes. Rescale "
                 "them, for example to unit norm."
@@ -129,7 +131,7 @@ class HSIC(KernelMomentMixin, BaseKernelSimilarity):
         return SimilarityTags(
             family="rsm",
             orientation="similarity",
-            bounds=(0 if self._is_biased else -float("inf"), float("inf")),
+            bounds=(0 if self._is_nonnegative else -float("inf"), float("inf")),
             invariances=invariances,
             requires=("nonzero_rows",) if self.kernel == "cosine" else (),
             view_keywords=("role",),

@@ -154,6 +154,12 @@ class BaseKernelSimilarity(BaseSimilarity):
     def _is_biased(self):
         return self.estimator == "biased"
 
+    @property
+    def _is_nonnegative(self):
+        """Whether no pair of kernel matrices has a negative product."""
+        is_definite = self.kernel != "sigmoid" and not callable(self.kernel)
+        return self._is_biased and is_definite
+
     def _view(self, X, xp, role):
         if self.kernel == "cosine":
             X = unit_rows(X, xp=xp, role=role)

@@ -70,6 +70,8 @@ class SecondMoments(View):
 
 # eigenvalues keep ten digits where the reciprocal condition number is above
 _SMALLEST_RCOND = 1e-6
+# share of an eigenvalue that rounding may take
+_LOST = 1e-6
 # singular values halfway between the extremes keep six digits up to here
 _LARGEST_CONDITION = 1e20
 
@@ -163,7 +165,12 @@ class RiemannianDistance(BaseSimilarity):
                 "ridge > 0, or use fewer rows than features."
             )
         roots = s[:rank] * scale / X.shape[1] ** 0.5
-        return Spectrum(U[:, :rank], roots * roots)
+        values = roots * roots
+        # each root is off by a rounding of the largest
+        rounding = 2 * float(xp.finfo(roots.dtype).eps) * roots[0]
+        if bool(xp.any(roots * rounding > _LOST * (values + self.ridge))):
+            self._refuse_condition(float(values[0] / values[-1]))
+        return Spectrum(U[:, :rank], values)
 
     def _compare(self, view_x, view_y, xp):
         if all(isinstance(view, SecondMoments) for view in (view_x, view_y)):
@@ -187,6 +194,8 @@ class RiemannianDistance(BaseSimilarity):
             rest = xp.ones_like(outside[:, 0]) * self.ridge
             values_x = xp.concat([values_x, rest])
         roots_x = xp.sqrt(values_x)
+        if float(xp.min(roots_x)) == 0:
+            self._refuse_condition(math.inf)
         root_y = self._function_of(coordinates, view_y.eigenvalues, xp.sqrt, xp)
         values = svdvals(root_y / roots_x, xp=xp)
         largest, smallest = float(values[0]), float(values[-1])
@@ -197,17 +206,22 @@ class RiemannianDistance(BaseSimilarity):
             )
             inverses = xp.flip(svdvals(inverse_y * roots_x[:, None], xp=xp))
             condition = largest * float(inverses[-1])
-            if not condition < _LARGEST_CONDITION:
-                raise ValueError(
-                    f"ridge={self.ridge} is so small beside the squares of the "
-                    "representations that the distance is lost in rounding: their "
-                    f"second moments differ by factors of up to {condition:.0e}, "
-                    "squared. Rescale both alike, or choose a larger ridge."
-                )
+            # of a matrix and its inverse it is at least 1, unless one has vanished
+            if not 0.5 < condition < _LARGEST_CONDITION:
+                self._refuse_condition(condition)
             is_large = values > largest / condition**0.5
+            inverses = xp.where(is_large, xp.ones_like(inverses), inverses)
             values = xp.where(is_large, values, 1 / inverses)
         logarithms = 2 * xp.log(values)
         return xp.sqrt(xp.sum(logarithms * logarithms))
+
+    def _refuse_condition(self, condition):
+        raise ValueError(
+            f"ridge={self.ridge} is so small beside the squares of the representations "
+            "that the distance is lost in rounding: their second moments differ by "
+            f"factors of up to {condition:.0e}, squared. Rescale both alike, or choose "
+            "a larger ridge."
+        )
 
     def _function_of(self, coordinates, eigenvalues, function, xp):
         """A function of the second-moment matrix with its ridge, in coordinates."""

@@ -63,7 +63,8 @@ def rbf_kernel(X, bandwidth, *, xp, name="X"):
 def refuse_zero_bandwidth(median, squared_norms, name, *, xp):
     """Raise where the median distance is 0, or what rounding makes of it."""
     typical = float(xp.sort(squared_norms)[squared_norms.shape[0] // 2])
-    if median**2 <= 16 * float(xp.finfo(squared_norms.dtype).eps) * typical:
+    info = xp.finfo(squared_norms.dtype)
+    if median**2 <= max(16 * float(info.eps) * typical, float(info.smallest_normal)):
         raise ValueError(
             f"More than half of the pairs of rows of {name} coincide, so that the "
             "median distance, which sets the kernel's bandwidth, is 0. Remove "

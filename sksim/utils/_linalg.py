@@ -247,12 +247,14 @@ def nuclear_norm(M, *, xp):
     gram = exact @ exact.T if M.shape[0] <= M.shape[1] else exact.T @ exact
     squares = eigvalsh(gram, xp=xp)
     # eigenvalues are off by four roundings of the largest (root mean square, measured
-    # for 10 to 1000 of them), and their roots by that over twice the root
+    # for 10 to 1000 of them), and their roots by that over twice the root; the errors'
+    # norm is 6 to 100 times that of the sum
     rounding = 4 * float(xp.finfo(xp.float64).eps) * float(squares[-1])
+    enough = 6e-11 if M.dtype == xp.float64 else 6e-8
     if rounding > 0:
         roots = xp.sqrt(xp.clip(squares, rounding, None))
         errors = rounding / (2 * roots)
-        tolerance = (1e-11 if M.dtype == xp.float64 else 1e-8) * float(xp.sum(roots))
+        tolerance = enough * float(xp.sum(roots))
         if _norm(errors, xp=xp) <= tolerance:
             return xp.sum(roots)
         if M.shape[0] == M.shape[1] and _norm(errors[1:], xp=xp) <= tolerance:
@@ -403,9 +405,12 @@ _PLAIN_RATIO = 1e-4
 
 
 def _diagonal_ratio(R, *, xp):
-    """Smallest through largest entry of a triangular factor's diagonal."""
-    diagonal = xp.abs(xp.linalg.diagonal(R))
-    return float(xp.min(diagonal)) / float(xp.max(diagonal))
+    """Smallest entry of a triangular factor's diagonal through its largest entry.
+
+    Without pivoting the largest need not be on the diagonal.
+    """
+    smallest = float(xp.min(xp.abs(xp.linalg.diagonal(R))))
+    return smallest / float(xp.max(xp.abs(R)))
 
 
 def well_conditioned(R, *, xp):

@@ -28,7 +28,7 @@ TIE_TOLERANCE = 1e-10
 # Entries of a block of the distance matrix.
 _BLOCK_ELEMENTS = 2**22
 # Tiles of the upper triangle of the distance matrix.
-_TILE_ROWS, _TILE_COLUMNS = 896, 4608
+_TILE_ROWS, _TILE_COLUMNS = 768, 16384
 # The filter folds this many columns into their minimum before it bounds the k-th.
 _FOLD = 16
 # More candidates than this for each neighbour call for a filter in double precision.

@@ -172,14 +172,21 @@ class SimilarityTags:
             return -abs(statistic)
         return statistic if self.is_similarity else -statistic
 
-    def round_into_bounds(self, statistic, *, tolerance=1e-12):
+    def round_into_bounds(self, statistic):
         """Undo a rounding error past a bound; a wrong number stays wrong."""
-        low, high = self.bounds
-        for bound in (low, high):
-            if math.isfinite(bound) and abs(statistic - bound) <= tolerance:
-                beyond = statistic < low or statistic > high
-                return float(bound) if beyond else statistic
-        return statistic
+        return _rounded_into(statistic, self.bounds)
+
+    def round_score(self, score):
+        """The same for a score, which on new rows has bounds of its own."""
+        return _rounded_into(score, self.score_bounds)
+
+
+def _rounded_into(value, bounds, *, tolerance=1e-12):
+    low, high = bounds
+    for bound in (low, high):
+        if math.isfinite(bound) and abs(value - bound) <= tolerance:
+            return float(bound) if value < low or value > high else value
+    return value
 
 
 @dataclass(slots=True)

@@ -480,19 +480,29 @@ def _as_array(values, name):
 
 
 def _is_text(labels):
+    return _kind_of(labels) != "numbers"
+
+
+def _kind_of(labels):
+    """What labels are, in words."""
     kind = getattr(getattr(labels, "dtype", None), "kind", None)
+    if kind == "S":
+        return "bytes"
     if kind == "O":
-        return any(isinstance(value, str) for value in labels)
-    return kind in ("U", "S", "T")
+        for type_, word in ((str, "text"), (bytes, "bytes")):
+            if any(isinstance(value, type_) for value in labels):
+                return word
+    return "text" if kind in ("U", "T") else "numbers"
 
 
 def refuse_mixed_kinds(vectors, names):
-    """Raise if some of several label vectors hold text and others numbers."""
-    for vector, name in zip(vectors, names, strict=True):
-        if _is_text(vector) != _is_text(vectors[0]):
+    """Raise if some of several label vectors hold text and others numbers or bytes."""
+    first, *others = map(_kind_of, vectors)
+    for kind, name in zip(others, names[1:], strict=True):
+        if kind != first:
             raise ValueError(
-                f"{names[0]} and {name} hold labels of different kinds (text and "
-                "numbers), which can never agree. Encode both alike."
+                f"{names[0]} and {name} hold labels of different kinds ({first} and "
+                f"{kind}), which can never agree. Encode both alike."
             )
 
 

@@ -78,6 +78,12 @@ def test_matrices_stay_as_they_are(transformer):
     assert_array_equal(transformer.fit_transform(X), X)
 
 
+@pytest.mark.parametrize("transformer", [Flatten(), SpatialPooling(), TokenPooling()])
+def test_axes_without_entries_are_refused(transformer):
+    with pytest.raises(ValueError, match=r"X has the shape \(3, 0, 2\)"):
+        transformer.fit(np.zeros((3, 0, 2)))
+
+
 def test_padding_keeps_inner_products():
     X = np.random.default_rng(0).normal(size=(6, 3))
     padded = WidthMatching(width=5).fit_transform(X)
