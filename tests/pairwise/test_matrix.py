@@ -163,7 +163,7 @@ PEAKS = {
 @pytest.mark.parametrize("measure", PEAKS, ids=repr)
 def test_memory_mapped_layers_are_not_copied_twice(measure, tmp_path):
     rng = np.random.default_rng(0)
-    layers = {f"layer {i}": rng.normal(size=(800, 40)) for i in range(12)}
+    layers = {f"layer {i}": rng.normal(size=(800, 80)) for i in range(12)}
     mapped = {}
     for name, layer in layers.items():
         np.save(tmp_path / f"{name}.npy", layer)
