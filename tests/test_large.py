@@ -80,6 +80,42 @@ def test_no_square_matrix_of_many_rows(measure, monkeypatch):
     assert peak < 8 * n_samples**2 / 2
 
 
+# what relates each column to each: its result has an entry for every two of them
+OF_COLUMNS = {
+    "CorrelationMatch",
+    "NeuronGraphModularity",
+    "PermutationProcrustes",
+    "SoftMatching",
+}
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [m for m in OF_REPRESENTATIONS + VARIANTS if type(m).__name__ not in OF_COLUMNS],
+    ids=repr,
+)
+def test_no_square_matrix_of_many_columns(measure):
+    if isinstance(measure, GeometryScore):
+        pytest.importorskip("gudhi")
+    width = 1500
+    X = np.random.default_rng(0).normal(size=(40, width))
+    y = X + np.random.default_rng(1).normal(size=X.shape)
+    keywords = get_tags(measure).similarity_tags.view_keywords
+    params = {"y_true": np.arange(40) % 3} if "y_true" in keywords else {}
+    if isinstance(measure, RTD):
+        measure = clone(measure).set_params(subset_size=20)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        measure.fit(X[:, :60], y[:, :60], **params)  # imports are done
+        tracemalloc.start()
+        try:
+            measure.fit(X, y, **params)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert peak < 0.6 * 8 * width**2
+
+
 @pytest.mark.parametrize("unbiased", [False, True])
 def test_blocks_are_let_go(unbiased, monkeypatch):
     """However many blocks there are, some are in memory at a time."""

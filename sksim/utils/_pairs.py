@@ -68,6 +68,7 @@ def squared_distance_rows(X, rdm_metric, *, xp, role=None, center=True):
     Without ``center``, rows are left uncentred where distances keep their digits.
     """
     unit = 1.0
+    given = X
     if rdm_metric == "correlation":
         X = _correlation_rows(X, xp=xp, role=role)
         unit = 0.5
@@ -78,6 +79,8 @@ def squared_distance_rows(X, rdm_metric, *, xp, role=None, center=True):
         rows, _, scale, squared_norm = centered(X, xp=xp)
     else:
         rows, _, squared_norm, scale = lazily_centered(X, xp=xp)
+    if rdm_metric == "correlation":
+        _refuse_rounding(given, squared_norm * scale * scale, role, xp=xp)
     refuse_constant(squared_norm, role)
     return SquaredDistances(rows, row_sum_of_squares(rows, xp=xp), unit, scale)
 
@@ -116,6 +119,24 @@ def _correlation_rows(X, *, xp, role):
         return as_float64(rows, xp=xp) / norms[:, None]
 
     return in_row_blocks(standardized, X, xp=xp)
+
+
+def _refuse_rounding(X, squared_norm, role, *, xp):
+    """Raise if rows of unit norm differ by no more than their means' rounding."""
+    n_samples, width = X.shape
+    if squared_norm > 1e-16 * n_samples:
+        return
+    largest = xp.max(xp.abs(X), axis=1)[:, None]
+    rows = as_float64(X / largest, xp=xp)
+    rows = rows - xp.mean(rows, axis=1)[:, None]
+    # of rows of unit norm, whose entries were so much larger before centring
+    rounding = 4 * float(xp.finfo(X.dtype).eps) * width**0.5
+    squares = rounding**2 / row_sum_of_squares(rows, xp=xp)
+    if squared_norm <= float(xp.sum(squares)):
+        raise ValueError(
+            f"All rows of {role_name(role)} correlate perfectly with each other, so "
+            "that none is nearer than another. Use a Euclidean metric."
+        )
 
 
 # ----- all pairs as a vector -------------------------------------------------------

@@ -137,6 +137,19 @@ def test_rsa_refuses_what_has_no_dissimilarity():
         RSA("euclidean").fit(np.eye(20), y)
 
 
+@pytest.mark.parametrize("scale", [1.0, 1e30, 1e-200])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_rows_that_correlate_perfectly_are_refused(scale, order):
+    """Rounding of the rows' means is no dissimilarity."""
+    X = np.asarray(scale * np.arange(23 * 50.0).reshape(23, 50), order=order)
+    y = np.random.default_rng(0).normal(size=(23, 5))
+    for first, second, name in ((X, y, "X"), (y, X, "y")):
+        with pytest.raises(ValueError, match=f"rows of {name} correlate perfectly"):
+            RSA().fit(first, second)
+    near = 1 + np.arange(50) + 1e-6 * np.random.default_rng(1).normal(size=(23, 50))
+    assert RSA().fit(near * scale, near).score_ == pytest.approx(1)
+
+
 @pytest.mark.parametrize("comparison", CORRELATIONS)
 def test_rsa_permutes_what_it_has_ranked(comparison):
     X, y = views(25, 4, 6)
