@@ -25,6 +25,7 @@ from sksim.utils._validation import (
     check_label_vector,
     check_output_pair,
     check_same_length,
+    has_dtype,
     refuse_mixed_kinds,
 )
 from sksim.utils._views import View
@@ -228,7 +229,7 @@ class PerformanceDifference(BaseFunctionalSimilarity):
         return outputs
 
     def _validate_pair(self, X, y, *, reset):
-        shape = X.shape if hasattr(X, "dtype") else as_values(X, "X").shape
+        shape = X.shape if has_dtype(X) else as_values(X, "X").shape
         if len(shape) > 1 and shape[1] > 1:
             return check_output_pair(self, X, y, reset=reset)
         xp, _, device = get_namespace_and_device(X)

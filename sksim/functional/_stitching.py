@@ -1,5 +1,6 @@
 """Similarity of two models by stitching the one's head to the other's tail."""
 
+import math
 from dataclasses import dataclass
 from numbers import Integral, Real
 
@@ -28,6 +29,7 @@ from sksim.utils._tags import SimilarityTags
 from sksim.utils._validation import (
     as_values,
     check_label_vector,
+    has_dtype,
     refuse_unreadable,
 )
 from sksim.utils._views import View
@@ -258,7 +260,7 @@ class ModelStitching(AppliedModelsSimilarity):
         return CutModel(model, layer, name)
 
     def _check_truth(self, y_true):
-        if not hasattr(y_true, "dtype"):
+        if not has_dtype(y_true):
             y_true = as_values(y_true, "y_true")
         if len(np.shape(y_true)) == 2 and np.shape(y_true)[1] > 1:
             refuse_unreadable(y_true, "y_true")
@@ -378,12 +380,18 @@ class ModelStitching(AppliedModelsSimilarity):
             else get_scorer(self.scoring or default)
         )
         try:
-            return float(scorer(tail, activations, labels))
+            value = float(scorer(tail, activations, labels))
         except (ValueError, TypeError, AttributeError) as error:
             raise ValueError(
                 f"{scorer} can't judge the stitched {type(tail).__name__} by this "
                 f"y_true: {error} Choose a scoring that fits the second model."
             ) from error
+        if math.isnan(value) and len(labels) > 1:
+            raise ValueError(
+                f"{scorer} gives nan for the stitched {type(tail).__name__}: its "
+                "outputs are too large. Rescale the data, or choose another scoring."
+            )
+        return value
 
     def _against_end(self, stitched, end):
         if self.value == "penalty":

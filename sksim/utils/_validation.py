@@ -197,7 +197,7 @@ def refuse_unreadable(array, name, *, allow_nd=False):
         )
     values = array
     is_table = hasattr(array, "dtypes")
-    if is_table or not _has_dtype(array):
+    if is_table or not has_dtype(array):
         values = as_values(array, name)
         if is_table and 0 in values.shape:
             what = "sample(s)" if values.shape[0] == 0 else "feature(s)"
@@ -228,7 +228,7 @@ def refuse_unreadable(array, name, *, allow_nd=False):
         _refuse_objects(values, name)
 
 
-def _has_dtype(array):
+def has_dtype(array):
     """Whether this is an array already, of any library, and not a class of them."""
     return hasattr(array, "dtype") and not isinstance(array, type)
 
@@ -325,7 +325,7 @@ def check_output_pair(measure, X, y, *, reset):
 @overflow_is_silent
 def check_label_vector(labels, name, measure, *, allow_fractions=False):
     """One label for each row, as a 1-D array of numbers, booleans or strings."""
-    if not _has_dtype(labels):
+    if not has_dtype(labels):
         labels = _as_array(labels, name)
     if isinstance(labels, np.ma.MaskedArray) and np.ma.is_masked(labels):
         raise ValueError(
@@ -356,7 +356,7 @@ def check_label_vector(labels, name, measure, *, allow_fractions=False):
 
 def _refuse_other_objects(labels, name):
     """Raise on objects that are neither numbers nor text."""
-    values = labels if _has_dtype(labels) else as_values(labels, name)
+    values = labels if has_dtype(labels) else as_values(labels, name)
     if getattr(values.dtype, "kind", None) != "O":
         return
     for value in np.asarray(values).ravel():
@@ -398,7 +398,7 @@ def _check_label_values(labels, name, xp, *, allow_fractions=False):
 
 def _as_column(array, name):
     """A vector of one output per row as a matrix of one column."""
-    if not _has_dtype(array) or hasattr(array, "iloc"):
+    if not has_dtype(array) or hasattr(array, "iloc"):
         array = as_values(array, name)
     if getattr(array, "ndim", 2) != 1:
         return array
@@ -429,7 +429,7 @@ def check_output_group(measure, X, y=None, *, reset):
     refuse_dask(measure, X, y)
     inputs = measure._similarity_tags().inputs
     axes = 2 if inputs == "labels" else 3
-    if not (_has_dtype(X) or hasattr(X, "dtypes")):  # tables keep their column names
+    if not (has_dtype(X) or hasattr(X, "dtypes")):  # tables keep their column names
         X = _as_array(X, "X")
     if y is not None:
         if np.ndim(X) >= axes and np.shape(X)[1] != 1:
