@@ -62,7 +62,14 @@ def sklearn_outputs(model, X):
     if is_classifier(model):
         outputs["labels"] = model.predict(X)
         if hasattr(model, "predict_proba"):
-            outputs["probabilities"] = model.predict_proba(X)
+            probabilities = model.predict_proba(X)
+            if isinstance(probabilities, list):
+                raise ValueError(
+                    f"{type(model).__name__} predicts {len(probabilities)} targets at "
+                    "once, each with probabilities of its own. Compare one target at "
+                    "a time, with the columns of predict(X) as labels."
+                )
+            outputs["probabilities"] = probabilities
         if hasattr(model, "decision_function"):
             outputs["scores"] = model.decision_function(X)
     elif hasattr(model, "predict"):
@@ -115,7 +122,9 @@ def _dense(output):
 
 
 def _columns(output):
-    """Outputs as a matrix: one output is one column."""
+    """Outputs as a matrix: one output is one column, several targets side by side."""
+    if isinstance(output, list):
+        return np.hstack(output)
     output = _dense(output)
     return output[:, None] if output.ndim == 1 else output
 
@@ -172,7 +181,7 @@ def _forest_layers(forest, rows):
     trees = forest.estimators_
 
     def predictions():
-        X = np.asarray(rows())
+        X = _as_trees_take(rows())
         return np.hstack([_tree_values(tree, X) for tree in trees])
 
     return {
@@ -193,18 +202,23 @@ def _is_forest(model):
 def _tree_values(tree, X):
     """What a tree predicts: shares of classes, or means of the target."""
     values = tree.tree_.value[tree.apply(X)]
-    return values.reshape(len(X), -1)
+    return values.reshape(X.shape[0], -1)
+
+
+def _as_trees_take(X):
+    """Rows without the names of columns, which a forest's trees don't know."""
+    return sparse.csr_array(X) if sparse.issparse(X) else np.asarray(X)
 
 
 def _one_hot_leaves(trees, X):
     """One column for each leaf of each tree, in single precision."""
-    X = np.asarray(X)
+    X = _as_trees_take(X)
     blocks = []
     for tree in trees:
         is_leaf = tree.tree_.children_left == -1
         column = np.cumsum(is_leaf) - 1
-        block = np.zeros((len(X), int(is_leaf.sum())), dtype=np.float32)
-        block[np.arange(len(X)), column[tree.apply(X)]] = 1
+        block = np.zeros((X.shape[0], int(is_leaf.sum())), dtype=np.float32)
+        block[np.arange(X.shape[0]), column[tree.apply(X)]] = 1
         blocks.append(block)
     return np.hstack(blocks)
 

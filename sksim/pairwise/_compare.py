@@ -269,7 +269,7 @@ def _one_row(label, measure, by_itself, inputs, job):
                 raise ValueError(f"{label}: {error}") from error
             row["note"] = f"not computed: {error}"
     messages = [row["note"], *(str(warning.message) for warning in caught)]
-    row["note"] = "; ".join(dict.fromkeys(m for m in messages if m))
+    row["note"] = "; ".join(dict.fromkeys(m.rstrip(".") for m in messages if m))
     return row
 
 

@@ -4,6 +4,7 @@ import base64
 import io
 import math
 import platform
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from html import escape
@@ -35,6 +36,8 @@ _EXPLANATION_OF_INTERVALS = (
     " Interval: how far the score would vary with other inputs, at a confidence of "
     "{level:g} %."
 )
+
+_WORDS = re.compile("(?<=[a-z])(?=[A-Z])")
 
 
 def write_report(
@@ -129,8 +132,34 @@ def _table_section(heading, table):
         table = join_limits(table)
     else:
         table = table.reset_index() if _has_names(table.index) else table
+    footnotes = []
+    if "note" in table:
+        footnotes, marks = number_notes(table["note"])
+        table = table.assign(note=marks) if footnotes else table.drop(columns="note")
     parts.append(f'<div class="scroll">{_table(table)}</div>')
+    if footnotes:
+        items = "".join(f"<li>{escape(str(note))}</li>" for note in footnotes)
+        parts.append(f'<ol class="notes">{items}</ol>')
     return "\n".join(parts)
+
+
+def number_notes(notes):
+    """Different notes in order, and for each row the number of its own.
+
+    Parameters
+    ----------
+    notes : iterable of str
+        Empty where there is none.
+
+    Returns
+    -------
+    footnotes : list of str
+    marks : list of str
+        "[1]", "[2]", ..., or empty.
+    """
+    notes = ["" if pd.isna(note) else note for note in notes]
+    footnotes = list(dict.fromkeys(filter(None, notes)))
+    return footnotes, [f"[{footnotes.index(n) + 1}]" if n else "" for n in notes]
 
 
 def _explanation(table):
@@ -221,8 +250,9 @@ def _table_cell(value, name, kind):
             f"{escape(format_number(value, name))}</td>"
         )
     shown = "" if value is None or value is pd.NA else str(value)
-    css = "note" if name == "note" else "name"
-    return f'<td class="{css}" data-value="{escape(shown)}">{escape(shown)}</td>'
+    # where there is little room, names of classes break between their words
+    broken = "<wbr>".join(map(escape, _WORDS.split(shown)))
+    return f'<td class="name" data-value="{escape(shown)}">{broken}</td>'
 
 
 def is_number(column):

@@ -20,10 +20,14 @@ th, td { padding: .35rem .7rem; text-align: left; vertical-align: top;
 td.number { text-align: right; white-space: nowrap;
   font-variant-numeric: tabular-nums; }
 td.name { white-space: nowrap; }
-td.note { min-width: 28rem; color: var(--faint); font-size: .8rem; }
-th { background: var(--band); padding: 0; }
+.notes { margin: .6rem 0; padding-left: 1.7rem; max-width: 46rem; font-size: .8rem;
+  color: var(--faint); overflow-wrap: anywhere; }
+.notes li::marker { content: "[" counter(list-item) "] "; }
+wbr { display: none; }
+th { background: var(--band); padding: 0; vertical-align: bottom; }
 th button { all: unset; cursor: pointer; padding: .35rem .7rem; font-weight: 600;
-  white-space: nowrap; display: block; }
+  display: block; min-width: 4.6em; }
+th[data-kind=number] button { text-align: right; }
 th button:focus-visible { outline: 2px solid var(--bar); outline-offset: -2px; }
 th[aria-sort=ascending] button::after { content: " \\2191"; }
 th[aria-sort=descending] button::after { content: " \\2193"; }
@@ -53,6 +57,7 @@ img { max-width: 100%; height: auto; background: #fff; }
 pre { overflow-x: auto; padding: .6rem; background: var(--band); font-size: .8rem; }
 footer { margin-top: 2.5rem; border-top: 1px solid var(--line); font-size: .85rem; }
 @media (max-width: 40rem) {
+  wbr { display: inline; }
   .bars { grid-template-columns: 1fr 7.5rem; margin-left: 1.6rem; }
   .row > :first-child { grid-column: 1 / -1; text-align: left; line-height: 1.1rem;
     margin: .3rem 0 0 -1.6rem; }

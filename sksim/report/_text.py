@@ -4,7 +4,7 @@ import textwrap
 
 import numpy as np
 
-from sksim.report._report import format_number, is_number, join_limits
+from sksim.report._report import format_number, is_number, join_limits, number_notes
 
 _SHORT = {
     "direction": "kind",
@@ -32,7 +32,7 @@ def format_table(table, *, width=100):
     -------
     text : str
     """
-    notes = list(table["note"]) if "note" in table else []
+    footnotes, marks = number_notes(table.get("note", []))
     if {"score", "null_mean", "direction"} <= set(table.columns):
         # one scale in a narrow table: the measure's native numbers
         table = _in_native_units(table)
@@ -52,9 +52,7 @@ def format_table(table, *, width=100):
                 for value, name, right in zip(row, table.columns, numeric, strict=True)
             ]
         )
-    footnotes = list(dict.fromkeys(note for note in notes if note))
     if footnotes:
-        marks = [f"[{footnotes.index(n) + 1}]" if n else "" for n in notes]
         for line, mark in zip(cells, ["", *marks], strict=True):
             line.append(mark)
         numeric.append(False)

@@ -141,6 +141,35 @@ def test_leaves_are_those_of_apply():
     assert_array_equal(leaves @ leaves.T, same_leaf.sum(axis=2))
 
 
+@pytest.mark.parametrize(
+    "model",
+    [
+        RandomForestClassifier(3, random_state=0),
+        GradientBoostingClassifier(n_estimators=2),
+        DecisionTreeClassifier(random_state=0),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_trees_take_sparse_rows(model):
+    model = fitted(model)
+    for names in (None, "leaves"):
+        dense = extract_representations(model, X, names)
+        for name, layer in extract_representations(
+            model, sparse.csr_array(X), names, batch_size=64
+        ).items():
+            assert_allclose(layer, dense[name], rtol=1e-12, atol=1e-12)
+
+
+def test_several_targets_stand_side_by_side():
+    targets = np.column_stack([Y, Y[::-1] > 0])
+    forest = RandomForestClassifier(3, random_state=0).fit(X, targets)
+    layers = extract_representations(forest, X, batch_size=50)
+    assert layers["trees"].shape == (150, 3 * 2 * 3)
+    assert_allclose(layers["output"], np.hstack(forest.predict_proba(X)))
+    with pytest.raises(ValueError, match="2 targets at once.*one target at a time"):
+        extract_outputs(forest, X)
+
+
 def test_columns_of_leaves_do_not_depend_on_the_rows():
     forest = fitted(RandomForestClassifier(3, random_state=0))
     all_rows = extract_representations(forest, X, layers="leaves")["leaves"]

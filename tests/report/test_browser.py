@@ -42,6 +42,8 @@ window.addEventListener("load", function () {
   var p = seen.heads.indexOf("p-value");
   click(p); seen.pvalues = column(p); click(p); seen.reversed = column(p);
   seen.firstColumn = heads[0].getBoundingClientRect().width;
+  var scroll = document.querySelector(".scroll");
+  seen.hidden = scroll.scrollWidth - scroll.clientWidth;
   seen.window = innerWidth;
   seen.width = document.documentElement.clientWidth;
   seen.scrollWidth = document.documentElement.scrollWidth;
@@ -158,5 +160,7 @@ def test_page_in_a_browser(page, width, scheme, tmp_path):
     # the page itself is never wider than the window; only tables and pictures scroll
     assert seen["scrollWidth"] <= seen["width"]
     assert seen["outside"] == 0
+    if width == 1400:
+        assert seen["hidden"] <= 0
     assert min(seen["fonts"]) >= 12
     assert seen["cut"] == []

@@ -29,7 +29,7 @@ def table():
 class Page(html.parser.HTMLParser):
     """Tags must close in order, and nothing may come from elsewhere."""
 
-    VOID = {"meta", "link", "img"}
+    VOID = {"meta", "link", "img", "wbr"}
 
     def __init__(self, text):
         super().__init__()
@@ -115,6 +115,19 @@ def test_intervals_are_drawn_where_they_are():
     assert places(html, "bar") == [(0, 50)]
     assert places(html, "limits") == [(25, 75)]  # 1 at most
     assert "limits" not in bars(["a"], [0.5], limits=[(np.nan, np.nan)])
+
+
+def test_notes_are_numbered_below_the_table(table):
+    many = pd.concat([table, table], ignore_index=True)
+    noted = many.assign(note=["one & two", "", "another", "one & two"])
+    text = write_report(noted)
+    marks = [c["data-value"] for c in Page(text).cells if "[" in c["data-value"]]
+    assert marks == ["[1]", "[2]", "[1]"]
+    assert '<ol class="notes"><li>one &amp; two</li><li>another</li></ol>' in text
+    # a column of nothing is left out
+    none = write_report(table.assign(note=""))
+    assert "<ol" not in none
+    assert ">note<" not in none
 
 
 def test_versions_and_call(table):
