@@ -7,6 +7,8 @@ from sklearn.base import clone
 from sklearn.utils import get_tags
 
 from sksim import all_measures
+from sksim.alignment import LinearRegressionSimilarity, MaximumMatching
+from sksim.cca import PWCCA, MeanCCA, MeanSquaredCCA
 from sksim.inference import compare_similarities, similarity_test
 from sksim.inference._pair import make_pair, trace_form
 from sksim.neighbors import GraphBasedSimilarity
@@ -38,8 +40,7 @@ def _measures():
     for _, cls in all_measures(inputs="representation", paired=True, null="rows"):
         measure = cls()
         tags = get_tags(measure).similarity_tags
-        slow = tags.family == "topology"
-        if not slow and "y_true" not in tags.requires and tags.arity == "pair":
+        if "y_true" not in tags.requires and tags.arity == "pair":
             yield measure
     yield CKA(estimator="debiased")
     yield CKA(kernel="rbf")
@@ -58,14 +59,18 @@ def _trace_type():
             yield measure
 
 
+# With as many columns as rows all permutations have the same statistic.
+SATURATED = (MeanCCA, MeanSquaredCCA, PWCCA, LinearRegressionSimilarity)
+
+
 def _pair(measure, kind, shape, rng):
     n, width = shape
-    tags = get_tags(measure).similarity_tags
-    if tags.family in ("cca", "alignment"):
-        # with as many columns as rows all their statistics are equal
-        width = min(width, n // 4)
-    elif "^3" in tags.complexity:
-        width = min(width, 64)  # wider than that, each of 320 comparisons takes long
+    if isinstance(measure, SATURATED):
+        width = min(width, n // 2)
+    if isinstance(measure, MaximumMatching):
+        width = min(width, 64)  # a round of assignments takes long beyond
+    if get_tags(measure).similarity_tags.family == "topology":
+        n = 20  # their work grows with the square or cube of n
     return _draw(kind, n, width, rng), _draw(kind, n, max(2, width // 2), rng)
 
 
@@ -96,9 +101,53 @@ def test_permutation_pvalues_are_uniform(measure):
                 pvalues.append(result.pvalue)
                 randomized.append(_randomized(result, rng))
     assert stats.kstest(randomized, "uniform").pvalue > 1e-3
+    _check_levels(pvalues)
+
+
+def _check_levels(pvalues):
+    """No level is exceeded by more than chance explains."""
     for level in (0.05, 0.1, 0.25, 0.5):
         error = np.sqrt(level * (1 - level) / len(pvalues))
         assert np.mean(np.array(pvalues) <= level) <= level + 3.3 * error
+
+
+def _measures_of_outputs():
+    for inputs in ("labels", "probabilities", "outputs"):
+        for _, cls in all_measures(inputs=inputs, paired=True, null="rows"):
+            if get_tags(cls()).similarity_tags.arity == "pair":
+                yield cls()
+
+
+def _answers(inputs, n, n_classes, rng):
+    if inputs == "labels":
+        return rng.integers(n_classes, size=n)
+    return rng.dirichlet(np.ones(n_classes), size=n)
+
+
+@pytest.mark.parametrize("measure", list(_measures_of_outputs()), ids=repr)
+def test_permutation_pvalues_of_outputs_are_uniform(measure):
+    """Models and truth that have nothing to do with each other."""
+    rng = np.random.default_rng(0)
+    tags = get_tags(measure).similarity_tags
+    pvalues, randomized = [], []
+    for n, n_classes in ((30, 2), (30, 5), (100, 2), (100, 10)):
+        for _ in range(20):
+            X, y = (_answers(tags.inputs, n, n_classes, rng) for _ in range(2))
+            truth = {}
+            if "y_true" in tags.requires:
+                truth["y_true"] = rng.integers(n_classes, size=n)
+            result = similarity_test(
+                measure,
+                X,
+                y,
+                n_permutations=19,
+                random_state=rng.integers(2**31),
+                **truth,
+            )
+            pvalues.append(result.pvalue)
+            randomized.append(_randomized(result, rng))
+    assert stats.kstest(randomized, "uniform").pvalue > 1e-3
+    _check_levels(pvalues)
 
 
 @pytest.mark.parametrize("kind", KINDS)
