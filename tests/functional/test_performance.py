@@ -257,6 +257,13 @@ def test_truth_is_routed(measure, predictions):
         cross_val_score(measure, X[:, 0], X[:, 1], cv=folds, error_score="raise")
 
 
+def test_a_class_is_no_array(predictions):
+    answers, truth = predictions
+    for X, y in ((np.ndarray, answers[:, 1]), (answers[:, 0], np.ndarray)):
+        with pytest.raises(TypeError, match="is no array but .*ndarray"):
+            PerformanceDifference().fit(X, y, y_true=truth)
+
+
 def test_truth_is_routed_to_groups(predictions):
     X, truth = predictions
     folds = KFold(3)
