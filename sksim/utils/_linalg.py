@@ -247,10 +247,9 @@ def nuclear_norm(M, *, xp):
     gram = exact @ exact.T if M.shape[0] <= M.shape[1] else exact.T @ exact
     squares = eigvalsh(gram, xp=xp)
     # eigenvalues are off by four roundings of the largest (root mean square, measured
-    # for 10 to 1000 of them), and their roots by that over twice the root; the errors'
-    # norm is 6 to 100 times that of the sum
+    # for 10 to 1000 of them), and their roots by that over twice the root
     rounding = 4 * float(xp.finfo(xp.float64).eps) * float(squares[-1])
-    enough = 6e-11 if M.dtype == xp.float64 else 6e-8
+    enough = 1e-11 if M.dtype == xp.float64 else 1e-8
     if rounding > 0:
         roots = xp.sqrt(xp.clip(squares, rounding, None))
         errors = rounding / (2 * roots)
