@@ -145,6 +145,19 @@ def test_riemannian_distance_of_spectra_far_above_the_ridge(scale):
     assert value == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.parametrize("ridge", [0.0, 1e-3])
+def test_riemannian_distance_of_directions_lost_in_rounding_is_refused(pair, ridge):
+    X, y = pair
+    with pytest.raises(ValueError, match="lost in rounding"):
+        RiemannianDistance(ridge).fit(X[:4], 1e12 + y[:4])
+
+
+def test_riemannian_distance_of_squares_that_vanish_is_refused(pair):
+    X = np.diag([1.0, 1e-170, 1e-3])
+    with pytest.raises(ValueError, match="rank 2|lost in rounding"):
+        RiemannianDistance(0.0).fit(X, pair[0][:3])
+
+
 def test_riemannian_distance_lost_in_rounding_is_refused():
     X, y = 1e30 * np.random.default_rng(0).normal(size=(2, 20, 3))
     with pytest.raises(ValueError, match="larger ridge"):

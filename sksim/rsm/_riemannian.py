@@ -169,7 +169,7 @@ class RiemannianDistance(BaseSimilarity):
         # each root is off by a rounding of the largest
         rounding = 2 * float(xp.finfo(roots.dtype).eps) * roots[0]
         if bool(xp.any(roots * rounding > _LOST * (values + self.ridge))):
-            self._refuse_condition(float(values[0] / values[-1]))
+            self._refuse_condition(float((roots[0] / roots[-1]) ** 2))
         return Spectrum(U[:, :rank], values)
 
     def _compare(self, view_x, view_y, xp):
