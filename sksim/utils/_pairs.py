@@ -124,13 +124,14 @@ def _correlation_rows(X, *, xp, role):
 def _refuse_rounding(X, squared_norm, role, *, xp):
     """Raise if rows of unit norm differ by no more than their means' rounding."""
     n_samples, width = X.shape
-    if squared_norm > 1e-16 * n_samples:
+    eps = float(xp.finfo(X.dtype).eps)
+    if squared_norm > eps * n_samples:
         return
     largest = xp.max(xp.abs(X), axis=1)[:, None]
     rows = as_float64(X / largest, xp=xp)
     rows = rows - xp.mean(rows, axis=1)[:, None]
     # of rows of unit norm, whose entries were so much larger before centring
-    rounding = 4 * float(xp.finfo(X.dtype).eps) * width**0.5
+    rounding = 4 * eps * width**0.5
     squares = rounding**2 / row_sum_of_squares(rows, xp=xp)
     if squared_norm <= float(xp.sum(squares)):
         raise ValueError(

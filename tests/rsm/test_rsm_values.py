@@ -137,17 +137,25 @@ def test_rsa_refuses_what_has_no_dissimilarity():
         RSA("euclidean").fit(np.eye(20), y)
 
 
-@pytest.mark.parametrize("scale", [1.0, 1e30, 1e-200])
+@pytest.mark.parametrize(
+    ("scale", "dtype"), [(1, float), (1e30, float), (1e-200, float), (1, np.float32)]
+)
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_rows_that_correlate_perfectly_are_refused(scale, order):
+def test_rows_that_correlate_perfectly_are_refused(scale, dtype, order):
     """Rounding of the rows' means is no dissimilarity."""
-    X = np.asarray(scale * np.arange(23 * 50.0).reshape(23, 50), order=order)
-    y = np.random.default_rng(0).normal(size=(23, 5))
+    steps = scale * np.arange(23 * 50.0).reshape(23, 50)
+    X = np.asarray(steps, dtype=dtype, order=order)
+    y = np.random.default_rng(0).normal(size=(23, 5)).astype(dtype)
     for first, second, name in ((X, y, "X"), (y, X, "y")):
         with pytest.raises(ValueError, match=f"rows of {name} correlate perfectly"):
             RSA().fit(first, second)
+        with pytest.raises(ValueError, match=f"rows of {name} correlate perfectly"):
+            RSMNormDifference("correlation").fit(first, second)
+
+
+def test_rows_that_correlate_almost_perfectly_are_compared():
     near = 1 + np.arange(50) + 1e-6 * np.random.default_rng(1).normal(size=(23, 50))
-    assert RSA().fit(near * scale, near).score_ == pytest.approx(1)
+    assert RSA().fit(1e30 * near, near).score_ == pytest.approx(1)
 
 
 @pytest.mark.parametrize("comparison", CORRELATIONS)
