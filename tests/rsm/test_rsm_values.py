@@ -149,8 +149,14 @@ def test_rows_that_correlate_perfectly_are_refused(scale, dtype, order):
     for first, second, name in ((X, y, "X"), (y, X, "y")):
         with pytest.raises(ValueError, match=f"rows of {name} correlate perfectly"):
             RSA().fit(first, second)
-        with pytest.raises(ValueError, match=f"rows of {name} correlate perfectly"):
-            RSMNormDifference("correlation").fit(first, second)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, float])
+def test_norm_difference_refuses_rows_that_correlate_perfectly(dtype):
+    X = (0.1 * np.arange(23 * 50.0).reshape(23, 50)).astype(dtype)
+    y = np.random.default_rng(0).normal(size=(23, 5)).astype(dtype)
+    with pytest.raises(ValueError, match="rows of X correlate perfectly"):
+        RSMNormDifference("correlation").fit(X, y)
 
 
 def test_rows_that_correlate_almost_perfectly_are_compared():
