@@ -1,6 +1,5 @@
 """Difference of two models' performance."""
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,6 +9,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.metrics import check_scoring
 
 from sksim.base import BaseFunctionalSimilarity
+from sksim.functional._judge import judge
 from sksim.functional._tags import INTERVALS
 from sksim.utils._array_api import (
     device_of,
@@ -85,27 +85,19 @@ class JudgedOutputs(View):
     @cached_property
     def performance(self):
         """Score of the outputs."""
-        try:
-            value = float(self.scorer(self.model, self.outputs, self.y_true))
-        except AttributeError as error:
-            raise ValueError(
-                f"The outputs have shape {self.outputs.shape}, and {self.scorer} calls "
-                f"{' or '.join(response_methods(self.scorer))}. Pass probabilities, "
-                "with one column for each class, where a scorer needs these, and "
-                "labels or predictions where it does not."
-            ) from error
-        except (ValueError, TypeError, OverflowError) as error:
-            raise ValueError(
-                f"{self.scorer} can't judge outputs of shape {self.outputs.shape} by "
-                f"this y_true: {error}"
-            ) from error
-        if math.isnan(value) and len(self.y_true) > 1:
-            raise ValueError(
-                f"{self.scorer} gives nan for outputs of shape {self.outputs.shape}: "
-                "they are too large, or y_true does not allow it. Rescale outputs and "
-                "y_true, or choose another scoring."
-            )
-        return value
+        calls = " or ".join(response_methods(self.scorer))
+        return judge(
+            self.scorer,
+            self.model,
+            self.outputs,
+            self.y_true,
+            what=f"outputs of shape {self.outputs.shape}",
+            hint=(
+                f"It calls {calls}. Pass probabilities, with one column for each "
+                "class, where a scorer needs these, and labels or predictions where "
+                "it does not."
+            ),
+        )
 
 
 class PerformanceDifference(BaseFunctionalSimilarity):

@@ -1,6 +1,5 @@
 """Similarity of two models by stitching the one's head to the other's tail."""
 
-import math
 from dataclasses import dataclass
 from numbers import Integral, Real
 
@@ -13,6 +12,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array
 
 from sksim.functional._applied_models import AppliedModelsSimilarity
+from sksim.functional._judge import judge
 from sksim.functional._stitching_parts import (
     AffineStitch,
     CutModel,
@@ -379,19 +379,14 @@ class ModelStitching(AppliedModelsSimilarity):
             if callable(self.scoring)
             else get_scorer(self.scoring or default)
         )
-        try:
-            value = float(scorer(tail, activations, labels))
-        except (ValueError, TypeError, AttributeError) as error:
-            raise ValueError(
-                f"{scorer} can't judge the stitched {type(tail).__name__} by this "
-                f"y_true: {error} Choose a scoring that fits the second model."
-            ) from error
-        if math.isnan(value) and len(labels) > 1:
-            raise ValueError(
-                f"{scorer} gives nan for the stitched {type(tail).__name__}: its "
-                "outputs are too large. Rescale the data, or choose another scoring."
-            )
-        return value
+        return judge(
+            scorer,
+            tail,
+            activations,
+            labels,
+            what=f"the stitched {type(tail).__name__}",
+            hint="Choose a scoring that fits the second model.",
+        )
 
     def _against_end(self, stitched, end):
         if self.value == "penalty":
