@@ -16,7 +16,12 @@ from sksim.utils._array_api import (
 )
 from sksim.utils._linalg import centered, tall_svd
 from sksim.utils._sklearn_compat import Interval, StrOptions, fit_context
-from sksim.utils._validation import check_rows, overflow_is_silent, refuse_infinite_rows
+from sksim.utils._validation import (
+    as_values,
+    check_rows,
+    overflow_is_silent,
+    refuse_infinite_rows,
+)
 
 
 class WidthMatching(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -99,9 +104,7 @@ class WidthMatching(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         choose = max if self.method == "pad" else min
         width = self.width
         if width is None:
-            shape = getattr(y, "shape", None)
-            other = own if shape is None else shape[1] if len(shape) > 1 else 1
-            width = choose(own, other)
+            width = own if y is None else choose(own, _width_of(y))
         if self.method == "pad" and width < own:
             raise ValueError(
                 f"X has {own} columns, more than width={width}: zero-padding can't "
@@ -152,3 +155,9 @@ class WidthMatching(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         tags.array_api_support = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _width_of(y):
+    is_array = hasattr(y, "shape") and not isinstance(y, type)
+    shape = y.shape if is_array else as_values(y, "y").shape
+    return shape[1] if len(shape) > 1 else 1

@@ -84,6 +84,15 @@ def test_axes_without_entries_are_refused(transformer):
         transformer.fit(np.zeros((3, 0, 2)))
 
 
+@pytest.mark.parametrize("transformer", ALL)
+def test_a_class_is_no_array(transformer):
+    with pytest.raises(TypeError, match="X is no array but .*ndarray"):
+        transformer.fit(np.ndarray)
+    if isinstance(transformer, WidthMatching):
+        with pytest.raises(TypeError, match="y is no array but .*ndarray"):
+            transformer.fit(np.eye(3), np.ndarray)
+
+
 def test_padding_keeps_inner_products():
     X = np.random.default_rng(0).normal(size=(6, 3))
     padded = WidthMatching(width=5).fit_transform(X)
@@ -95,6 +104,7 @@ def test_width_of_the_other_representation():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(10, 3)), rng.normal(size=(10, 5))
     assert WidthMatching().fit(X, y).width_ == WidthMatching().fit(y, X).width_ == 5
+    assert WidthMatching().fit(X, y.tolist()).width_ == 5
     pca = WidthMatching(method="pca")
     assert pca.fit(X, y).width_ == pca.fit(y, X).width_ == 3
 
