@@ -204,3 +204,14 @@ def test_import_is_light():
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert outcome.stdout.strip() == "[]", outcome.stdout
+
+
+@pytest.mark.parametrize(
+    ("value", "score"), [(1 + 4e-16, 1), (-1 - 4e-16, -1), (1.01, 1.01)]
+)
+def test_scores_of_new_rows_are_rounded_into_their_bounds(pair, value, score):
+    class Constant(MeanCCA):
+        def _aggregate(self, correlations, xp):
+            return value
+
+    assert Constant().fit(*pair).score(*pair) == score

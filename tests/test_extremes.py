@@ -10,7 +10,13 @@ from sksim.alignment import OrthogonalProcrustes, SoftMatching
 from sksim.neighbors import CKNNA, MutualKNN, SecondOrderCosine
 from sksim.rsm import CKA, HSIC, RiemannianDistance, RSMNormDifference
 from sksim.statistics import IntrinsicDimension, Uniformity
-from sksim.utils._linalg import centered, numerical_rank, unit_rows
+from sksim.utils._array_api import row_sum_of_squares
+from sksim.utils._kernels import refuse_zero_bandwidth
+from sksim.utils._linalg import (
+    centered,
+    numerical_rank,
+    unit_rows,
+)
 
 
 @pytest.fixture
@@ -126,6 +132,12 @@ def test_bandwidth_is_not_made_of_rounding():
     X = rng.normal(size=(2, 24))[rng.permutation(np.repeat([0, 1], [17, 28]))]
     with pytest.raises(ValueError, match="coincide"):
         CKA(kernel="rbf").fit(X, X[::-1])
+
+
+def test_bandwidth_is_not_made_of_what_underflows():
+    rows = 1e-160 * np.arange(12.0).reshape(6, 2)
+    with pytest.raises(ValueError, match="coincide"):
+        refuse_zero_bandwidth(1e-161, row_sum_of_squares(rows, xp=np), "X", xp=np)
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e4, 1e6, 1e8])

@@ -258,6 +258,14 @@ def test_soft_matching_by_linear_programming(widths):
     assert_allclose(measure.transport_.sum(axis=0), 1 / E)
 
 
+def test_soft_matching_of_tiny_numbers():
+    pytest.importorskip("ot")
+    X, y = views(30, 5, 3)
+    plan = SoftMatching(scale=False).fit(X, y).transport_
+    tiny = SoftMatching(scale=False).fit(1e-30 * X, 1e-8 * y)
+    assert_allclose(tiny.transport_, plan)
+
+
 def test_soft_matching_says_what_to_install(monkeypatch):
     import sys
 

@@ -170,6 +170,8 @@ def test_labels_of_mixed_kinds_are_refused(measure_class):
         measure_class().fit(["a", 1, "b"], ["a", "b", "b"], y_true=["a", "b", "b"])
     with pytest.raises(ValueError, match="different kinds"):
         measure_class().fit(["a", "b"], [1, 2], y_true=["a", "b"])
+    with pytest.raises(ValueError, match=r"different kinds \(text and bytes\)"):
+        measure_class().fit(["a", "b"], [b"a", b"b"], y_true=["a", "b"])
 
 
 def test_truth_of_another_kind_is_refused():

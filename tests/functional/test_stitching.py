@@ -552,6 +552,13 @@ def test_modules_whose_parts_do_not_run_in_order():
 # ----- bad input ----------------------------------------------------------------------
 
 
+def test_score_that_is_nan_is_refused(digits, networks):
+    X, y = digits
+    measure = ModelStitching(scoring=lambda model, X, y: float("nan"))
+    with pytest.raises(ValueError, match="gives nan for the stitched"):
+        measure.fit(networks["a"], networks["a"], X, y)
+
+
 def test_bad_input(digits, networks):
     X, y = digits
     a = networks["a"]

@@ -93,6 +93,15 @@ def test_scikit_learn_kernels(kernel, params):
     assert_allclose(measure.fit(X, y).statistic_, textbook(K, L), rtol=1e-10)
 
 
+def test_kernel_that_is_not_definite_may_oppose():
+    X, y = np.random.default_rng(3).normal(size=(2, 8, 3)) + 3
+    measure = CKA(kernel="sigmoid").fit(X, y)
+    assert measure._similarity_tags().bounds == (-1, 1)
+    expected = textbook(*(pairwise_kernels(Z, metric="sigmoid") for Z in (X, y)))
+    assert_allclose(measure.score_, expected)
+    assert measure.score_ < 0
+
+
 def test_callable_kernel():
     X, y = views(12, 4, 4)
     value = CKA(kernel=lambda a, b: float(a @ b)).fit(X, y).statistic_

@@ -210,6 +210,12 @@ def test_unbiased_hsic_by_definition(kernel, widths):
     assert_allclose(value, expected, rtol=1e-9)
 
 
+def test_hsic_that_vanishes_is_refused():
+    X, y = views(20, 4, 4)
+    with pytest.raises(ValueError, match="so small that their HSIC vanishes"):
+        HSIC().fit(X, 1e-155 * y)
+
+
 def test_hsic_counts_the_scale():
     X, y = views(20, 4, 4)
     ratio = HSIC().fit(1e60 * X, y).statistic_ / HSIC().fit(X, y).statistic_

@@ -1,11 +1,11 @@
-"""Sums of singular values."""
+"""Sums of singular values, and orthonormal bases."""
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
 from sksim.utils import _linalg
-from sksim.utils._linalg import nuclear_norm
+from sksim.utils._linalg import nuclear_norm, orthonormal_basis
 
 
 def matrix_of(singular_values, rng):
@@ -61,3 +61,13 @@ def test_one_small_singular_value_by_the_determinant(smallest, by_svd, monkeypat
     value = nuclear_norm(M @ np.linalg.svd(M)[2][: len(M)].T, xp=np)
     assert_allclose(value, singular_values.sum(), rtol=1e-11)
     assert len(calls) == by_svd
+
+
+@pytest.mark.parametrize("center", [False, True])
+def test_rank_of_columns_of_one_direction(center):
+    """Their Cholesky factor has its largest entry off the diagonal."""
+    weights = [0.12, 0.95, -0.99]
+    for seed in range(200):
+        column = np.random.default_rng(seed).normal(size=40)
+        basis = orthonormal_basis(np.outer(column, weights), xp=np, center=center)
+        assert basis.rank == 1
