@@ -90,18 +90,17 @@ def test_permutation_pvalues_are_uniform(measure):
     for kind in KINDS:
         for shape in SHAPES:
             for _ in range(4):
-                X, y = _pair(measure, kind, shape, rng)
-                result = similarity_test(
-                    measure,
-                    X,
-                    y,
-                    n_permutations=19,
-                    random_state=rng.integers(2**31),
-                )
+                pair = _pair(measure, kind, shape, rng)
+                result = _tested(measure, *pair, rng)
                 pvalues.append(result.pvalue)
                 randomized.append(_randomized(result, rng))
     assert stats.kstest(randomized, "uniform").pvalue > 1e-3
     _check_levels(pvalues)
+
+
+def _tested(measure, X, y, rng, **truth):
+    seed = rng.integers(2**31)
+    return similarity_test(measure, X, y, n_permutations=19, random_state=seed, **truth)
 
 
 def _check_levels(pvalues):
@@ -132,18 +131,11 @@ def test_permutation_pvalues_of_outputs_are_uniform(measure):
     pvalues, randomized = [], []
     for n, n_classes in ((30, 2), (30, 5), (100, 2), (100, 10)):
         for _ in range(20):
-            X, y = (_answers(tags.inputs, n, n_classes, rng) for _ in range(2))
+            answers = (_answers(tags.inputs, n, n_classes, rng) for _ in range(2))
             truth = {}
             if "y_true" in tags.requires:
                 truth["y_true"] = rng.integers(n_classes, size=n)
-            result = similarity_test(
-                measure,
-                X,
-                y,
-                n_permutations=19,
-                random_state=rng.integers(2**31),
-                **truth,
-            )
+            result = _tested(measure, *answers, rng, **truth)
             pvalues.append(result.pvalue)
             randomized.append(_randomized(result, rng))
     assert stats.kstest(randomized, "uniform").pvalue > 1e-3
