@@ -198,9 +198,9 @@ def similarity_interval(
 
     Notes
     -----
-    The jackknife's nominal .95 intervals cover .90 to .97 where the views depend on
+    The jackknife's nominal .95 intervals cover .92 to .97 where the views depend on
     each other and have finite fourth moments; they are conservative where the views
-    are independent (.99), and too short for heavy tails (.80 for Student's t with 2.5
+    are independent (.99), and too short for heavy tails (.85 for Student's t with 2.5
     degrees of freedom). For debiased CKA with a fixed kernel all scores come from one
     product.
 
