@@ -29,6 +29,7 @@ from sksim.utils._picking import (
 )
 from sksim.utils._sklearn_compat import Interval
 from sksim.utils._tags import ALL_INVARIANCES, SimilarityTags
+from sksim.utils._trace_form import outer_product
 from sksim.utils._views import View
 
 
@@ -219,8 +220,9 @@ class LinearRegressionSimilarity(MomentMixin, AlignmentMixin, BaseSimilarity):
         n_samples, width = view_y.rows.shape
         if not picking_is_cheaper(n_samples, view_x.rank, width):
             return view_x, view_y
-        K, L = self._trace_form(view_x, view_y, xp)
-        return TraceMatrix(upper_blocks(K, xp=xp)), TraceMatrix(L)
+        basis = self._explaining_basis(view_x, xp)
+        L = view_y.rows @ view_y.rows.T / view_y.squared_norm
+        return TraceMatrix(upper_blocks(basis @ basis.T, xp=xp)), TraceMatrix(L)
 
     def _compare_permuted(self, view_x, view_y, orders, xp):
         if isinstance(view_x, TraceMatrix):
@@ -228,11 +230,18 @@ class LinearRegressionSimilarity(MomentMixin, AlignmentMixin, BaseSimilarity):
         return super()._compare_permuted(view_x, view_y, orders, xp)
 
     def _trace_form(self, view_x, view_y, xp):
-        basis, rows = view_x.basis, view_y.rows
-        if view_x.shares is not None:
-            missed = 1 - view_x.shares
-            basis = basis * xp.sqrt(1 - missed * missed)
-        return basis @ basis.T, (rows @ rows.T) / view_y.squared_norm
+        return (
+            outer_product(self._explaining_basis(view_x, xp), xp=xp),
+            outer_product(view_y.rows, 1 / float(view_y.squared_norm), xp=xp),
+        )
+
+    @staticmethod
+    def _explaining_basis(view_x, xp):
+        """Basis of X's columns, each times the root of the share that it explains."""
+        if view_x.shares is None:
+            return view_x.basis
+        missed = 1 - view_x.shares
+        return view_x.basis * xp.sqrt(1 - missed * missed)
 
     def _null_mean(self, view_x, view_y, xp):
         shares = view_x.rank

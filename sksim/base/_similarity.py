@@ -94,7 +94,8 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
         """Symmetric K and L, rows summing to 0, whose inner product is the statistic.
 
         Relabelling rows permutes L, which gives the null distribution's moments in
-        closed form. None for a measure that is no such product.
+        closed form. Both are of a class of `sksim.utils._trace_form`; None for a
+        measure that is no such product.
         """
         return
 

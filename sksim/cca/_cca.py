@@ -27,6 +27,7 @@ from sksim.utils._picking import (
 )
 from sksim.utils._sklearn_compat import StrOptions
 from sksim.utils._tags import ALL_INVARIANCES, SimilarityTags
+from sksim.utils._trace_form import outer_product
 
 
 class BaseCCA(MomentMixin, AlignmentMixin, BaseSimilarity):
@@ -282,17 +283,19 @@ class MeanSquaredCCA(BaseCCA):
         return (view_x.rank * view_y.rank) ** 0.5
 
     def _trace_form(self, view_x, view_y, xp):
-        projection_x, projection_y = (
-            view.basis @ view.basis.T for view in (view_x, view_y)
+        share = 1 / self._divisor_of(view_x, view_y)
+        return (
+            outer_product(view_x.basis, xp=xp),
+            outer_product(view_y.basis, share, xp=xp),
         )
-        return projection_x, projection_y / self._divisor_of(view_x, view_y)
 
     def _prepare_permutations(self, view_x, view_y, xp):
         """Projections, where picking their entries beats a product of bases."""
         n_samples = view_x.basis.shape[0]
         if not picking_is_cheaper(n_samples, view_x.rank, view_y.rank):
             return view_x, view_y
-        K, L = self._trace_form(view_x, view_y, xp)
+        K, L = (view.basis @ view.basis.T for view in (view_x, view_y))
+        L = L / self._divisor_of(view_x, view_y)
         return TraceMatrix(upper_blocks(K, xp=xp)), TraceMatrix(L)
 
     def _compare_permuted(self, view_x, view_y, orders, xp):

@@ -8,7 +8,7 @@ all indices, and these are the few invariants of a matrix whose rows sum to zero
 """
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from itertools import permutations
 from math import factorial, perm
 
@@ -25,11 +25,52 @@ _SMALLEST_RANK = 4.0
 
 @dataclass(frozen=True)
 class NullMoments:
-    """Mean, standard deviation and skewness of a statistic over all permutations."""
+    """Mean, standard deviation and skewness of a statistic over all permutations.
+
+    A multiple of the centring matrix in K or L shifts the statistic by a constant.
+    Without trace the mean is 0, and higher moments lose no digits to it.
+
+    Attributes
+    ----------
+    mean : float
+    K, L : DenseSymmetric or FactoredSymmetric
+        Without trace.
+    n_samples : int
+    negligible : float
+        Standard deviation that is rounding.
+    """
 
     mean: float
-    std: float
-    skewness: float
+    K: object
+    L: object
+    n_samples: int
+    negligible: float
+
+    @cached_property
+    def std(self):
+        """Standard deviation; 0 where the statistic does not vary."""
+        variance = self._expectation(2)
+        return variance**0.5 if variance > self.negligible**2 else 0.0
+
+    @cached_property
+    def skewness(self):
+        """Skewness; 0 where the statistic does not vary."""
+        return self._expectation(3) / self.std**3 if self.std > 0 else 0.0
+
+    def _expectation(self, order):
+        """Expectation of a power of the inner product."""
+        graphs, table = _moebius_table(order)
+        sums = []
+        for matrix in (self.K, self.L):
+            invariants = _invariants(matrix, order)
+            sums.append(table @ [invariants[graph] for graph in graphs])
+        n_distinct = [max(p) + 1 for p in _partitions(2 * order)]
+        # with more distinct indices than rows there is no term
+        ways = [
+            perm(self.n_samples, k) if k <= self.n_samples else np.inf
+            for k in n_distinct
+        ]
+        return float(np.sum(sums[0] * sums[1] / np.array(ways, dtype=float)))
 
     def pvalue(self, statistic, alternative="greater"):
         """Tail of the Pearson type III distribution with these moments."""
@@ -46,25 +87,24 @@ def null_moments(K, L):
 
     Parameters
     ----------
-    K, L : arrays of shape (n, n)
-        Symmetric, with rows that sum to zero; n is at least 3.
+    K, L : DenseSymmetric or FactoredSymmetric
+        Of shape (n, n), with rows that sum to zero; n is at least 3.
 
     Returns
     -------
     moments : NullMoments
-        The skewness is 0 where the statistic does not vary.
+        Standard deviation and skewness are found when they are asked for.
     """
-    n = K.shape[0]
-    mean = float(np.trace(K)) * float(np.trace(L)) / (n - 1)
-    size = np.linalg.norm(K) * np.linalg.norm(L)
-    # a multiple of the centring matrix shifts the statistic by a constant: without
-    # trace the mean is 0, and higher moments lose no digits to it
-    K, L = _without_trace(K), _without_trace(L)
-    variance = _expectation(_invariants(K, 2), _invariants(L, 2), n, 2)
-    third = _expectation(_invariants(K, 3), _invariants(L, 3), n, 3)
-    if variance <= (1e-14 * size) ** 2:
-        return NullMoments(mean, 0.0, 0.0)
-    return NullMoments(mean, variance**0.5, third / variance**1.5)
+    n = len(K.diagonal)
+    traces = [float(np.sum(matrix.diagonal)) for matrix in (K, L)]
+    size = K.squared_norm**0.5 * L.squared_norm**0.5
+    without_trace = (
+        matrix.minus_centring(trace / (n - 1))
+        for matrix, trace in zip((K, L), traces, strict=True)
+    )
+    return NullMoments(
+        traces[0] * traces[1] / (n - 1), *without_trace, n, negligible=1e-14 * size
+    )
 
 
 def refuse_unreliable(moments, K, L):
@@ -73,7 +113,7 @@ def refuse_unreliable(moments, K, L):
     Parameters
     ----------
     moments : NullMoments
-    K, L : arrays of shape (n, n)
+    K, L : DenseSymmetric or FactoredSymmetric
     """
     problem = None
     if moments.std == 0:
@@ -99,22 +139,13 @@ def _kurtosis_and_rank(K):
     A matrix without its diagonal, as of debiased estimators, gets one back: its row
     norms say as much about heavy rows.
     """
-    diagonal = np.diagonal(K)
-    squares = np.sum(K * K, axis=1)
-    total = float(np.sum(diagonal))
-    if total <= 1e-8 * np.sum(np.sqrt(squares)):
-        weights, rank = np.sqrt(squares), np.inf
+    norms = np.sqrt(K.row_squares)
+    total = float(np.sum(K.diagonal))
+    if total <= 1e-8 * np.sum(norms):
+        weights, rank = norms, np.inf
     else:
-        weights, rank = diagonal, total**2 / float(np.sum(squares))
-    return float(len(K) * np.sum(weights**2) / np.sum(weights) ** 2), rank
-
-
-def _without_trace(K):
-    n = K.shape[0]
-    shift = np.trace(K) / (n - 1)
-    K = K + shift / n
-    K[np.diag_indices(n)] -= shift
-    return K
+        weights, rank = K.diagonal, total**2 / K.squared_norm
+    return float(len(weights) * np.sum(weights**2) / np.sum(weights) ** 2), rank
 
 
 def _invariants(K, order):
@@ -123,31 +154,19 @@ def _invariants(K, order):
     An entry K[i, j] is an edge from i to j. Graphs in which a vertex has one edge
     vanish because rows sum to zero, graphs with a lone loop because the trace does.
     """
-    diagonal = np.diagonal(K)
+    diagonal = K.diagonal
     if order == 2:
         return {
             ((0, 0), (0, 0)): float(diagonal @ diagonal),
-            ((0, 1), (0, 1)): float(np.vdot(K, K)),
+            ((0, 1), (0, 1)): K.squared_norm,
         }
-    square = K @ K
     return {
         ((0, 0), (0, 0), (0, 0)): float(np.sum(diagonal**3)),
-        ((0, 0), (0, 1), (0, 1)): float(diagonal @ np.diagonal(square)),
-        ((0, 0), (0, 1), (1, 1)): float(diagonal @ K @ diagonal),
-        ((0, 1), (0, 1), (0, 1)): float(np.sum(K**3)),
-        ((0, 1), (0, 2), (1, 2)): float(np.vdot(square, K)),
+        ((0, 0), (0, 1), (0, 1)): float(diagonal @ K.row_squares),
+        ((0, 0), (0, 1), (1, 1)): K.quadratic(diagonal),
+        ((0, 1), (0, 1), (0, 1)): K.sum_of_cubes(),
+        ((0, 1), (0, 2), (1, 2)): K.trace_of_cube(),
     }
-
-
-def _expectation(invariants_k, invariants_l, n, order):
-    """Expectation of the order-th power of the inner product."""
-    graphs, table = _moebius_table(order)
-    sums_k = table @ [invariants_k[graph] for graph in graphs]
-    sums_l = table @ [invariants_l[graph] for graph in graphs]
-    n_distinct = [max(p) + 1 for p in _partitions(2 * order)]
-    # with more distinct indices than rows there is no term
-    ways = np.array([perm(n, k) if k <= n else np.inf for k in n_distinct], dtype=float)
-    return float(np.sum(sums_k * sums_l / ways))
 
 
 @cache

@@ -3,11 +3,10 @@
 import math
 from dataclasses import dataclass
 
-import numpy as np
 from sklearn.base import BaseEstimator, clone
 
 from sksim.inference._result import rounding_of
-from sksim.utils._array_api import device_of, is_numpy, move_to, to_numpy
+from sksim.utils._array_api import device_of, is_numpy, move_to
 from sksim.utils._validation import check_labels
 
 
@@ -161,12 +160,9 @@ def trace_form(pair):
 
     Returns
     -------
-    K, L : float64 ndarrays of shape (n_samples, n_samples)
+    K, L : DenseSymmetric or FactoredSymmetric
     """
-    form = pair.measure._trace_form(pair.view_x, pair.view_y, pair.xp)
-    if form is None:
-        return None
-    return tuple(to_numpy(matrix, xp=pair.xp).astype(np.float64) for matrix in form)
+    return pair.measure._trace_form(pair.view_x, pair.view_y, pair.xp)
 
 
 def _setting(measure, array, xp):

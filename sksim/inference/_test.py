@@ -233,7 +233,8 @@ def _pearson3_result(views, statistic, alternative, design):
     if form is None:
         raise ValueError(
             f"{name} is not of the form tr(K P L P'), for which the moments of the "
-            "null distribution are known. Use method='permutation'."
+            "null distribution are known, or does not keep its n x n matrices (of "
+            "kernels and distances, above 4096 rows). Use method='permutation'."
         )
     K, L = form
     moments = null_moments(K, L)
@@ -242,7 +243,7 @@ def _pearson3_result(views, statistic, alternative, design):
     return SimilarityTestResult(
         statistic=statistic,
         score=score,
-        pvalue=moments.pvalue(float(np.vdot(K, L)), alternative),
+        pvalue=moments.pvalue(statistic, alternative),
         null_distribution=None,
         null_mean=null_mean,
         null_std=moments.std,

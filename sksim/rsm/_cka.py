@@ -124,9 +124,7 @@ class CKA(KernelMomentMixin, BaseKernelSimilarity):
         return super()._compare_many(views_x, views_y, xp) if many is None else many
 
     def _trace_form(self, view_x, view_y, xp):
-        if isinstance(view_x, BlockedMatrix):
-            return None
-        return tuple(view.matrix for view in self._as_kernels(view_x, view_y, xp))
+        return self._symmetric_kernels(view_x, view_y, xp)
 
     def _leave_one_out(self, view_x, view_y, xp):
         # without a row the width of the RBF kernel is another one

@@ -16,6 +16,7 @@ from sksim.utils._pairs import (
 )
 from sksim.utils._picking import permuted_inner, upper_blocks
 from sksim.utils._tags import SimilarityTags
+from sksim.utils._trace_form import dense
 from sksim.utils._views import View
 
 
@@ -150,7 +151,7 @@ class DistanceCorrelation(BaseSimilarity):
         is_product = self.unbiased or self.squared
         if isinstance(view_x, BlockedMatrix) or not is_product:
             return None
-        return tuple(view.matrix / view.norm for view in (view_x, view_y))
+        return tuple(dense(v.matrix, 1 / v.norm, xp=xp) for v in (view_x, view_y))
 
     def _root(self, cosine):
         if self.unbiased or self.squared:

@@ -3,7 +3,6 @@
 import sys
 
 from sksim.rsm._kernels import BaseKernelSimilarity, KernelMomentMixin, n_rows
-from sksim.utils._pairs import BlockedMatrix
 from sksim.utils._sklearn_compat import StrOptions
 from sksim.utils._tags import SimilarityTags
 
@@ -104,11 +103,8 @@ class HSIC(KernelMomentMixin, BaseKernelSimilarity):
         return [self._times_norms(cosine, view_x, view_y) for cosine in cosines]
 
     def _trace_form(self, view_x, view_y, xp):
-        if isinstance(view_x, BlockedMatrix):
-            return None
         scale = self._times_norms(1.0, view_x, view_y)
-        K, L = (view.matrix for view in self._as_kernels(view_x, view_y, xp))
-        return K * scale, L
+        return self._symmetric_kernels(view_x, view_y, xp, scale=scale)
 
     def _times_norms(self, cosine, view_x, view_y):
         value = float(cosine) / self._divisor(n_rows(view_y))

@@ -7,7 +7,12 @@ from numbers import Real
 from sklearn.metrics.pairwise import PAIRWISE_KERNEL_FUNCTIONS
 
 from sksim.base import BaseSimilarity, MomentMixin
-from sksim.utils._array_api import inner, is_numpy, row_sum_of_squares
+from sksim.utils._array_api import (
+    as_float64,
+    inner,
+    is_numpy,
+    row_sum_of_squares,
+)
 from sksim.utils._kernels import (
     double_center,
     factored_tile,
@@ -37,6 +42,11 @@ from sksim.utils._pairs import (
 )
 from sksim.utils._picking import permuted_inner, picking_is_cheaper, upper_blocks
 from sksim.utils._sklearn_compat import Interval, StrOptions
+from sksim.utils._trace_form import (
+    dense,
+    hollow_outer_product,
+    outer_product,
+)
 from sksim.utils._views import View
 
 KERNEL_INVARIANCES = {
@@ -351,6 +361,24 @@ class BaseKernelSimilarity(BaseSimilarity):
         rows = view.rows if view.mean is None else view.rows - view.mean
         rows = rows * view.norm**-0.5
         return CenteredKernel(rows @ rows.T, view.norm, view.unit)
+
+    def _symmetric_kernels(self, view_x, view_y, xp, scale=1.0):
+        """Factors of the cosine times ``scale``, or None if kernels are not kept."""
+        if isinstance(view_x, BlockedMatrix):
+            return None
+        return (
+            self._symmetric_kernel(view_x, xp, "x", scale),
+            self._symmetric_kernel(view_y, xp, "y", 1.0),
+        )
+
+    def _symmetric_kernel(self, view, xp, role, scale):
+        if isinstance(view, LinearKernel):
+            rows = as_float64(view.rows, xp=xp)
+            # to the last digit of double precision, whatever the view's
+            rows = rows - xp.mean(rows, axis=0)
+            outer = outer_product if self._is_biased else hollow_outer_product
+            return outer(rows, scale / view.norm, xp=xp)
+        return dense(view.matrix, scale, xp=xp)
 
     def _alignments_permuted(self, view_x, view_y, orders, xp):
         """Cosines of the kernel matrices with the rows of y in each order."""

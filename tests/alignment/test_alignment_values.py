@@ -456,7 +456,7 @@ def test_null_distribution_of_a_regression(ridge):
     X, y = views(6, 2, 3)
     measure = LinearRegressionSimilarity(ridge)
     fitted = measure._make_view(X, np, role="x"), measure._make_view(y, np, role="y")
-    K, L = measure._trace_form(*fitted, np)
+    K, L = (matrix.toarray() for matrix in measure._trace_form(*fitted, np))
     assert_allclose(np.sum(K * L), measure.fit(X, y).statistic_)
     assert_allclose([K.sum(axis=0), L.sum(axis=0)], 0, atol=1e-12)
     orders = itertools.permutations(range(6))

@@ -1,15 +1,18 @@
 """Closed forms against full enumeration and simulation."""
 
 import itertools
+import tracemalloc
 
 import numpy as np
 import pytest
 from scipy import stats
 
+from sksim.alignment import LinearRegressionSimilarity
 from sksim.cca import MeanCCA, MeanSquaredCCA
-from sksim.inference import similarity_test
+from sksim.inference import CalibratedSimilarity, similarity_test
 from sksim.inference._moments import null_moments
 from sksim.rsm import CKA
+from sksim.utils._trace_form import DenseSymmetric, FactoredSymmetric
 
 TRACE_TYPE = [
     CKA(),
@@ -40,7 +43,7 @@ def test_moments_equal_full_enumeration(n, seed):
         np.vdot(K, L[np.ix_(order, order)])
         for order in itertools.permutations(range(n))
     ]
-    moments = null_moments(K, L)
+    moments = null_moments(DenseSymmetric(K), DenseSymmetric(L))
     assert moments.mean == pytest.approx(np.mean(values), rel=1e-12)
     assert moments.std == pytest.approx(np.std(values), rel=1e-12)
     assert moments.skewness == pytest.approx(stats.skew(values), rel=1e-10)
@@ -52,7 +55,8 @@ def test_moments_of_measures_equal_full_enumeration(measure):
     X, y = rng.normal(size=(6, 3)), rng.normal(size=(6, 2))
     (view_x, view_y), form, xp = _form(measure, X, y)
     statistic = measure._statistic(view_x, view_y, xp)
-    assert np.vdot(*form) == pytest.approx(statistic, rel=1e-12)
+    product = np.vdot(*(matrix.toarray() for matrix in form))
+    assert product == pytest.approx(statistic, rel=1e-12)
     result = similarity_test(measure, X, y, method="exact")
     moments = null_moments(*form)
     assert moments.mean == pytest.approx(result.null_mean, abs=1e-14)
@@ -75,14 +79,47 @@ def test_moments_of_many_rows_lose_no_digits():
     assert moments.mean == pytest.approx(result.null_mean, abs=4e-4)
     assert moments.std == pytest.approx(result.null_std, rel=0.05)
     assert abs(moments.skewness - stats.skew(result.null_distribution)) < 0.15
-    shifted = null_moments(form[0] + 3 * (np.eye(100) - 0.01), form[1])
+    shifted = null_moments(form[0].minus_centring(-3), form[1])
     assert shifted.std == pytest.approx(moments.std, rel=1e-12)
     assert shifted.skewness == pytest.approx(moments.skewness, rel=1e-9)
 
 
+@pytest.mark.parametrize("measure", [CKA(), CKA(estimator="debiased")], ids=repr)
+def test_half_as_many_columns_as_rows_lose_no_digits(measure):
+    X, y = np.random.default_rng(0).normal(size=(2, 60, 30)) + 5
+    _, form, _ = _form(measure, X, y)
+    moments = null_moments(*form)
+    whole = null_moments(*(DenseSymmetric(matrix.toarray()) for matrix in form))
+    assert all(isinstance(matrix, FactoredSymmetric) for matrix in form)
+    assert moments.mean == pytest.approx(whole.mean, rel=1e-12, abs=1e-15)
+    assert moments.std == pytest.approx(whole.std, rel=1e-12)
+    assert moments.skewness == pytest.approx(whole.skewness, rel=1e-10)
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [
+        CKA(),
+        CKA(estimator="debiased"),
+        MeanSquaredCCA(),
+        LinearRegressionSimilarity(),
+    ],
+    ids=repr,
+)
+def test_closed_forms_make_no_matrix_of_rows_by_rows(measure):
+    n_samples = 4000
+    X, y = np.random.default_rng(0).normal(size=(2, n_samples, 6))
+    tracemalloc.start()
+    similarity_test(measure, X, y, method="pearson3")
+    CalibratedSimilarity(measure).fit(X, y)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 * n_samples**2 / 3
+
+
 def test_a_constant_statistic_has_no_spread():
     centre = np.eye(6) - 1 / 6
-    moments = null_moments(centre, 2 * centre)
+    moments = null_moments(DenseSymmetric(centre), DenseSymmetric(2 * centre))
     assert (moments.mean, moments.std, moments.skewness) == (
         pytest.approx(10),
         0.0,
