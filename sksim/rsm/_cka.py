@@ -1,10 +1,12 @@
 """Centered kernel alignment."""
 
 from sksim.rsm._kernels import BaseKernelSimilarity, KernelMomentMixin, LinearKernel
-from sksim.utils._kernels import u_leave_one_out, u_row_products, weighted_u_inner
+from sksim.utils._array_api import take
+from sksim.utils._kernels import u_leave_one_out, u_row_products
 from sksim.utils._pairs import BlockedMatrix
 from sksim.utils._sklearn_compat import StrOptions
 from sksim.utils._tags import SimilarityTags
+from sksim.utils._weighted import MatrixKernel, RowKernel, weighted_u_inner
 
 # Both kernels' product, and each one's with itself.
 _PAIRS_OF_TWO = ((0, 1), (0, 0), (1, 1))
@@ -132,7 +134,7 @@ class CKA(KernelMomentMixin, BaseKernelSimilarity):
             return None
         views = view_x, view_y
         if all(isinstance(view, LinearKernel) for view in views):
-            rows = [v.rows if v.mean is None else v.rows - v.mean for v in views]
+            rows = self._centred_rows(views)
             products = [
                 u_row_products(rows[i], rows[j], xp=xp) for i, j in _PAIRS_OF_TWO
             ]
@@ -144,10 +146,24 @@ class CKA(KernelMomentMixin, BaseKernelSimilarity):
         xy, xx, yy = (u_leave_one_out(product, xp=xp) for product in products)
         return xy / xp.sqrt(xx * yy)
 
+    @staticmethod
+    def _centred_rows(views):
+        return [v.rows if v.mean is None else v.rows - v.mean for v in views]
+
     def _compare_weighted(self, view_x, view_y, weights, xp):
         if self._is_biased or isinstance(view_x, BlockedMatrix):
             return None
-        kernels = [view.matrix for view in self._as_kernels(view_x, view_y, xp)]
+        views = view_x, view_y
+        if all(isinstance(view, LinearKernel) for view in views):
+            drawn = xp.nonzero(weights)[0]
+            weights = take(weights, drawn, xp=xp)
+            kernels = [
+                RowKernel(take(rows, drawn, xp=xp))
+                for rows in self._centred_rows(views)
+            ]
+        else:
+            views = self._as_kernels(*views, xp)
+            kernels = [MatrixKernel(view.matrix) for view in views]
         xy, xx, yy = (
             weighted_u_inner(kernels[i], kernels[j], weights, xp=xp)
             for i, j in _PAIRS_OF_TWO

@@ -158,27 +158,6 @@ def u_leave_one_out(row_products, *, xp):
     return xp.sum(row_products) - row_products * (2 * (n - 2) / (n - 3))
 
 
-def weighted_u_inner(K, L, weights, *, xp):
-    """Inner product of two kernels whose row i counts ``weights[i]`` times.
-
-    Copies of one row make no pair. What is additive in the rows is projected out of
-    the remaining pairs, which is bias correction where all weights are 1.
-    """
-    off_diagonal = 1 - _identity_like(K, xp=xp)
-    pairs = weights[:, None] * weights[None, :] * off_diagonal
-    K, L = (_weighted_u_center(M, weights, off_diagonal, xp=xp) for M in (K, L))
-    return xp.sum(pairs * K * L)
-
-
-def _weighted_u_center(K, weights, off_diagonal, *, xp):
-    others = xp.sum(weights) - 2 * weights
-    sums = (K * off_diagonal) @ weights
-    # normal equations: others * effects + total = sums, total = weights . effects
-    total = xp.sum(weights * sums / others) / (1 + xp.sum(weights / others))
-    effects = (sums - total) / others
-    return K - effects[:, None] - effects[None, :]
-
-
 def product_of_tiles(tiles_x, tiles_y, n, *, xp):
     """Inner products of all pairs of symmetric n x n matrices.
 

@@ -1,5 +1,7 @@
 """Intervals: definitions, closed forms, coverage, refusals."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -10,7 +12,8 @@ from sksim.cca import MeanSquaredCCA
 from sksim.functional import Disagreement, JensenShannonDivergence, RankCorrelation
 from sksim.inference import compare_similarities, similarity_interval
 from sksim.rsm import CKA
-from sksim.utils._kernels import u_center, u_row_products, weighted_u_inner
+from sksim.utils._kernels import u_center, u_row_products
+from sksim.utils._weighted import MatrixKernel, RowKernel, weighted_u_inner
 
 DEBIASED = CKA(estimator="debiased")
 
@@ -88,10 +91,11 @@ def test_row_products_equal_those_of_the_matrices():
     np.testing.assert_allclose(u_row_products(X, y, xp=np), (K * L).sum(axis=1))
 
 
-def test_weighted_product_projects_additive_effects_out():
+@pytest.mark.parametrize("kind", [MatrixKernel, RowKernel])
+def test_weighted_product_projects_additive_effects_out(kind):
     """Against the least-squares definition, pair by pair."""
-    rng = np.random.default_rng(0)
-    K, L = (M + M.T for M in rng.normal(size=(2, 6, 6)))
+    rows = np.random.default_rng(0).normal(size=(2, 6, 4)) + 1
+    K, L = (Z @ Z.T for Z in rows)
     weights = np.array([2.0, 1, 0, 3, 1, 1])
     i, j = np.nonzero(weights[:, None] * weights * (1 - np.eye(6)))
     root = np.sqrt(weights[i] * weights[j])
@@ -101,7 +105,8 @@ def test_weighted_product_projects_additive_effects_out():
         for target in (K[i, j] * root, L[i, j] * root)
     ]
     expected = residuals[0] @ residuals[1]
-    assert weighted_u_inner(K, L, weights, xp=np) == pytest.approx(expected)
+    kernels = map(kind, rows if kind is RowKernel else (K, L))
+    assert weighted_u_inner(*kernels, weights, xp=np) == pytest.approx(expected)
 
 
 def test_groups_are_left_out_whole(data):
@@ -147,6 +152,17 @@ def test_other_methods_agree_with_the_jackknife(method, data):
         batch_size=77,
     )
     np.testing.assert_array_equal(again.replicates, other.replicates)
+
+
+@pytest.mark.parametrize("method", ["jackknife", "subsample", "masked_bootstrap"])
+def test_intervals_make_no_matrix_of_rows_by_rows(method):
+    n = 2000
+    X, y = _dependent(np.random.default_rng(0), n)
+    tracemalloc.start()
+    similarity_interval(DEBIASED, X, y, method=method, n_resamples=20)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 * n**2 / 8
 
 
 def test_bootstrap_of_an_average_over_rows():
