@@ -233,8 +233,8 @@ def test_why_there_is_no_interval(pair):
 
 def test_intervals_of_outputs_with_labels(models):
     linear, mlp, X, y = models
-    measures = ["ErrorConsistency", "Disagreement"]
-    table = compare(linear, mlp, X, y, measures=measures, n_permutations=0)
+    settings = {"measures": ["ErrorConsistency", "Disagreement"], "random_state": 0}
+    table = compare(linear, mlp, X, y, n_permutations=0, **settings)
     assert np.isfinite(limits(table)).all()
     p = Disagreement.from_estimators(linear, mlp, X).statistic_
     half = np.ptp(limits(table)[1]) / 2
