@@ -4,7 +4,12 @@ import warnings
 from dataclasses import dataclass
 from numbers import Real
 
-from sksim.base import AlignmentMixin, BaseSimilarity, MomentMixin
+from sksim.base import (
+    AlignmentMixin,
+    BaseSimilarity,
+    MomentMixin,
+    PickedProductMixin,
+)
 from sksim.utils._array_api import as_float64, inner
 from sksim.utils._linalg import (
     Basis,
@@ -20,12 +25,6 @@ from sksim.utils._moments import (
     basis_weights,
     principal_axes,
     refuse_ill_conditioned,
-)
-from sksim.utils._picking import (
-    TraceMatrix,
-    permuted_inner,
-    picking_is_cheaper,
-    upper_blocks,
 )
 from sksim.utils._sklearn_compat import Interval
 from sksim.utils._tags import ALL_INVARIANCES, SimilarityTags
@@ -59,7 +58,9 @@ class Targets(View):
     _row_fields = ("rows",)
 
 
-class LinearRegressionSimilarity(MomentMixin, AlignmentMixin, BaseSimilarity):
+class LinearRegressionSimilarity(
+    PickedProductMixin, MomentMixin, AlignmentMixin, BaseSimilarity
+):
     r"""R^2 of a linear regression of y on X.
 
     The share of the variance of y, over all of its columns, that a linear map of X
@@ -215,19 +216,17 @@ class LinearRegressionSimilarity(MomentMixin, AlignmentMixin, BaseSimilarity):
         r_squared = xp.sum(explained) / view_y.squared_norm
         return r_squared, {"_cross_product": product}
 
-    def _prepare_permutations(self, view_x, view_y, xp):
-        """Both factors of the trace, where picking beats a product of rows."""
-        n_samples, width = view_y.rows.shape
-        if not picking_is_cheaper(n_samples, view_x.rank, width):
-            return view_x, view_y
-        basis = self._explaining_basis(view_x, xp)
-        L = view_y.rows @ view_y.rows.T / view_y.squared_norm
-        return TraceMatrix(upper_blocks(basis @ basis.T, xp=xp)), TraceMatrix(L)
+    def _product_shape(self, view):
+        return (view.basis if isinstance(view, Predictors) else view.rows).shape
 
-    def _compare_permuted(self, view_x, view_y, orders, xp):
-        if isinstance(view_x, TraceMatrix):
-            return permuted_inner(view_x.matrix, view_y.matrix, orders, xp=xp)
-        return super()._compare_permuted(view_x, view_y, orders, xp)
+    def _product_matrix(self, view, role, xp):
+        if role == "x":
+            basis = self._explaining_basis(view, xp)
+            return basis @ basis.T
+        return view.rows @ view.rows.T / view.squared_norm
+
+    def _of_product(self, product, view_x, view_y):
+        return product
 
     def _trace_form(self, view_x, view_y, xp):
         return (

@@ -13,6 +13,7 @@ from sksim.base._outputs import (
     BaseGroupSimilarity,
     LabelsMixin,
 )
+from sksim.base._picking import PickedProductMixin
 from sksim.base._similarity import BaseSimilarity
 from sksim.utils._tags import SimilarityTags
 
@@ -24,5 +25,6 @@ __all__ = [
     "BaseSimilarity",
     "LabelsMixin",
     "MomentMixin",
+    "PickedProductMixin",
     "SimilarityTags",
 ]

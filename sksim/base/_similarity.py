@@ -66,6 +66,22 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
         moved = (self._permute(view_y, order, xp) for order in orders)
         return [self._statistic(view_x, view, xp) for view in moved]
 
+    def _prepare_many(self, views_x, views_y, xp):
+        """Views in the form in which ``_compare_many_permuted`` is cheapest."""
+        return views_x, views_y
+
+    def _compare_many_permuted(self, views_x, views_y, orders, xp):
+        """Statistics of many pairs with the rows of views_y in each of several orders.
+
+        For each order rows of statistics, views_x by views_y.
+        """
+        return [
+            self._compare_many(
+                views_x, [self._permute(view, order, xp) for view in views_y], xp
+            )
+            for order in orders
+        ]
+
     def _compare_many(self, views_x, views_y, xp):
         """Statistics of many pairs, as rows: views_x by views_y.
 

@@ -4,7 +4,12 @@ import warnings
 from abc import abstractmethod
 from functools import partial
 
-from sksim.base import AlignmentMixin, BaseSimilarity, MomentMixin
+from sksim.base import (
+    AlignmentMixin,
+    BaseSimilarity,
+    MomentMixin,
+    PickedProductMixin,
+)
 from sksim.utils._array_api import as_float64, column_sum_of_squares, inner
 from sksim.utils._kernels import (
     factored_tile,
@@ -19,12 +24,6 @@ from sksim.utils._linalg import (
     thin_svd,
 )
 from sksim.utils._moments import basis_weights
-from sksim.utils._picking import (
-    TraceMatrix,
-    permuted_inner,
-    picking_is_cheaper,
-    upper_blocks,
-)
 from sksim.utils._sklearn_compat import StrOptions
 from sksim.utils._tags import ALL_INVARIANCES, SimilarityTags
 from sksim.utils._trace_form import outer_product
@@ -202,7 +201,7 @@ class MeanCCA(BaseCCA):
         return xp.mean(correlations)
 
 
-class MeanSquaredCCA(BaseCCA):
+class MeanSquaredCCA(PickedProductMixin, BaseCCA):
     r"""Mean squared canonical correlation, also known as R^2_CCA or Yanai's GCD.
 
     .. math:: m(R, R') = \frac{1}{d} \sum_i \rho_i^2
@@ -289,19 +288,14 @@ class MeanSquaredCCA(BaseCCA):
             outer_product(view_y.basis, share, xp=xp),
         )
 
-    def _prepare_permutations(self, view_x, view_y, xp):
-        """Projections, where picking their entries beats a product of bases."""
-        n_samples = view_x.basis.shape[0]
-        if not picking_is_cheaper(n_samples, view_x.rank, view_y.rank):
-            return view_x, view_y
-        K, L = (view.basis @ view.basis.T for view in (view_x, view_y))
-        L = L / self._divisor_of(view_x, view_y)
-        return TraceMatrix(upper_blocks(K, xp=xp)), TraceMatrix(L)
+    def _product_shape(self, view):
+        return view.basis.shape
 
-    def _compare_permuted(self, view_x, view_y, orders, xp):
-        if isinstance(view_x, TraceMatrix):
-            return permuted_inner(view_x.matrix, view_y.matrix, orders, xp=xp)
-        return super()._compare_permuted(view_x, view_y, orders, xp)
+    def _product_matrix(self, view, role, xp):
+        return view.basis @ view.basis.T
+
+    def _of_product(self, product, view_x, view_y):
+        return product / self._divisor_of(view_x, view_y)
 
     def _null_mean(self, view_x, view_y, xp):
         n_samples = view_x.basis.shape[0]

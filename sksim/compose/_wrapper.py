@@ -42,6 +42,8 @@ class BaseWrapper(BaseSimilarity):
     _prepare_permutations = _delegated("_prepare_permutations")
     _compare_permuted = _delegated("_compare_permuted")
     _compare_many = _delegated("_compare_many")
+    _prepare_many = _delegated("_prepare_many")
+    _compare_many_permuted = _delegated("_compare_many_permuted")
     _check_views = _delegated("_check_views")
     _draw_seed = _delegated("_draw_seed")
     _min_samples = _delegated("_min_samples")

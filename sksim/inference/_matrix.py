@@ -225,10 +225,11 @@ def similarity_matrix_test(
     refuse_unpaired(measure)
     _refuse_other_nulls(measure)
     cells = _make_cells(measure, Xs, ys, y_true)
+    statistics = cells.statistics()
+    cells = cells.prepared()
     orders = RowOrders(
         cells.n_samples, groups=groups, permute=permute, random_state=random_state
     )
-    statistics = cells.statistics()
     jobs = (
         delayed(_null_batch)(
             cells, orders, start, min(start + batch_size, n_permutations)
@@ -298,15 +299,22 @@ class _Cells:
         values = self.measure._compare_many(self.views_x, self.views_y, self.xp)
         return np.array([[float(value) for value in row] for row in values])
 
-    def permuted(self, order):
-        """Statistics with the rows of all columns' views in another order."""
-        index = move_to(order, xp=self.xp, device=self.device)
-        views = [self.measure._permute(v, index, self.xp) for v in self.views_y]
-        return replace(self, views_y=views).statistics()
+    def prepared(self):
+        """The same with views in the form in which permutations are cheapest."""
+        views = self.measure._prepare_many(self.views_x, self.views_y, self.xp)
+        return replace(self, views_x=views[0], views_y=views[1])
+
+    def permuted(self, orders):
+        """Statistics with the rows of all columns' views in each of some orders."""
+        orders = [move_to(order, xp=self.xp, device=self.device) for order in orders]
+        many = self.measure._compare_many_permuted(
+            self.views_x, self.views_y, orders, self.xp
+        )
+        return np.array([[[float(v) for v in row] for row in cells] for cells in many])
 
 
 def _null_batch(cells, orders, start, stop):
-    return np.array([cells.permuted(orders.draw(i)) for i in range(start, stop)])
+    return cells.permuted([orders.draw(i) for i in range(start, stop)])
 
 
 def _make_cells(measure, Xs, ys, y_true):

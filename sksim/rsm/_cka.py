@@ -118,8 +118,8 @@ class CKA(KernelMomentMixin, BaseKernelSimilarity):
         xy, xx, yy = self._kernel_products(moments, xp)
         return xy / float(xx) ** 0.5 / float(yy) ** 0.5
 
-    def _compare_permuted(self, view_x, view_y, orders, xp):
-        return self._alignments_permuted(view_x, view_y, orders, xp)
+    def _of_product(self, product, view_x, view_y):
+        return product
 
     def _compare_many(self, views_x, views_y, xp):
         many = self._alignment_many(views_x, views_y, xp)

@@ -1,8 +1,9 @@
 """Distance correlation."""
 
-from dataclasses import dataclass, replace
+import math
+from dataclasses import dataclass
 
-from sksim.base import BaseSimilarity
+from sksim.base import BaseSimilarity, PickedProductMixin
 from sksim.utils._array_api import inner
 from sksim.utils._kernels import double_center, u_center
 from sksim.utils._linalg import role_name
@@ -14,7 +15,6 @@ from sksim.utils._pairs import (
     distance_matrix,
     rows_for_distances,
 )
-from sksim.utils._picking import permuted_inner, upper_blocks
 from sksim.utils._tags import SimilarityTags
 from sksim.utils._trace_form import dense
 from sksim.utils._views import View
@@ -30,7 +30,7 @@ class CenteredDistances(View):
     _row_by_row_fields = ("matrix",)
 
 
-class DistanceCorrelation(BaseSimilarity):
+class DistanceCorrelation(PickedProductMixin, BaseSimilarity):
     r"""Distance correlation.
 
     The cosine of the two doubly centred matrices of Euclidean distances
@@ -134,18 +134,18 @@ class DistanceCorrelation(BaseSimilarity):
         if isinstance(view_x, BlockedMatrix):
             return self._root(blocked_inner(view_x, view_y, xp=xp))
         product = inner(view_x.matrix, view_y.matrix, xp=xp)
+        return self._of_product(product, view_x, view_y)
+
+    def _product_shape(self, view):
+        if isinstance(view, BlockedMatrix):
+            return view.rows.shape[0], 0
+        return view.matrix.shape[0], math.inf
+
+    def _product_matrix(self, view, role, xp):
+        return view.matrix
+
+    def _of_product(self, product, view_x, view_y):
         return self._root(product / view_x.norm / view_y.norm)
-
-    def _prepare_permutations(self, view_x, view_y, xp):
-        if isinstance(view_x, BlockedMatrix):
-            return view_x, view_y
-        return replace(view_x, matrix=upper_blocks(view_x.matrix, xp=xp)), view_y
-
-    def _compare_permuted(self, view_x, view_y, orders, xp):
-        if isinstance(view_x, BlockedMatrix):
-            return super()._compare_permuted(view_x, view_y, orders, xp)
-        products = permuted_inner(view_x.matrix, view_y.matrix, orders, xp=xp)
-        return [self._root(product / view_x.norm / view_y.norm) for product in products]
 
     def _trace_form(self, view_x, view_y, xp):
         is_product = self.unbiased or self.squared

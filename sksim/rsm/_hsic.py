@@ -98,9 +98,8 @@ class HSIC(KernelMomentMixin, BaseKernelSimilarity):
             value *= side.scale * side.scale
         return value
 
-    def _compare_permuted(self, view_x, view_y, orders, xp):
-        cosines = self._alignments_permuted(view_x, view_y, orders, xp)
-        return [self._times_norms(cosine, view_x, view_y) for cosine in cosines]
+    def _of_product(self, product, view_x, view_y):
+        return self._times_norms(product, view_x, view_y)
 
     def _trace_form(self, view_x, view_y, xp):
         scale = self._times_norms(1.0, view_x, view_y)

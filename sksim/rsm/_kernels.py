@@ -1,12 +1,13 @@
 """Views and products of kernel matrices, as CKA and HSIC share them."""
 
-from dataclasses import dataclass, replace
+import math
+from dataclasses import dataclass
 from functools import partial
 from numbers import Real
 
 from sklearn.metrics.pairwise import PAIRWISE_KERNEL_FUNCTIONS
 
-from sksim.base import BaseSimilarity, MomentMixin
+from sksim.base import BaseSimilarity, MomentMixin, PickedProductMixin
 from sksim.utils._array_api import (
     as_float64,
     inner,
@@ -40,7 +41,6 @@ from sksim.utils._pairs import (
     centred_by_blocks,
     rows_for_distances,
 )
-from sksim.utils._picking import permuted_inner, picking_is_cheaper, upper_blocks
 from sksim.utils._sklearn_compat import Interval, StrOptions
 from sksim.utils._trace_form import (
     dense,
@@ -150,7 +150,7 @@ def _tiles(view):
     return lambda rows, columns: view.matrix[rows, columns]
 
 
-class BaseKernelSimilarity(BaseSimilarity):
+class BaseKernelSimilarity(PickedProductMixin, BaseSimilarity):
     """A measure that is made of the inner product of two centred kernel matrices."""
 
     _parameter_constraints: dict = {
@@ -335,17 +335,17 @@ class BaseKernelSimilarity(BaseSimilarity):
             product = product / view.norm
         return product
 
-    def _prepare_permutations(self, view_x, view_y, xp):
-        """Kernel matrices, where picking their entries beats a product of rows."""
-        if isinstance(view_x, BlockedMatrix):
-            return view_x, view_y
-        views = view_x, view_y
-        if all(isinstance(view, LinearKernel) for view in views):
-            n, width = view_x.rows.shape
-            if not picking_is_cheaper(n, width, view_y.rows.shape[1]):
-                return views
-        view_x, view_y = self._as_kernels(view_x, view_y, xp)
-        return replace(view_x, matrix=upper_blocks(view_x.matrix, xp=xp)), view_y
+    def _product_shape(self, view):
+        n_samples = n_rows(view)
+        if isinstance(view, BlockedMatrix):
+            return n_samples, 0
+        if isinstance(view, LinearKernel):
+            return view.rows.shape
+        return n_samples, math.inf
+
+    def _product_matrix(self, view, role, xp):
+        """Centred kernel matrix of unit norm."""
+        return self._as_kernel(view, xp, role).matrix
 
     def _as_kernels(self, view_x, view_y, xp):
         """Both views as kernel matrices, whose rows sum to zero."""
@@ -379,13 +379,6 @@ class BaseKernelSimilarity(BaseSimilarity):
             outer = outer_product if self._is_biased else hollow_outer_product
             return outer(rows, scale / view.norm, xp=xp)
         return dense(view.matrix, scale, xp=xp)
-
-    def _alignments_permuted(self, view_x, view_y, orders, xp):
-        """Cosines of the kernel matrices with the rows of y in each order."""
-        if isinstance(view_x, CenteredKernel):
-            return permuted_inner(view_x.matrix, view_y.matrix, orders, xp=xp)
-        moved = (self._permute(view_y, order, xp) for order in orders)
-        return [self._alignment(view_x, view, xp) for view in moved]
 
     def _min_samples(self):
         return 2 if self._is_biased else 4

@@ -228,9 +228,12 @@ class MinibatchCKA(BaseKernelSimilarity):
             total = batch if total is None else total.plus(batch)
         return self._outcome(total)
 
-    def _prepare_permutations(self, view_x, view_y, xp):
-        # every order makes other batches: there is nothing to prepare
-        return view_x, view_y
+    def _product_shape(self, view):
+        # every order makes other batches: there is no matrix to prepare
+        return view.rows.shape[0], 0
+
+    def _of_product(self, product, view_x, view_y):
+        return product
 
     def _sums(self, X, y, xp):
         view_x, view_y = super()._view(X, xp, "x"), super()._view(y, xp, "y")

@@ -1,11 +1,12 @@
 """Representational similarity analysis."""
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.stats
 
-from sksim.base import BaseSimilarity
+from sksim.base import BaseSimilarity, PickedProductMixin
 from sksim.rsm._kernels import refuse_explained
 from sksim.rsm._pair_blocks import (
     PairBlocks,
@@ -25,7 +26,6 @@ from sksim.utils._pairs import (
     square,
     squared_distance_rows,
 )
-from sksim.utils._picking import permuted_inner, upper_blocks
 from sksim.utils._ranks import average_ranks, quantized
 from sksim.utils._sklearn_compat import StrOptions
 from sksim.utils._tags import SimilarityTags
@@ -68,7 +68,7 @@ class PairMoments(View):
     norm: float
 
 
-class RSA(BaseSimilarity):
+class RSA(PickedProductMixin, BaseSimilarity):
     r"""Representational similarity analysis.
 
     The correlation of the dissimilarities of all pairs of rows in both
@@ -321,18 +321,16 @@ class RSA(BaseSimilarity):
         moved = take_rows(SquarePairs(square(values, xp=xp)), order, xp=xp)
         return PairValues(condensed(moved.matrix, xp=xp))
 
-    def _prepare_permutations(self, view_x, view_y, xp):
-        """Square matrices of the pairs, of which a permutation picks entries."""
-        if self.comparison == "kendall" or _n_rows(view_x) > _LISTED_ROWS:
-            return view_x, view_y
-        K, L = (square(self._values(view, xp), xp=xp) for view in (view_x, view_y))
-        return SquarePairs(upper_blocks(K, xp=xp)), SquarePairs(L)
+    def _product_shape(self, view):
+        n_samples = _n_rows(view)
+        listed = self.comparison != "kendall" and n_samples <= _LISTED_ROWS
+        return n_samples, math.inf if listed else 0
 
-    def _compare_permuted(self, view_x, view_y, orders, xp):
-        if isinstance(view_x, SquarePairs):
-            products = permuted_inner(view_x.matrix, view_y.matrix, orders, xp=xp)
-            return [product / 2 for product in products]
-        return super()._compare_permuted(view_x, view_y, orders, xp)
+    def _product_matrix(self, view, role, xp):
+        return square(self._values(view, xp), xp=xp)
+
+    def _of_product(self, product, view_x, view_y):
+        return product / 2  # both (i, j) and (j, i)
 
     def _min_samples(self):
         return 3

@@ -6,11 +6,13 @@ import pytest
 from sklearn import config_context
 from sklearn.base import clone
 
-from sksim.alignment import OrthogonalProcrustes
+from sksim.alignment import LinearRegressionSimilarity, OrthogonalProcrustes
+from sksim.base._picking import PickedView
 from sksim.cca import MeanSquaredCCA
 from sksim.functional import Disagreement
 from sksim.inference import permutations, similarity_matrix_test, similarity_test
-from sksim.rsm import CKA
+from sksim.inference._matrix import _make_cells
+from sksim.rsm import CKA, HSIC, RSA, DistanceCorrelation, MinibatchCKA
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +58,49 @@ def test_all_cells_see_the_permutations_of_a_single_test(measure, layers):
                 single.adjusted_score, rel=1e-6
             )
     assert (result.names_x, result.names_y) == (list(a), list(b))
+
+
+PICKED = [
+    CKA(),
+    CKA(estimator="debiased"),
+    CKA(kernel="rbf"),
+    HSIC(),
+    HSIC(estimator="unbiased"),
+    DistanceCorrelation(),
+    DistanceCorrelation(unbiased=True),
+    RSA(),
+    RSA(rdm_metric="sqeuclidean", comparison="pearson"),
+    RSA(comparison="kendall"),
+    MeanSquaredCCA(denominator="geometric"),
+    LinearRegressionSimilarity(),
+    LinearRegressionSimilarity(ridge=2.0),
+    MinibatchCKA(batch_size=20, random_state=0),
+]
+
+
+@pytest.mark.parametrize("dtype", [float, np.float32])
+@pytest.mark.parametrize("picked", [True, False])
+@pytest.mark.parametrize("measure", PICKED, ids=repr)
+def test_null_of_all_cells_by_refitting(measure, picked, dtype, monkeypatch):
+    if not picked:
+        monkeypatch.setattr("sksim.base._picking._MOST_MEMORY", 0)
+    rng = np.random.default_rng(0)
+    a, b = (
+        [rng.normal(size=(60, width)).astype(dtype) + 1 for width in widths]
+        for widths in ((20, 25, 30), (22, 28))
+    )
+    cells = _make_cells(clone(measure), a, b, None)
+    prepared = cells.prepared()
+    never = isinstance(measure, MinibatchCKA) or "kendall" in repr(measure)
+    assert isinstance(prepared.views_x, PickedView) == (picked and not never)
+    orders = list(permutations(60, 3, random_state=0))
+    found = prepared.permuted(orders)
+    expected = [
+        [[clone(measure).fit(x, y[order]).statistic_ for y in b] for x in a]
+        for order in orders
+    ]
+    tolerance = 1e-11 if dtype is float else 1e-5
+    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
 
 
 def _step_down_by_definition(z, z_null):

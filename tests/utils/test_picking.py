@@ -1,10 +1,16 @@
-"""Inner products of two matrices while the rows of one change places."""
+"""Inner products of matrices while the rows of one change places."""
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sksim.utils._picking import permuted_inner, upper_blocks
+from sksim.utils._picking import (
+    permuted_inner,
+    permuted_products,
+    picking_is_cheaper,
+    stacked_upper_blocks,
+    upper_blocks,
+)
 
 
 def _symmetric(n, rng, dtype=np.float64):
@@ -27,6 +33,29 @@ def test_products_are_those_of_permuted_matrices(n):
     assert permuted_inner(upper_blocks(K, xp=np), L, [], xp=np) == []
 
 
+@pytest.mark.parametrize("n", [7, 181, 400])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(float, 1e-12), (np.float32, 1e-6)])
+def test_products_of_many_pairs(n, dtype, tolerance):
+    rng = np.random.default_rng(n)
+    Ks = [_symmetric(n, rng, dtype) + 3 for _ in range(3)]
+    Ls = [_symmetric(n, rng, dtype) + 3 for _ in range(2)]
+    orders = [rng.permutation(n) for _ in range(4)]
+    found = permuted_products(stacked_upper_blocks(Ks), Ls, orders)
+    expected = [
+        [[np.vdot(K, L[np.ix_(order, order)].astype(float)) for L in Ls] for K in Ks]
+        for order in orders
+    ]
+    assert_allclose(found, expected, rtol=tolerance)
+
+
+def test_many_representations_share_what_is_picked():
+    assert picking_is_cheaper(100, 40, 40)
+    assert not picking_is_cheaper(100, 39, 40)
+    assert picking_is_cheaper(100, 5 * 20, 5 * 20, 5, 5)
+    assert not picking_is_cheaper(100, 5 * 19, 5 * 20, 5, 5)
+    assert not picking_is_cheaper(9000, 9000, 9000)
+
+
 def test_blocks_hold_the_upper_triangle():
     rng = np.random.default_rng(0)
     K = _symmetric(400, rng)
@@ -36,6 +65,7 @@ def test_blocks_hold_the_upper_triangle():
     assert upper.values.size < 0.65 * K.size
     for rows, block in blocks:
         height = rows.stop - rows.start
+        block = block.reshape(height, -1)
         assert_array_equal(block[:, :height], K[rows, rows])
         assert_array_equal(block[:, height:], 2 * K[rows, rows.stop :])
 
