@@ -4,12 +4,8 @@ import warnings
 from dataclasses import dataclass
 from numbers import Real
 
-from sksim.base import (
-    AlignmentMixin,
-    BaseSimilarity,
-    MomentMixin,
-    PickedProductMixin,
-)
+from sksim.base import AlignmentMixin, BaseSimilarity, MomentMixin
+from sksim.base._picking import PickedProductMixin
 from sksim.utils._array_api import as_float64, inner
 from sksim.utils._linalg import (
     Basis,
@@ -28,7 +24,7 @@ from sksim.utils._moments import (
 )
 from sksim.utils._sklearn_compat import Interval
 from sksim.utils._tags import ALL_INVARIANCES, SimilarityTags
-from sksim.utils._trace_form import outer_product
+from sksim.utils._trace_form import TraceForm, outer_product
 from sksim.utils._views import View
 
 
@@ -225,13 +221,11 @@ class LinearRegressionSimilarity(
             return basis @ basis.T
         return view.rows @ view.rows.T / view.squared_norm
 
-    def _of_product(self, product, view_x, view_y):
-        return product
-
     def _trace_form(self, view_x, view_y, xp):
-        return (
+        return TraceForm(
             outer_product(self._explaining_basis(view_x, xp), xp=xp),
-            outer_product(view_y.rows, 1 / float(view_y.squared_norm), xp=xp),
+            outer_product(view_y.rows, xp=xp),
+            1 / float(view_y.squared_norm),
         )
 
     @staticmethod

@@ -13,7 +13,6 @@ from sksim.base._outputs import (
     BaseGroupSimilarity,
     LabelsMixin,
 )
-from sksim.base._picking import PickedProductMixin
 from sksim.base._similarity import BaseSimilarity
 from sksim.utils._tags import SimilarityTags
 
@@ -25,6 +24,5 @@ __all__ = [
     "BaseSimilarity",
     "LabelsMixin",
     "MomentMixin",
-    "PickedProductMixin",
     "SimilarityTags",
 ]

@@ -107,11 +107,10 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
         """Warn or raise about a pair as a whole; called once, before comparing."""
 
     def _trace_form(self, view_x, view_y, xp):
-        """Symmetric K and L, rows summing to 0, whose inner product is the statistic.
+        """`TraceForm` of the statistic, or None if it has no such form.
 
-        Relabelling rows permutes L, which gives the null distribution's moments in
-        closed form. Both are of a class of `sksim.utils._trace_form`; None for a
-        measure that is no such product.
+        Relabelling rows permutes one of the two matrices, which gives the null
+        distribution's moments in closed form.
         """
         return
 

@@ -4,12 +4,8 @@ import warnings
 from abc import abstractmethod
 from functools import partial
 
-from sksim.base import (
-    AlignmentMixin,
-    BaseSimilarity,
-    MomentMixin,
-    PickedProductMixin,
-)
+from sksim.base import AlignmentMixin, BaseSimilarity, MomentMixin
+from sksim.base._picking import PickedProductMixin
 from sksim.utils._array_api import as_float64, column_sum_of_squares, inner
 from sksim.utils._kernels import (
     factored_tile,
@@ -26,7 +22,7 @@ from sksim.utils._linalg import (
 from sksim.utils._moments import basis_weights
 from sksim.utils._sklearn_compat import StrOptions
 from sksim.utils._tags import ALL_INVARIANCES, SimilarityTags
-from sksim.utils._trace_form import outer_product
+from sksim.utils._trace_form import TraceForm, outer_product
 
 
 class BaseCCA(MomentMixin, AlignmentMixin, BaseSimilarity):
@@ -282,11 +278,8 @@ class MeanSquaredCCA(PickedProductMixin, BaseCCA):
         return (view_x.rank * view_y.rank) ** 0.5
 
     def _trace_form(self, view_x, view_y, xp):
-        share = 1 / self._divisor_of(view_x, view_y)
-        return (
-            outer_product(view_x.basis, xp=xp),
-            outer_product(view_y.basis, share, xp=xp),
-        )
+        projections = (outer_product(v.basis, xp=xp) for v in (view_x, view_y))
+        return TraceForm(*projections, 1 / self._divisor_of(view_x, view_y))
 
     def _product_shape(self, view):
         return view.basis.shape

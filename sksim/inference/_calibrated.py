@@ -304,7 +304,7 @@ def _closed_form(pair):
     form = trace_form(pair)
     if form is None or pair.n_samples < 3:
         return None
-    moments = null_moments(*form)
+    moments = null_moments(form)
     return moments.mean, moments.std
 
 

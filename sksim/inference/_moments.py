@@ -35,27 +35,35 @@ class NullMoments:
     mean : float
     K, L : DenseSymmetric or FactoredSymmetric
         Without trace.
+    scale : float
+        What their inner product is multiplied by.
     n_samples : int
     negligible : float
-        Standard deviation that is rounding.
+        Standard deviation of the inner product that is rounding.
     """
 
     mean: float
     K: object
     L: object
+    scale: float
     n_samples: int
     negligible: float
 
     @cached_property
-    def std(self):
-        """Standard deviation; 0 where the statistic does not vary."""
+    def _product_std(self):
         variance = self._expectation(2)
         return variance**0.5 if variance > self.negligible**2 else 0.0
+
+    @property
+    def std(self):
+        """Standard deviation; 0 where the statistic does not vary."""
+        return self.scale * self._product_std
 
     @cached_property
     def skewness(self):
         """Skewness; 0 where the statistic does not vary."""
-        return self._expectation(3) / self.std**3 if self.std > 0 else 0.0
+        std = self._product_std
+        return self._expectation(3) / std**3 if std > 0 else 0.0
 
     def _expectation(self, order):
         """Expectation of a power of the inner product."""
@@ -82,19 +90,20 @@ class NullMoments:
         return greater if alternative == "greater" else less
 
 
-def null_moments(K, L):
-    """Moments of the inner product of K and a relabelled L.
+def null_moments(form):
+    """Moments of a statistic when the rows of L are relabelled.
 
     Parameters
     ----------
-    K, L : DenseSymmetric or FactoredSymmetric
-        Of shape (n, n), with rows that sum to zero; n is at least 3.
+    form : TraceForm
+        Of at least 3 rows.
 
     Returns
     -------
     moments : NullMoments
         Standard deviation and skewness are found when they are asked for.
     """
+    K, L, scale = form
     n = len(K.diagonal)
     traces = [float(np.sum(matrix.diagonal)) for matrix in (K, L)]
     size = K.squared_norm**0.5 * L.squared_norm**0.5
@@ -102,25 +111,24 @@ def null_moments(K, L):
         matrix.minus_centring(trace / (n - 1))
         for matrix, trace in zip((K, L), traces, strict=True)
     )
-    return NullMoments(
-        traces[0] * traces[1] / (n - 1), *without_trace, n, negligible=1e-14 * size
-    )
+    mean = scale * (traces[0] * traces[1] / (n - 1))
+    return NullMoments(mean, *without_trace, scale, n, negligible=1e-14 * size)
 
 
-def refuse_unreliable(moments, K, L):
+def refuse_unreliable(moments, form):
     """Raise where three moments do not describe the null distribution.
 
     Parameters
     ----------
     moments : NullMoments
-    K, L : DenseSymmetric or FactoredSymmetric
+    form : TraceForm
     """
     problem = None
     if moments.std == 0:
         problem = "the statistic is the same for all orders of rows"
     elif abs(moments.skewness) > _LARGEST_SKEWNESS:
         problem = f"its skewness is {moments.skewness:.2f}"
-    for name, matrix in (("X", K), ("y", L)):
+    for name, matrix in (("X", form.K), ("y", form.L)):
         kurtosis, rank = _kurtosis_and_rank(matrix)
         if problem is None and kurtosis > _LARGEST_KURTOSIS:
             problem = f"few rows of {name} outweigh the rest (kurtosis {kurtosis:.1f})"

@@ -152,16 +152,7 @@ def make_group(measure, X, y=None, y_true=None):
 
 
 def trace_form(pair):
-    """Matrices K and L of which the statistic is the inner product, or None.
-
-    Parameters
-    ----------
-    pair : Pair
-
-    Returns
-    -------
-    K, L : DenseSymmetric or FactoredSymmetric
-    """
+    """`TraceForm` of a pair's statistic, or None if it has no such form."""
     return pair.measure._trace_form(pair.view_x, pair.view_y, pair.xp)
 
 

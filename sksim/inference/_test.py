@@ -236,9 +236,8 @@ def _pearson3_result(views, statistic, alternative, design):
             "null distribution are known, or does not keep its n x n matrices (of "
             "kernels and distances, above 4096 rows). Use method='permutation'."
         )
-    K, L = form
-    moments = null_moments(K, L)
-    refuse_unreliable(moments, K, L)
+    moments = null_moments(form)
+    refuse_unreliable(moments, form)
     score, null_mean = views.tags.orient(statistic), views.tags.orient(moments.mean)
     return SimilarityTestResult(
         statistic=statistic,

@@ -118,15 +118,9 @@ class CKA(KernelMomentMixin, BaseKernelSimilarity):
         xy, xx, yy = self._kernel_products(moments, xp)
         return xy / float(xx) ** 0.5 / float(yy) ** 0.5
 
-    def _of_product(self, product, view_x, view_y):
-        return product
-
     def _compare_many(self, views_x, views_y, xp):
         many = self._alignment_many(views_x, views_y, xp)
         return super()._compare_many(views_x, views_y, xp) if many is None else many
-
-    def _trace_form(self, view_x, view_y, xp):
-        return self._symmetric_kernels(view_x, view_y, xp)
 
     def _leave_one_out(self, view_x, view_y, xp):
         # without a row the width of the RBF kernel is another one

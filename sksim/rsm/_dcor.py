@@ -3,7 +3,8 @@
 import math
 from dataclasses import dataclass
 
-from sksim.base import BaseSimilarity, PickedProductMixin
+from sksim.base import BaseSimilarity
+from sksim.base._picking import PickedProductMixin
 from sksim.utils._array_api import inner
 from sksim.utils._kernels import double_center, u_center
 from sksim.utils._linalg import role_name
@@ -16,7 +17,7 @@ from sksim.utils._pairs import (
     rows_for_distances,
 )
 from sksim.utils._tags import SimilarityTags
-from sksim.utils._trace_form import dense
+from sksim.utils._trace_form import TraceForm, dense
 from sksim.utils._views import View
 
 
@@ -151,7 +152,8 @@ class DistanceCorrelation(PickedProductMixin, BaseSimilarity):
         is_product = self.unbiased or self.squared
         if isinstance(view_x, BlockedMatrix) or not is_product:
             return None
-        return tuple(dense(v.matrix, 1 / v.norm, xp=xp) for v in (view_x, view_y))
+        matrices = (dense(view.matrix, xp=xp) for view in (view_x, view_y))
+        return TraceForm(*matrices, 1 / view_x.norm / view_y.norm)
 
     def _root(self, cosine):
         if self.unbiased or self.squared:

@@ -101,10 +101,6 @@ class HSIC(KernelMomentMixin, BaseKernelSimilarity):
     def _of_product(self, product, view_x, view_y):
         return self._times_norms(product, view_x, view_y)
 
-    def _trace_form(self, view_x, view_y, xp):
-        scale = self._times_norms(1.0, view_x, view_y)
-        return self._symmetric_kernels(view_x, view_y, xp, scale=scale)
-
     def _times_norms(self, cosine, view_x, view_y):
         value = float(cosine) / self._divisor(n_rows(view_y))
         for view in (view_x, view_y):

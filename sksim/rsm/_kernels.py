@@ -7,7 +7,8 @@ from numbers import Real
 
 from sklearn.metrics.pairwise import PAIRWISE_KERNEL_FUNCTIONS
 
-from sksim.base import BaseSimilarity, MomentMixin, PickedProductMixin
+from sksim.base import BaseSimilarity, MomentMixin
+from sksim.base._picking import PickedProductMixin
 from sksim.utils._array_api import (
     as_float64,
     inner,
@@ -43,6 +44,7 @@ from sksim.utils._pairs import (
 )
 from sksim.utils._sklearn_compat import Interval, StrOptions
 from sksim.utils._trace_form import (
+    TraceForm,
     dense,
     hollow_outer_product,
     outer_product,
@@ -362,23 +364,21 @@ class BaseKernelSimilarity(PickedProductMixin, BaseSimilarity):
         rows = rows * view.norm**-0.5
         return CenteredKernel(rows @ rows.T, view.norm, view.unit)
 
-    def _symmetric_kernels(self, view_x, view_y, xp, scale=1.0):
-        """Factors of the cosine times ``scale``, or None if kernels are not kept."""
-        if isinstance(view_x, BlockedMatrix):
+    def _trace_form(self, view_x, view_y, xp):
+        if not self._product_shape(view_x)[1]:
             return None
-        return (
-            self._symmetric_kernel(view_x, xp, "x", scale),
-            self._symmetric_kernel(view_y, xp, "y", 1.0),
-        )
-
-    def _symmetric_kernel(self, view, xp, role, scale):
-        if isinstance(view, LinearKernel):
-            rows = as_float64(view.rows, xp=xp)
-            # to the last digit of double precision, whatever the view's
-            rows = rows - xp.mean(rows, axis=0)
-            outer = outer_product if self._is_biased else hollow_outer_product
-            return outer(rows, scale / view.norm, xp=xp)
-        return dense(view.matrix, scale, xp=xp)
+        kernels, norms = [], 1.0
+        for view in (view_x, view_y):
+            if isinstance(view, LinearKernel):
+                rows = as_float64(view.rows, xp=xp)
+                # to the last digit of double precision, whatever the view's
+                rows = rows - xp.mean(rows, axis=0)
+                outer = outer_product if self._is_biased else hollow_outer_product
+                kernels.append(outer(rows, xp=xp))
+                norms *= view.norm
+            else:
+                kernels.append(dense(view.matrix, xp=xp))
+        return TraceForm(*kernels, self._of_product(1 / norms, view_x, view_y))
 
     def _min_samples(self):
         return 2 if self._is_biased else 4

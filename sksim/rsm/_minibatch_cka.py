@@ -232,9 +232,6 @@ class MinibatchCKA(BaseKernelSimilarity):
         # every order makes other batches: there is no matrix to prepare
         return view.rows.shape[0], 0
 
-    def _of_product(self, product, view_x, view_y):
-        return product
-
     def _sums(self, X, y, xp):
         view_x, view_y = super()._view(X, xp, "x"), super()._view(y, xp, "y")
         cosine = float(self._alignment(view_x, view_y, xp))

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy.stats
 
-from sksim.base import BaseSimilarity, PickedProductMixin
+from sksim.base import BaseSimilarity
+from sksim.base._picking import PickedProductMixin
 from sksim.rsm._kernels import refuse_explained
 from sksim.rsm._pair_blocks import (
     PairBlocks,

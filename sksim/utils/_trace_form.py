@@ -1,12 +1,13 @@
 """The symmetric n x n matrices K and L of a statistic tr(K L), whose rows sum to zero.
 
-Moments of the statistic over all orders of rows need a few sums over each matrix. Both
-classes give these, in double precision on numpy: one holds the matrix, the other makes
-it of narrow rows and never whole.
+Moments of the statistic over all orders of rows need a few sums over each matrix. Two
+classes of matrices give these, in double precision on numpy: one holds the matrix, the
+other makes it of narrow rows and never whole.
 """
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -181,22 +182,33 @@ class FactoredSymmetric:
         )
 
 
-def dense(matrix, scale=1.0, *, xp):
-    """``scale * matrix`` of a matrix of any array library."""
-    matrix = _double(matrix, xp=xp)
-    return DenseSymmetric(matrix if scale == 1 else scale * matrix)
+class TraceForm(NamedTuple):
+    """A statistic ``scale * tr(K L)``.
+
+    K and L have entries near 1, whose powers neither overflow nor vanish; ``scale``,
+    which is positive, may be of any size.
+    """
+
+    K: object
+    L: object
+    scale: float = 1.0
 
 
-def outer_product(rows, scale=1.0, *, xp):
-    """``scale * rows @ rows.T`` of centred rows, factored where that is smaller."""
+def dense(matrix, *, xp):
+    """A matrix of any array library."""
+    return DenseSymmetric(_double(matrix, xp=xp))
+
+
+def outer_product(rows, *, xp):
+    """``rows @ rows.T`` of centred rows, factored where that is smaller."""
     n, width = rows.shape
     if 2 * width > n:
-        return dense(rows @ rows.T, scale, xp=xp)
-    rows = _double(rows, xp=xp) * scale**0.5
-    return FactoredSymmetric(CentredRows(rows), np.zeros(n), np.zeros(n))
+        return dense(rows @ rows.T, xp=xp)
+    rows = CentredRows(_double(rows, xp=xp))
+    return FactoredSymmetric(rows, np.zeros(n), np.zeros(n))
 
 
-def hollow_outer_product(rows, scale=1.0, *, xp):
+def hollow_outer_product(rows, *, xp):
     """The same with the diagonal left out before centring, in the bias-corrected way.
 
     Without its diagonal d the matrix has rows that sum to -d. Centring adds (d_i + d_j)
@@ -204,9 +216,8 @@ def hollow_outer_product(rows, scale=1.0, *, xp):
     """
     n, width = rows.shape
     if 2 * width > n:
-        matrix = u_center(rows @ rows.T, xp=xp, overwrite=True)
-        return dense(matrix, scale, xp=xp)
-    whole = outer_product(rows, scale, xp=xp)
+        return dense(u_center(rows @ rows.T, xp=xp, overwrite=True), xp=xp)
+    whole = outer_product(rows, xp=xp)
     offsets = (whole.diagonal - np.sum(whole.diagonal) / (2 * (n - 1))) / (n - 2)
     whole = replace(whole, offsets=offsets)
     return replace(whole, left_out=whole.diagonal)

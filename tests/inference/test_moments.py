@@ -11,8 +11,8 @@ from sksim.alignment import LinearRegressionSimilarity
 from sksim.cca import MeanCCA, MeanSquaredCCA
 from sksim.inference import CalibratedSimilarity, similarity_test
 from sksim.inference._moments import null_moments
-from sksim.rsm import CKA
-from sksim.utils._trace_form import DenseSymmetric, FactoredSymmetric
+from sksim.rsm import CKA, HSIC
+from sksim.utils._trace_form import DenseSymmetric, FactoredSymmetric, TraceForm
 
 TRACE_TYPE = [
     CKA(),
@@ -43,7 +43,7 @@ def test_moments_equal_full_enumeration(n, seed):
         np.vdot(K, L[np.ix_(order, order)])
         for order in itertools.permutations(range(n))
     ]
-    moments = null_moments(DenseSymmetric(K), DenseSymmetric(L))
+    moments = null_moments(TraceForm(DenseSymmetric(K), DenseSymmetric(L)))
     assert moments.mean == pytest.approx(np.mean(values), rel=1e-12)
     assert moments.std == pytest.approx(np.std(values), rel=1e-12)
     assert moments.skewness == pytest.approx(stats.skew(values), rel=1e-10)
@@ -55,10 +55,10 @@ def test_moments_of_measures_equal_full_enumeration(measure):
     X, y = rng.normal(size=(6, 3)), rng.normal(size=(6, 2))
     (view_x, view_y), form, xp = _form(measure, X, y)
     statistic = measure._statistic(view_x, view_y, xp)
-    product = np.vdot(*(matrix.toarray() for matrix in form))
-    assert product == pytest.approx(statistic, rel=1e-12)
+    product = np.vdot(form.K.toarray(), form.L.toarray())
+    assert form.scale * product == pytest.approx(statistic, rel=1e-12)
     result = similarity_test(measure, X, y, method="exact")
-    moments = null_moments(*form)
+    moments = null_moments(form)
     assert moments.mean == pytest.approx(result.null_mean, abs=1e-14)
     assert moments.std == pytest.approx(result.null_std, rel=1e-11)
     assert moments.skewness == pytest.approx(
@@ -74,12 +74,12 @@ def test_moments_of_many_rows_lose_no_digits():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(2, 100, 256))
     _, form, _ = _form(CKA(), X, y)
-    moments = null_moments(*form)
+    moments = null_moments(form)
     result = similarity_test(CKA(), X, y, n_permutations=4000, random_state=0)
     assert moments.mean == pytest.approx(result.null_mean, abs=4e-4)
     assert moments.std == pytest.approx(result.null_std, rel=0.05)
     assert abs(moments.skewness - stats.skew(result.null_distribution)) < 0.15
-    shifted = null_moments(form[0].minus_centring(-3), form[1])
+    shifted = null_moments(form._replace(K=form.K.minus_centring(-3)))
     assert shifted.std == pytest.approx(moments.std, rel=1e-12)
     assert shifted.skewness == pytest.approx(moments.skewness, rel=1e-9)
 
@@ -88,9 +88,11 @@ def test_moments_of_many_rows_lose_no_digits():
 def test_half_as_many_columns_as_rows_lose_no_digits(measure):
     X, y = np.random.default_rng(0).normal(size=(2, 60, 30)) + 5
     _, form, _ = _form(measure, X, y)
-    moments = null_moments(*form)
-    whole = null_moments(*(DenseSymmetric(matrix.toarray()) for matrix in form))
-    assert all(isinstance(matrix, FactoredSymmetric) for matrix in form)
+    moments = null_moments(form)
+    K, L = (DenseSymmetric(matrix.toarray()) for matrix in (form.K, form.L))
+    whole = null_moments(TraceForm(K, L, form.scale))
+    assert isinstance(form.K, FactoredSymmetric)
+    assert isinstance(form.L, FactoredSymmetric)
     assert moments.mean == pytest.approx(whole.mean, rel=1e-12, abs=1e-15)
     assert moments.std == pytest.approx(whole.std, rel=1e-12)
     assert moments.skewness == pytest.approx(whole.skewness, rel=1e-10)
@@ -117,9 +119,26 @@ def test_closed_forms_make_no_matrix_of_rows_by_rows(measure):
     assert peak < 8 * n_samples**2 / 3
 
 
+@pytest.mark.parametrize("estimator", ["biased", "unbiased"])
+@pytest.mark.parametrize("scale", [1e70, 1e-70])
+def test_moments_of_huge_and_tiny_statistics(estimator, scale):
+    """Their third powers are no double-precision numbers."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(200, 20)), rng.normal(size=(200, 15))
+    measure = HSIC(estimator=estimator)
+    usual = similarity_test(measure, X, y, method="pearson3")
+    other = similarity_test(measure, scale * X, scale * y, method="pearson3")
+    assert other.pvalue == pytest.approx(usual.pvalue, rel=1e-9)
+    assert other.z_score == pytest.approx(usual.z_score, rel=1e-9)
+    ratio = (scale * scale) ** 2
+    assert other.null_mean / ratio == pytest.approx(usual.null_mean, abs=1e-9)
+    assert other.null_std / ratio == pytest.approx(usual.null_std, rel=1e-9)
+
+
 def test_a_constant_statistic_has_no_spread():
     centre = np.eye(6) - 1 / 6
-    moments = null_moments(DenseSymmetric(centre), DenseSymmetric(2 * centre))
+    K, L = DenseSymmetric(centre), DenseSymmetric(2 * centre)
+    moments = null_moments(TraceForm(K, L))
     assert (moments.mean, moments.std, moments.skewness) == (
         pytest.approx(10),
         0.0,

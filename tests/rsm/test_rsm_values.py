@@ -530,8 +530,10 @@ def test_trace_form(measure, widths):
     """Centred matrices whose inner product is the statistic."""
     X, y = views(30, *widths)
     form = measure._trace_form(*(measure._make_view(v, np) for v in (X, y)), np)
-    K, L = (matrix.toarray() for matrix in form)
-    assert_allclose(np.sum(K * L), measure.fit(X, y).statistic_, rtol=1e-10)
+    K, L = form.K.toarray(), form.L.toarray()
+    assert_allclose(
+        form.scale * np.sum(K * L), measure.fit(X, y).statistic_, rtol=1e-10
+    )
     for matrix in (K, L):
         assert_allclose(matrix.sum(axis=0), 0, atol=1e-9 * np.abs(matrix).max())
 
