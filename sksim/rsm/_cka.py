@@ -1,7 +1,7 @@
 """Centered kernel alignment."""
 
 from sksim.rsm._kernels import BaseKernelSimilarity, KernelMomentMixin, LinearKernel
-from sksim.utils._array_api import take
+from sksim.utils._array_api import as_float64, take
 from sksim.utils._kernels import u_leave_one_out, u_row_products
 from sksim.utils._pairs import BlockedMatrix
 from sksim.utils._sklearn_compat import StrOptions
@@ -128,7 +128,7 @@ class CKA(KernelMomentMixin, BaseKernelSimilarity):
             return None
         views = view_x, view_y
         if all(isinstance(view, LinearKernel) for view in views):
-            rows = self._centred_rows(views)
+            rows = [view.centred for view in views]
             products = [
                 u_row_products(rows[i], rows[j], xp=xp) for i, j in _PAIRS_OF_TWO
             ]
@@ -140,10 +140,6 @@ class CKA(KernelMomentMixin, BaseKernelSimilarity):
         xy, xx, yy = (u_leave_one_out(product, xp=xp) for product in products)
         return xy / xp.sqrt(xx * yy)
 
-    @staticmethod
-    def _centred_rows(views):
-        return [v.rows if v.mean is None else v.rows - v.mean for v in views]
-
     def _compare_weighted(self, view_x, view_y, weights, xp):
         if self._is_biased or isinstance(view_x, BlockedMatrix):
             return None
@@ -151,13 +147,11 @@ class CKA(KernelMomentMixin, BaseKernelSimilarity):
         if all(isinstance(view, LinearKernel) for view in views):
             drawn = xp.nonzero(weights)[0]
             weights = take(weights, drawn, xp=xp)
-            kernels = [
-                RowKernel(take(rows, drawn, xp=xp))
-                for rows in self._centred_rows(views)
-            ]
+            rows = (take(view.centred, drawn, xp=xp) for view in views)
+            kernels = [RowKernel(as_float64(part, xp=xp)) for part in rows]
         else:
-            views = self._as_kernels(*views, xp)
-            kernels = [MatrixKernel(view.matrix) for view in views]
+            matrices = (view.matrix for view in self._as_kernels(*views, xp))
+            kernels = [MatrixKernel(as_float64(K, xp=xp)) for K in matrices]
         xy, xx, yy = (
             weighted_u_inner(kernels[i], kernels[j], weights, xp=xp)
             for i, j in _PAIRS_OF_TWO

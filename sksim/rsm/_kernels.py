@@ -77,6 +77,11 @@ class LinearKernel(View):
 
     _row_fields = ("rows", "diagonal")
 
+    @property
+    def centred(self):
+        """Rows with their mean subtracted."""
+        return self.rows if self.mean is None else self.rows - self.mean
+
 
 @dataclass(frozen=True)
 class CenteredKernel(View):
@@ -255,7 +260,7 @@ class BaseKernelSimilarity(PickedProductMixin, BaseSimilarity):
     def _dense(self, view, xp, role):
         """Centred kernel matrix of unit norm of any view, its norm and its unit."""
         if isinstance(view, LinearKernel):
-            rows = view.rows if view.mean is None else view.rows - view.mean
+            rows = view.centred
             view = self._kernel_view(rows @ rows.T, xp, role, unit=view.unit)
         elif isinstance(view, BlockedMatrix):
             everything = slice(0, view.rows.shape[0])
@@ -360,8 +365,7 @@ class BaseKernelSimilarity(PickedProductMixin, BaseSimilarity):
             K = view.rows @ view.rows.T
             return self._kernel_view(K, xp, role, unit=view.unit)
         # centred rows of the right norm leave nothing to be done to the matrix
-        rows = view.rows if view.mean is None else view.rows - view.mean
-        rows = rows * view.norm**-0.5
+        rows = view.centred * view.norm**-0.5
         return CenteredKernel(rows @ rows.T, view.norm, view.unit)
 
     def _trace_form(self, view_x, view_y, xp):
@@ -370,7 +374,7 @@ class BaseKernelSimilarity(PickedProductMixin, BaseSimilarity):
         kernels, norms = [], 1.0
         for view in (view_x, view_y):
             if isinstance(view, LinearKernel):
-                rows = as_float64(view.rows, xp=xp)
+                rows = as_float64(view.centred, xp=xp)
                 # to the last digit of double precision, whatever the view's
                 rows = rows - xp.mean(rows, axis=0)
                 outer = outer_product if self._is_biased else hollow_outer_product
