@@ -72,6 +72,8 @@ class PickedProductMixin:
             return views_x, views_y
         of_x = (self._product_matrix(view, "x", xp) for view in views_x)
         of_y = [self._product_matrix(view, "y", xp) for view in views_y]
+        dtype = np.result_type(*of_y)
+        of_y = [matrix.astype(dtype, copy=False) for matrix in of_y]
         return (
             PickedView(views_x, stacked_upper_blocks(of_x)),
             PickedView(views_y, of_y),

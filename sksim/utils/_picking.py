@@ -125,7 +125,7 @@ def permuted_products(upper, matrices, orders):
     upper : UpperBlocks
         Of several symmetric K.
     matrices : list of arrays of shape (n_samples, n_samples)
-        Symmetric.
+        Symmetric, of one dtype.
     orders : sequence of int arrays of shape (n_samples,)
 
     Returns

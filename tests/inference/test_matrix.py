@@ -103,6 +103,24 @@ def test_null_of_all_cells_by_refitting(measure, picked, dtype, monkeypatch):
     np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_precisions_may_differ(first):
+    rng = np.random.default_rng(0)
+    X, y, z = rng.normal(size=(3, 60, 20)).astype(np.float32)
+    sides = {"rough": [y, z.astype(float)], "fine": [y.astype(float), z.astype(float)]}
+    means = {
+        name: similarity_matrix_test(
+            CKA(kernel="rbf"),
+            [X],
+            side[::-1] if first else side,
+            n_permutations=19,
+            random_state=0,
+        ).null_mean
+        for name, side in sides.items()
+    }
+    np.testing.assert_allclose(means["rough"], means["fine"], rtol=1e-6)
+
+
 def _step_down_by_definition(z, z_null):
     """Adjusted p-values with one loop for each step."""
     remaining = list(range(len(z)))
