@@ -19,7 +19,12 @@ from sklearn.metrics import pairwise_distances
 
 from sksim import all_measures
 from sksim.cca import MeanCCA, MeanSquaredCCA
-from sksim.inference import similarity_interval, similarity_test
+from sksim.inference import (
+    CalibratedSimilarity,
+    similarity_interval,
+    similarity_matrix_test,
+    similarity_test,
+)
 from sksim.inference._nulls import RowNull
 from sksim.inference._pair import make_pair
 from sksim.rsm import CKA
@@ -132,6 +137,74 @@ def jackknife(X, y):
     )
 
 
+def closed_form(X, y):
+    measure = CKA()
+
+    def refit():
+        for i in range(REFITS):
+            clone(measure).fit(X, y[np.random.default_rng(i).permutation(len(X))])
+
+    report(
+        f"exact null mean of CKA, against {REFITS} refits",
+        lambda: CalibratedSimilarity(measure).fit(X, y),
+        refit,
+        repeats=3,
+    )
+
+
+def masked_bootstrap(X, y):
+    """A replicate in n x n matrices, as the estimator is defined, is the other side."""
+    measure, count = CKA(estimator="debiased"), 32
+
+    def in_matrices():
+        rng = np.random.default_rng(0)
+        for _ in range(REFITS):
+            weights = np.bincount(rng.integers(len(X), size=len(X)), minlength=len(X))
+            pairs = np.outer(weights, weights).astype(float)
+            np.fill_diagonal(pairs, 0)
+            others = weights.sum() - 2 * weights
+            kernels = []
+            for K in (X @ X.T, y @ y.T):
+                sums = (pairs * K).sum(axis=1) / np.maximum(weights, 1)
+                total = np.sum(weights * sums / others)
+                total /= 1 + np.sum(weights / others)
+                effects = (sums - total) / others
+                kernels.append(K - effects - effects[:, None])
+            K, L = kernels
+            np.sum(pairs * K * L) / np.sqrt(
+                np.sum(pairs * K * K) * np.sum(pairs * L * L)
+            )
+
+    report(
+        "a replicate of the masked bootstrap, n x n matrices",
+        lambda: similarity_interval(
+            measure, X, y, method="masked_bootstrap", n_resamples=count
+        ),
+        in_matrices,
+        repeats=3,
+        calls=(count, REFITS),
+    )
+
+
+def layers_by_layers(X, y):
+    """One permutation of 6 x 6 cells, in one test and in a test of each cell."""
+    rng = np.random.default_rng(0)
+    sides = [[Z + rng.normal(size=Z.shape) for _ in range(6)] for Z in (X, y)]
+    settings = {"n_permutations": 32, "random_state": 0}
+    for measure in (CKA(), CKA(kernel="rbf")):
+        report(
+            f"a permutation of 6 x 6 cells: {measure}, single tests",
+            lambda measure=measure: similarity_matrix_test(measure, *sides, **settings),
+            lambda measure=measure: [
+                similarity_test(measure, x, z, **settings)
+                for x in sides[0]
+                for z in sides[1]
+            ],
+            repeats=1,
+            calls=(32, 32),
+        )
+
+
 def against_hyppo(X, y):
     try:
         from hyppo.independence import Dcorr
@@ -203,6 +276,9 @@ def main():
         warnings.simplefilter("ignore")
         per_permutation(X, y)
         jackknife(X, y)
+        closed_form(X, y)
+        masked_bootstrap(X, y)
+        layers_by_layers(X, y)
         against_hyppo(X, y)
         against_calibrated_similarity(X, y)
 
