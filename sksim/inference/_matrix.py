@@ -194,6 +194,14 @@ def similarity_matrix_test(
     --------
     similarity_test : Test of one pair.
 
+    Notes
+    -----
+    Measures that compare n x n matrices, or do as fast as if they did, such as CKA, RSA
+    and mean squared CCA, keep one for each representation while these fit into 1 GB:
+    of m representations on each side up to 12 m n^2 bytes. A permutation then costs
+    little more for all cells than for a few. With larger matrices, or without any,
+    each permutation compares all pairs anew.
+
     References
     ----------
     P. Westfall, S. Young. Resampling-based multiple testing. Wiley, 1993.
