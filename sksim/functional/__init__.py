@@ -1,52 +1,40 @@
 """Functional similarity: how alike two models behave, measured on their outputs."""
 
-from sksim.functional._capacity import RashomonCapacity
-from sksim.functional._correctness import (
-    DoubleFault,
-    ErrorConsistency,
-    ErrorCorrelation,
-    OracleDisagreement,
-    QStatistic,
-)
-from sksim.functional._correctness_groups import (
-    CoincidentFailureDiversity,
-    Difficulty,
-    EntropyDiversity,
-    GeneralizedDiversity,
-    InterraterAgreement,
-    KohaviWolpertVariance,
-)
-from sksim.functional._divergences import (
-    Hellinger,
-    JensenShannonDivergence,
-    KullbackLeibler,
-    TotalVariation,
-)
-from sksim.functional._gradients_adversarial import (
-    AdversarialTransferability,
-    DecisionDistance,
-)
-from sksim.functional._gradients_saliency import SaliencySimilarity
-from sksim.functional._groups import (
-    Ambiguity,
-    Discrepancy,
-    FleissKappa,
-    LabelEntropy,
-)
-from sksim.functional._hard import (
-    CohenKappa,
-    Disagreement,
-    ErrorCorrectedDisagreement,
+from sksim.functional._adversarial_transferability import AdversarialTransferability
+from sksim.functional._ambiguity import Ambiguity
+from sksim.functional._cohen_kappa import CohenKappa
+from sksim.functional._coincident_failure_diversity import CoincidentFailureDiversity
+from sksim.functional._decision_distance import DecisionDistance
+from sksim.functional._difficulty import Difficulty
+from sksim.functional._disagreement import Disagreement
+from sksim.functional._discrepancy import Discrepancy
+from sksim.functional._double_fault import DoubleFault
+from sksim.functional._entropy_diversity import EntropyDiversity
+from sksim.functional._error_consistency import ErrorConsistency
+from sksim.functional._error_corrected_disagreement import ErrorCorrectedDisagreement
+from sksim.functional._error_correlation import ErrorCorrelation
+from sksim.functional._fleiss_kappa import FleissKappa
+from sksim.functional._generalized_diversity import GeneralizedDiversity
+from sksim.functional._hellinger import Hellinger
+from sksim.functional._interrater_agreement import InterraterAgreement
+from sksim.functional._jensen_shannon_divergence import JensenShannonDivergence
+from sksim.functional._kohavi_wolpert_variance import KohaviWolpertVariance
+from sksim.functional._kullback_leibler import KullbackLeibler
+from sksim.functional._label_entropy import LabelEntropy
+from sksim.functional._min_max_normalized_disagreement import (
     MinMaxNormalizedDisagreement,
 )
-from sksim.functional._performance import PerformanceDifference
-from sksim.functional._soft import (
-    RankCorrelation,
-    SoftPredictionDifference,
-    SurrogateChurn,
-)
-from sksim.functional._soft_groups import PredictionDifference
-from sksim.functional._stitching import ModelStitching, stitching_layers
+from sksim.functional._model_stitching import ModelStitching, stitching_layers
+from sksim.functional._oracle_disagreement import OracleDisagreement
+from sksim.functional._performance_difference import PerformanceDifference
+from sksim.functional._prediction_difference import PredictionDifference
+from sksim.functional._q_statistic import QStatistic
+from sksim.functional._rank_correlation import RankCorrelation
+from sksim.functional._rashomon_capacity import RashomonCapacity
+from sksim.functional._saliency_similarity import SaliencySimilarity
+from sksim.functional._soft_prediction_difference import SoftPredictionDifference
+from sksim.functional._surrogate_churn import SurrogateChurn
+from sksim.functional._total_variation import TotalVariation
 from sksim.utils._gradients import input_gradients
 
 __all__ = [

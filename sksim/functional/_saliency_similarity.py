@@ -1,4 +1,4 @@
-"""Similarity of two models' input gradients."""
+"""Whether two models look at the same features."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Measures on the predicted probabilities of a group of models."""
+"""Distance of a group's predictions from their mean."""
 
 from dataclasses import dataclass
 from numbers import Real

@@ -1,0 +1,68 @@
+"""Whether two models err on the same rows, above chance."""
+
+from sksim.functional._correctness import CorrectnessSimilarity
+from sksim.functional._labels import kappa
+from sksim.functional._tags import correctness_tags
+
+
+class ErrorConsistency(CorrectnessSimilarity):
+    r"""Whether two models err on the same rows, above chance.
+
+    With accuracies a, a' and the share :math:`c_{obs}` of rows that both get right or
+    both get wrong,
+
+    .. math:: m(f, f') = \frac{c_{obs} - c_{exp}}{1 - c_{exp}}, \quad
+        c_{exp} = a a' + (1 - a)(1 - a') .
+
+    A similarity in [-1, 1]: Cohen's kappa of the two vectors of correct predictions.
+    About 0 for independent errors; 1 if the same rows are wrong, also where none or
+    all are. It is blind to which wrong label is predicted.
+
+    Attributes
+    ----------
+    statistic_, similarity_ : float
+        Error consistency.
+    score_ : float
+        Error consistency.
+    counts_ : ndarray of shape (2, 2)
+        Number of rows [[both right, only the first], [only the second, none]].
+    n_samples_fit_ : int
+        Number of rows.
+
+    Raises
+    ------
+    ValueError
+        Without ``y_true``, or if labels are of different kinds or fractions.
+
+    See Also
+    --------
+    CohenKappa : The same of the labels.
+    InterraterAgreement : The same for a group of models.
+
+    References
+    ----------
+    R. Geirhos, K. Meding, F. Wichmann. Beyond accuracy: quantifying trial-by-trial
+    behaviour of CNNs and humans by measuring error consistency. NeurIPS, 2020.
+
+    Examples
+    --------
+    >>> from sksim.functional import ErrorConsistency
+    >>> first, second, truth = [1, 1, 0, 1, 0], [1, 0, 0, 0, 0], [1, 1, 0, 0, 1]
+    >>> round(ErrorConsistency().fit(first, second, y_true=truth).similarity_, 4)
+    0.1667
+    """
+
+    def _relate(self, both, only_x, only_y, none):
+        if only_x + only_y == 0:
+            return 1.0
+        n = both + only_x + only_y + none
+        right_x, right_y = both + only_x, both + only_y
+        expected = right_x * right_y + (n - right_x) * (n - right_y)
+        return kappa((both + none) * n, expected, n * n)
+
+    def _similarity_tags(self):
+        return correctness_tags(
+            orientation="similarity",
+            bounds=(-1, 1),
+            reference="Geirhos et al. 2020",
+        )

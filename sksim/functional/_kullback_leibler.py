@@ -1,0 +1,134 @@
+"""Divergence of one model's probabilities from the other's."""
+
+import math
+import warnings
+from dataclasses import dataclass
+from numbers import Real
+
+from sksim.base import BaseFunctionalSimilarity
+from sksim.functional._tags import probability_tags
+from sksim.functional._units import log_unit
+from sksim.utils._array_api import as_float64, namespace_of, row_sums, xlogx_row_sums
+from sksim.utils._sklearn_compat import Interval
+from sksim.utils._views import View
+
+
+@dataclass(frozen=True)
+class LogDistributions(View):
+    """Rows of probabilities, their logarithms, and the sum of p log p of each."""
+
+    rows: object
+    logarithms: object
+    negentropy: object
+
+    _row_fields = ("rows", "logarithms", "negentropy")
+
+
+class KullbackLeibler(BaseFunctionalSimilarity):
+    r"""Mean Kullback-Leibler divergence of predicted probabilities.
+
+    .. math:: m(f, f') = \frac{1}{N} \sum_i KL(O_i \Vert O_i')
+        = \frac{1}{N} \sum_i \sum_c O_{ic} \log \frac{O_{ic}}{O_{ic}'}
+
+    A distance in [0, inf], not symmetric: X holds the reference distributions. It is
+    infinite as soon as the second model gives probability exactly 0 to a class that
+    the first holds possible on one row, as forests and naive Bayes do. ``fit`` then
+    warns and returns inf; ``clip`` or :class:`JensenShannonDivergence` give numbers.
+
+    Parameters
+    ----------
+    base : float, default=None
+        Base of the logarithm; None for natural units.
+    clip : float, default=None
+        Smallest probability: smaller ones of both models are raised to it, and the
+        rows divided by their sums. None leaves the probabilities as they are. The
+        value depends on it without limit: report it.
+
+    Attributes
+    ----------
+    statistic_, distance_ : float
+        Mean divergence over rows.
+    score_ : float
+        Minus the mean.
+    row_values_ : array of shape (n_samples,)
+        Value of each row.
+    n_features_in_, n_features_y_in_ : int
+        Number of classes.
+    n_samples_fit_ : int
+        Number of rows.
+
+    Raises
+    ------
+    ValueError
+        If rows are not probabilities.
+
+    See Also
+    --------
+    JensenShannonDivergence : Symmetric, and finite for all probabilities.
+
+    References
+    ----------
+    S. Kullback, R. Leibler. On information and sufficiency. Annals of Mathematical
+    Statistics, 1951.
+
+    Examples
+    --------
+    >>> from sksim.functional import KullbackLeibler
+    >>> first, second = [[0.5, 0.5]], [[0.25, 0.75]]
+    >>> round(KullbackLeibler(base=2).fit(first, second).distance_, 4)
+    0.2075
+    """
+
+    _parameter_constraints: dict = {
+        "base": [Interval(Real, 1, None, closed="neither"), None],
+        "clip": [Interval(Real, 0, 1, closed="neither"), None],
+    }
+
+    def __init__(self, base=None, clip=None):
+        self.base = base
+        self.clip = clip
+
+    def _view(self, X, xp):
+        X = as_float64(X, xp=xp)
+        if self.clip is not None:
+            X = xp.where(self.clip < X, X, xp.full_like(X, self.clip))
+            X = X / xp.sum(X, axis=1, keepdims=True)
+        possible = X > 0
+        logarithms = xp.where(possible, X, xp.ones_like(X))
+        logarithms = xp.log(logarithms)
+        logarithms = xp.where(possible, logarithms, xp.full_like(X, -math.inf))
+        return LogDistributions(X, logarithms, xlogx_row_sums(X, xp=xp))
+
+    def _check_views(self, view_x, view_y):
+        xp = namespace_of(view_x.rows)
+        impossible = (view_x.rows > 0) & (view_y.rows == 0)
+        rows = int(xp.count_nonzero(xp.any(impossible, axis=1)))
+        if rows:
+            warnings.warn(
+                f"KullbackLeibler is infinite: on {rows} of {view_x.rows.shape[0]} "
+                "rows y gives probability 0 to a class that X holds possible. Choose "
+                "clip=..., or JensenShannonDivergence.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+
+    def _compare(self, view_x, view_y, xp):
+        # 0 log 0 is 0: where X excludes a class, y's logarithm does not count
+        logarithms = xp.where(
+            view_x.rows > 0, view_y.logarithms, xp.zeros_like(view_y.logarithms)
+        )
+        values = view_x.negentropy - row_sums(view_x.rows * logarithms, xp=xp)
+        values = xp.where(values > 0, values, xp.zeros_like(values))
+        values = values / log_unit(self.base)
+        return xp.mean(values), {"row_values_": values}
+
+    def _min_samples(self):
+        return 1
+
+    def _similarity_tags(self):
+        return probability_tags(
+            orientation="distance",
+            bounds=(0, float("inf")),
+            symmetric=False,
+            reference="Kullback & Leibler 1951",
+        )

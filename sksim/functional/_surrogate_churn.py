@@ -1,0 +1,91 @@
+"""Churn of predicted labels, made smooth by the probabilities."""
+
+from numbers import Real
+
+from sksim.base import BaseFunctionalSimilarity
+from sksim.functional._tags import probability_tags
+from sksim.utils._array_api import row_blocks_of, row_norms
+from sksim.utils._sklearn_compat import Interval
+
+
+class SurrogateChurn(BaseFunctionalSimilarity):
+    r"""Churn of predicted labels, made smooth by the probabilities.
+
+    .. math:: m(f, f') = \frac{1}{2 N} \sum_i \left\Vert
+        \left(\frac{O_i}{\max_c O_{ic}}\right)^{\alpha} -
+        \left(\frac{O_i'}{\max_c O_{ic}'}\right)^{\alpha} \right\Vert_1
+
+    A distance in [0, (C - 1) / 2] for C classes, not in [0, 1], and a metric. The
+    larger alpha, the more only the largest probability of a row counts: in the limit
+    it is :class:`Disagreement`.
+
+    Parameters
+    ----------
+    alpha : float, default=1
+        Exponent, greater than 0.
+
+    Attributes
+    ----------
+    statistic_, distance_ : float
+        Surrogate churn.
+    score_ : float
+        Minus the churn.
+    row_values_ : array of shape (n_samples,)
+        Value of each row.
+    n_features_in_, n_features_y_in_ : int
+        Number of classes.
+    n_samples_fit_ : int
+        Number of rows.
+
+    Raises
+    ------
+    ValueError
+        If rows are not probabilities.
+
+    See Also
+    --------
+    Disagreement : Churn itself.
+    SoftPredictionDifference : Difference of the probabilities themselves.
+
+    References
+    ----------
+    S. Bhojanapalli et al. On the reproducibility of neural network predictions.
+    arXiv:2102.03349, 2021.
+
+    Examples
+    --------
+    >>> from sksim.functional import SurrogateChurn
+    >>> round(SurrogateChurn().fit([[0.6, 0.4]], [[0.4, 0.6]]).distance_, 4)
+    0.3333
+    >>> round(SurrogateChurn(alpha=50).fit([[0.6, 0.4]], [[0.4, 0.6]]).distance_, 4)
+    1.0
+    """
+
+    _parameter_constraints: dict = {"alpha": [Interval(Real, 0, None, closed="right")]}
+
+    def __init__(self, alpha=1):
+        self.alpha = alpha
+
+    def _view(self, X, xp):
+        X = X / xp.max(X, axis=1, keepdims=True)
+        return X if self.alpha == 1 else X**self.alpha
+
+    def _compare(self, view_x, view_y, xp):
+        values = xp.concat(
+            [
+                row_norms(view_x[rows, :] - view_y[rows, :], 1, xp=xp) / 2
+                for rows in row_blocks_of(view_x)
+            ]
+        )
+        return xp.mean(values), {"row_values_": values}
+
+    def _min_samples(self):
+        return 1
+
+    def _similarity_tags(self):
+        return probability_tags(
+            orientation="distance",
+            bounds=(0, float("inf")),
+            metric=True,
+            reference="Bhojanapalli et al. 2021",
+        )
