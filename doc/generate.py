@@ -31,7 +31,7 @@ TITLES = {
     "structural": "Structural measures",
     "inference": "Inference",
     "pairwise": "Many comparisons at once",
-    "extract": "Extracting representations and outputs",
+    "models": "What fitted models compute: layers, outputs, gradients",
     "compose": "Composition",
     "preprocessing": "Preprocessing",
     "evaluation": "Measuring the measures",

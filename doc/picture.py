@@ -12,8 +12,8 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 
-from sksim.extract import extract_representations
 from sksim.inference import similarity_test
+from sksim.models import extract_representations
 from sksim.pairwise import similarity_matrix
 from sksim.rsm import CKA
 

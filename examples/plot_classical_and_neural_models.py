@@ -90,7 +90,7 @@ for title, pair in (("two seeds", (first, second)), ("MLP, forest", (first, othe
 # %%
 # All pairs, and beside them what the models compute on the way: hidden layers of the
 # networks, leaves of the forests, features or kernels of the others.
-from sksim.extract import extract_representations
+from sksim.models import extract_representations
 from sksim.pairwise import similarity_matrix
 from sksim.rsm import CKA
 

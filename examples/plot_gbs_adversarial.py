@@ -24,8 +24,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 
 from sksim.compose import TransformedViews
-from sksim.extract import extract_representations
-from sksim.functional import input_gradients
+from sksim.models import extract_representations, input_gradients
 from sksim.neighbors import GraphBasedSimilarity
 from sksim.preprocessing import Centering
 from sksim.rsm import CKA

@@ -21,7 +21,7 @@ from sklearn.model_selection import GridSearchCV, KFold, train_test_split
 from sklearn.neural_network import MLPClassifier
 
 from sksim.alignment import LinearRegressionSimilarity
-from sksim.extract import extract_representations
+from sksim.models import extract_representations
 
 digits, labels = load_digits(return_X_y=True)
 fit_rows, other_rows, fit_labels, _ = train_test_split(

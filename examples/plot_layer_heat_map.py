@@ -54,7 +54,7 @@ import pandas as pd
 from sksim.alignment import LinearRegressionSimilarity
 from sksim.cca import PWCCA, SVCCA, MeanSquaredCCA
 from sksim.evaluation import layer_identification
-from sksim.extract import extract_representations
+from sksim.models import extract_representations
 from sksim.neighbors import GraphBasedSimilarity
 
 layers = [extract_representations(model, X_test, "hidden_*") for model in networks]

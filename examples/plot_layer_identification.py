@@ -26,7 +26,7 @@ from sklearn.neural_network import MLPClassifier
 from sksim.alignment import LinearRegressionSimilarity, OrthogonalProcrustes
 from sksim.cca import PWCCA, SVCCA, MeanCCA, MeanSquaredCCA
 from sksim.evaluation import layer_identification
-from sksim.extract import extract_representations
+from sksim.models import extract_representations
 from sksim.neighbors import GraphBasedSimilarity
 from sksim.plot import SimilarityMatrixDisplay
 from sksim.rsm import CKA

@@ -27,7 +27,7 @@ print(f"accuracy {first.score(X_test, y_test):.3f}, {second.score(X_test, y_test
 # **One measure.** Extract a layer of both and compare. Every measure is an estimator:
 # ``score_`` is greater for more similar models, for distances too.
 
-from sksim.extract import extract_representations
+from sksim.models import extract_representations
 from sksim.rsm import CKA
 
 R = extract_representations(first, X_test)["hidden_2"]

@@ -67,7 +67,7 @@ mlp.fit(X_train, y_train)
 # Submodules are asked for by name or pattern. The network is run in evaluation mode,
 # without gradients, and left as it was.
 
-from sksim.extract import extract_outputs, extract_representations
+from sksim.models import extract_outputs, extract_representations
 
 wanted = ["relu*", "pool", "output"]
 layers = extract_representations(cnn, as_images(X_test), layers=wanted)

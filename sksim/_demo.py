@@ -14,8 +14,8 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 
 from sksim.discovery import FAMILIES, all_measures
-from sksim.extract import extract_outputs, extract_representations
-from sksim.extract._extract import last_representation
+from sksim.models import extract_outputs, extract_representations
+from sksim.models._extract import last_representation
 from sksim.pairwise import compare, similarity_matrix
 from sksim.report import write_report
 from sksim.report._text import format_table

@@ -17,13 +17,13 @@ from sklearn.utils import get_tags
 
 from sksim import all_measures
 from sksim.base import BaseSimilarity
-from sksim.extract import extract_outputs, extract_representations
 from sksim.functional import Disagreement
 from sksim.inference import (
     similarity_interval,
     similarity_matrix_test,
     similarity_test,
 )
+from sksim.models import extract_outputs, extract_representations
 from sksim.neighbors import NeighborJaccard
 from sksim.pairwise import similarity_matrix
 from sksim.rsm import CKA, RSA, MinibatchCKA

@@ -5,8 +5,8 @@ from abc import abstractmethod
 from sklearn.utils.validation import check_is_fitted
 
 from sksim.base._similarity import BaseSimilarity
+from sksim.models._outputs import model_outputs
 from sksim.utils._array_api import namespace_of
-from sksim.utils._outputs import model_outputs
 from sksim.utils._sklearn_compat import fit_context
 from sksim.utils._validation import (
     check_labels,

@@ -77,7 +77,7 @@ def layer_identification(networks, measure, *, y_true=None, n_jobs=None):
 
     See Also
     --------
-    sksim.extract.extract_representations : Layers of a fitted model.
+    sksim.models.extract_representations : Layers of a fitted model.
 
     Notes
     -----

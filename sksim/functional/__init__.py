@@ -35,7 +35,6 @@ from sksim.functional._saliency_similarity import SaliencySimilarity
 from sksim.functional._soft_prediction_difference import SoftPredictionDifference
 from sksim.functional._surrogate_churn import SurrogateChurn
 from sksim.functional._total_variation import TotalVariation
-from sksim.utils._gradients import input_gradients
 
 __all__ = [
     "AdversarialTransferability",
@@ -71,6 +70,5 @@ __all__ = [
     "SoftPredictionDifference",
     "SurrogateChurn",
     "TotalVariation",
-    "input_gradients",
     "stitching_layers",
 ]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from sksim.base import BaseModelSimilarity
-from sksim.utils._models import check_rows, wrap_model
+from sksim.models._wrapped import check_rows, wrap_model
 from sksim.utils._validation import check_label_vector
 
 

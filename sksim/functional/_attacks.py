@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sksim.utils._gradients import values_and_gradients
-from sksim.utils._models import wrap_model
+from sksim.models._gradients import values_and_gradients
+from sksim.models._wrapped import wrap_model
 
 
 @dataclass(frozen=True)

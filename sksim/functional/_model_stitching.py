@@ -21,9 +21,9 @@ from sksim.functional._stitching_parts import (
     layer_names,
     random_tail,
 )
-from sksim.utils._gradients import values_and_gradients
+from sksim.models._gradients import values_and_gradients
+from sksim.models._wrapped import columns_of_labels
 from sksim.utils._linalg import thin_svd
-from sksim.utils._models import columns_of_labels
 from sksim.utils._sklearn_compat import Interval, StrOptions
 from sksim.utils._tags import SimilarityTags
 from sksim.utils._validation import (

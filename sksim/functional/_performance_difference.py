@@ -11,13 +11,13 @@ from sklearn.metrics import check_scoring
 from sksim.base import BaseFunctionalSimilarity
 from sksim.functional._judge import judge
 from sksim.functional._tags import INTERVALS
+from sksim.models._outputs import columns_of, model_outputs
 from sksim.utils._array_api import (
     device_of,
     get_namespace_and_device,
     move_to,
     to_numpy,
 )
-from sksim.utils._outputs import columns_of, model_outputs
 from sksim.utils._sklearn_compat import response_methods
 from sksim.utils._tags import SimilarityTags
 from sksim.utils._validation import (

@@ -7,8 +7,8 @@ import numpy as np
 
 from sksim.base import BaseGroupSimilarity
 from sksim.functional._tags import probability_tags
+from sksim.models._outputs import columns_of
 from sksim.utils._array_api import device_of, row_norms, to_numpy
-from sksim.utils._outputs import columns_of
 from sksim.utils._sklearn_compat import Interval
 from sksim.utils._views import View
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sksim.functional._applied_models import AppliedModelsSimilarity
-from sksim.utils._gradients import values_and_gradients
+from sksim.models._gradients import values_and_gradients
 from sksim.utils._sklearn_compat import StrOptions
 from sksim.utils._tags import SimilarityTags
 from sksim.utils._views import View
@@ -40,8 +40,9 @@ class SaliencySimilarity(AppliedModelsSimilarity):
         speak for or against the class. Two unrelated models then score well above 0,
         near 2/pi for many features.
     output : {"score", "proba"}, default="score"
-        Which output of a class is differentiated, see :func:`input_gradients`. For two
-        classes both give the same cosines.
+        Which output of a class is differentiated, see
+        :func:`sksim.models.input_gradients`. For two classes both give the same
+        cosines.
     target : {"true", "predicted"}, default="true"
         Whether the class is the true one of each row, the same for both models, or the
         one that each model predicts.
@@ -65,7 +66,7 @@ class SaliencySimilarity(AppliedModelsSimilarity):
 
     See Also
     --------
-    input_gradients : The gradients themselves.
+    sksim.models.input_gradients : The gradients themselves.
     AdversarialTransferability : Compares models by where their errors can be provoked.
 
     Notes

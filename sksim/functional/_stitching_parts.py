@@ -10,8 +10,8 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from sksim.utils._models import EstimatorModel, TorchModel, wrap_model
-from sksim.utils._torch import apply_module, is_torch_module
+from sksim.models._torch import apply_module, is_torch_module
+from sksim.models._wrapped import EstimatorModel, TorchModel, wrap_model
 
 _ACTIVATIONS = {
     "identity": lambda Z: Z,

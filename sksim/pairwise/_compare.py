@@ -76,7 +76,7 @@ def compare(
     X : array-like of shape (n_samples, n_features), default=None
         The rows that both models are applied to; only with models. Functional
         measures then compare the models' outputs, and the others the last
-        representation before them (see :func:`sksim.extract.extract_representations`).
+        representation before them (see :func:`sksim.models.extract_representations`).
     y_true : array-like of shape (n_samples,), default=None
         True labels. Measures that need them are left out without.
     measures : str, class, estimator, list or dict of those, default=None

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sksim.extract._extract import last_representation
+from sksim.models._extract import last_representation
 from sksim.utils._sklearn_compat import num_samples
 from sksim.utils._validation import SIMPLEX_TOLERANCE, as_values
 

@@ -5,8 +5,8 @@ import pandas as pd
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
-from sksim.extract import extract_representations
-from sksim.extract._extract import last_representation
+from sksim.models import extract_representations
+from sksim.models._extract import last_representation
 from sksim.pairwise import similarity_matrix
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from sksim.extract import extract_representations
 from sksim.inference import similarity_matrix_test
+from sksim.models import extract_representations
 from sksim.pairwise import similarity_matrix
 
 
@@ -161,7 +161,7 @@ class SimilarityMatrixDisplay:
             Rows that both models are applied to.
         layers : str or list of str, default=None
             Names or patterns of layers, see
-            :func:`sksim.extract.extract_representations`.
+            :func:`sksim.models.extract_representations`.
         y_true : array-like of shape (n_samples,), default=None
             True labels, for measures that use them.
         n_permutations : int, default=0

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from sksim.extract._extract import layers_of_two
 from sksim.inference import similarity_test
+from sksim.models._extract import layers_of_two
 
 
 class PermutationNullDisplay:

@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.utils import check_array
 
-from sksim.extract._extract import layers_of_two
+from sksim.models._extract import layers_of_two
 from sksim.utils._linalg import centered, refuse_constant, thin_svd
 from sksim.utils._validation import check_same_length
 

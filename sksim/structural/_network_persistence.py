@@ -9,8 +9,8 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import minimum_spanning_tree
 
 from sksim.base import BaseModelSimilarity
+from sksim.models._networks import network_layers
 from sksim.utils._kernels import row_blocks
-from sksim.utils._networks import network_layers
 from sksim.utils._sklearn_compat import Interval, StrOptions
 from sksim.utils._tags import SimilarityTags
 from sksim.utils._views import View

@@ -225,7 +225,7 @@ def torch_cka_network(X, y):
     import torch
     from torch_cka import CKA as TorchCKA
 
-    from sksim.extract import extract_representations
+    from sksim.models import extract_representations
 
     logging.disable(logging.WARNING)
     width = X.shape[1]

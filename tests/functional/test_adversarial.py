@@ -23,11 +23,11 @@ from sksim.functional import (
     AdversarialTransferability,
     DecisionDistance,
     SaliencySimilarity,
-    input_gradients,
 )
 from sksim.functional._attacks import GradientAttack
+from sksim.models import input_gradients
+from sksim.models._gradients import values_and_gradients
 from sksim.pairwise import similarity_matrix
-from sksim.utils._gradients import values_and_gradients
 
 MEASURES = [SaliencySimilarity, AdversarialTransferability, DecisionDistance]
 

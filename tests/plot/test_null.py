@@ -9,8 +9,8 @@ from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
-from sksim.extract import extract_representations
 from sksim.inference import similarity_test
+from sksim.models import extract_representations
 from sksim.plot import PermutationNullDisplay
 from sksim.rsm import CKA
 

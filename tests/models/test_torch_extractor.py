@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from sksim.extract import TorchExtractor, extract_outputs, extract_representations
+from sksim.models import TorchExtractor, extract_outputs, extract_representations
 from sksim.pairwise import compare, similarity_matrix
 from sksim.rsm import CKA
 
@@ -219,7 +219,7 @@ def test_progress(network, X, capsys):
 
 def test_torch_is_not_imported_before_a_module_is_given():
     code = (
-        "import sys, sksim.extract, sksim.pairwise, sksim.report, sksim.plot\n"
+        "import sys, sksim.models, sksim.pairwise, sksim.report, sksim.plot\n"
         "assert 'torch' not in sys.modules and 'matplotlib' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -54,11 +54,10 @@ from sklearn.preprocessing import (
 from sklearn.svm import SVC, SVR, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from sksim.functional import input_gradients
-from sksim.utils import _gradients
-from sksim.utils._chains import exact_chain
-from sksim.utils._gradients import values_and_gradients
-from sksim.utils._models import wrap_model
+from sksim.models import _gradients, input_gradients
+from sksim.models._chains import exact_chain
+from sksim.models._gradients import values_and_gradients
+from sksim.models._wrapped import wrap_model
 
 torch = pytest.importorskip("torch")
 OUTPUTS = ["score", "proba", "log_proba", "log_odds", "margin"]
@@ -555,7 +554,7 @@ def test_torch_batches(monkeypatch):
     X = np.random.default_rng(0).normal(size=(10, 5))
     y = np.arange(10) % 3
     gradients = input_gradients(module, X, y, "log_proba")
-    monkeypatch.setattr("sksim.utils._torch._BATCH", 3)
+    monkeypatch.setattr("sksim.models._torch._BATCH", 3)
     assert_allclose(input_gradients(module, X, y, "log_proba"), gradients, rtol=1e-12)
     tensor = torch.asarray(X)
     assert_allclose(input_gradients(module, tensor, y, "log_proba"), gradients)
@@ -617,6 +616,7 @@ import numpy as np
 from sklearn.datasets import load_iris
 from sklearn.neural_network import MLPClassifier
 from sksim.functional import *
+from sksim.models import input_gradients
 X, y = load_iris(return_X_y=True)
 a, b = (
     MLPClassifier((6,), max_iter=20, learning_rate_init=0.1, random_state=i).fit(X, y)

@@ -10,9 +10,9 @@ from scipy.special import logsumexp
 from sklearn.base import BaseEstimator
 from sklearn.tree import BaseDecisionTree
 
-from sksim.utils._chains import exact_chain
-from sksim.utils._models import check_rows, columns_of_labels, wrap_model
-from sksim.utils._torch import module_gradients
+from sksim.models._chains import exact_chain
+from sksim.models._torch import module_gradients
+from sksim.models._wrapped import check_rows, columns_of_labels, wrap_model
 
 OUTPUTS = ("score", "proba", "log_proba", "log_odds", "margin")
 
@@ -57,8 +57,8 @@ def input_gradients(model, X, y=None, output="score"):
 
     See Also
     --------
-    SaliencySimilarity : Compares two models' gradients.
-    AdversarialTransferability : Uses them to change the models' minds.
+    sksim.functional.SaliencySimilarity : Compares two models' gradients.
+    sksim.functional.AdversarialTransferability : Uses them to change the models' minds.
 
     Notes
     -----
@@ -76,7 +76,7 @@ def input_gradients(model, X, y=None, output="score"):
     Examples
     --------
     >>> from sklearn.linear_model import LogisticRegression
-    >>> from sksim.functional import input_gradients
+    >>> from sksim.models import input_gradients
     >>> X, y = [[-1.0, 0.0], [1.0, 0.5], [2.0, -1.0], [-2.0, 1.0]], [0, 1, 1, 0]
     >>> model = LogisticRegression().fit(X, y)
     >>> gradients = input_gradients(model, X, y)

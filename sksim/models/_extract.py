@@ -8,8 +8,8 @@ import numpy as np
 from joblib import effective_n_jobs
 from sklearn.utils.parallel import Parallel, delayed
 
-from sksim.extract._sklearn import sklearn_layers, sklearn_outputs
-from sksim.extract._torch import TorchExtractor
+from sksim.models._sklearn import sklearn_layers, sklearn_outputs
+from sksim.models._torch_extractor import TorchExtractor
 from sksim.utils._parallel import shared_by_jobs
 from sksim.utils._progress import ProgressBar
 from sksim.utils._sklearn_compat import num_samples
@@ -94,7 +94,7 @@ def extract_representations(
     --------
     >>> from sklearn.datasets import load_iris
     >>> from sklearn.neural_network import MLPClassifier
-    >>> from sksim.extract import extract_representations
+    >>> from sksim.models import extract_representations
     >>> X, y = load_iris(return_X_y=True)
     >>> mlp = MLPClassifier((8, 4), max_iter=2000, random_state=0).fit(X, y)
     >>> {name: R.shape for name, R in extract_representations(mlp, X).items()}
@@ -139,7 +139,7 @@ def extract_outputs(model, X, batch_size=None, n_jobs=None):
     --------
     >>> from sklearn.datasets import load_iris
     >>> from sklearn.linear_model import LogisticRegression
-    >>> from sksim.extract import extract_outputs
+    >>> from sksim.models import extract_outputs
     >>> X, y = load_iris(return_X_y=True)
     >>> outputs = extract_outputs(LogisticRegression(max_iter=1000).fit(X, y), X)
     >>> {name: output.shape for name, output in outputs.items()}

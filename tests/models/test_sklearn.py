@@ -38,7 +38,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, SVR, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from sksim.extract import extract_outputs, extract_representations
+from sksim.models import extract_outputs, extract_representations
 
 X, Y = load_iris(return_X_y=True)
 MODELS = [

@@ -45,7 +45,7 @@ class TorchExtractor:
     Examples
     --------
     >>> import torch
-    >>> from sksim.extract import TorchExtractor
+    >>> from sksim.models import TorchExtractor
     >>> network = torch.nn.Sequential(
     ...     torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2)
     ... )

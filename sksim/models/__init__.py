@@ -1,0 +1,12 @@
+"""What fitted models can tell: their layers, their answers, and their gradients."""
+
+from sksim.models._extract import extract_outputs, extract_representations
+from sksim.models._gradients import input_gradients
+from sksim.models._torch_extractor import TorchExtractor
+
+__all__ = [
+    "TorchExtractor",
+    "extract_outputs",
+    "extract_representations",
+    "input_gradients",
+]
