@@ -15,12 +15,11 @@ from sksim.functional._applied_models import AppliedModelsSimilarity
 from sksim.functional._judge import judge
 from sksim.functional._stitching_parts import (
     AffineStitch,
-    CutModel,
     as_provider_input,
     as_rows,
-    layer_names,
     random_tail,
 )
+from sksim.models._cutting import CutModel, layer_names
 from sksim.models._gradients import values_and_gradients
 from sksim.models._wrapped import columns_of_labels
 from sksim.utils._linalg import thin_svd

@@ -10,7 +10,6 @@ import numpy as np
 from scipy.special import expit, log_expit, log_softmax, logsumexp, softmax
 from sklearn.decomposition import PCA, IncrementalPCA, TruncatedSVD
 from sklearn.feature_selection import SelectorMixin
-from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import (
     MaxAbsScaler,
@@ -18,6 +17,10 @@ from sklearn.preprocessing import (
     RobustScaler,
     StandardScaler,
 )
+
+from sksim.models._inside import active_steps, best_model
+from sksim.models._networks import ACTIVATIONS, MLP, mlp_layers
+from sksim.models._wrapped import two_sided
 
 
 def _affine(matrix, offset):
@@ -40,30 +43,14 @@ def _selection(support):
     return step
 
 
-def _relu(A):
-    return np.maximum(A, 0), lambda G: G * (A > 0)
+def _activation(name):
+    activation = ACTIVATIONS[name]
 
+    def step(Z):
+        A = activation.apply(Z)
+        return A, lambda G: activation.back(G, Z, A)
 
-def _tanh(A):
-    T = np.tanh(A)
-    return T, lambda G: G * (1 - T**2)
-
-
-def _logistic(A):
-    S = expit(A)
-    return S, lambda G: G * S * expit(-A)
-
-
-def _identity(A):
-    return A, lambda G: G
-
-
-_ACTIVATIONS = {
-    "relu": _relu,
-    "tanh": _tanh,
-    "logistic": _logistic,
-    "identity": _identity,
-}
+    return step
 
 
 @dataclass(frozen=True)
@@ -116,7 +103,7 @@ def exact_chain(model, X, output):
         same = _close(scores, model.outputs(X))
         return Chain(tuple(steps), "target") if same else None
     has_scores = hasattr(model.model, "decision_function")
-    if has_scores and not _close(_both_sides(scores), model.outputs(X, "score")):
+    if has_scores and not _close(two_sided(scores), model.outputs(X, "score")):
         return None
     if has_scores and output in ("score", "margin"):
         return Chain(tuple(steps))
@@ -138,20 +125,12 @@ def _close(a, b):
 
 def _steps(model):
     """Steps of a model, or None where it is no chain that is known."""
-    if hasattr(model, "best_estimator_"):
-        return _steps(model.best_estimator_)
+    model = best_model(model)
     if isinstance(model, Pipeline):
-        chained = []
-        for _, step in model.steps[:-1]:
-            if step is None or step == "passthrough":
-                continue
-            step = _transformer_step(step)
-            if step is None:
-                return None
-            chained.append(step)
+        before = [_transformer_step(s) for _, s in active_steps(model.steps[:-1])]
         last = _steps(model.steps[-1][1])
-        return None if last is None else chained + last
-    if isinstance(model, MLPClassifier | MLPRegressor):
+        return None if None in before or last is None else before + last
+    if isinstance(model, MLP):
         return _network_steps(model)
     if hasattr(model, "coef_") and hasattr(model, "intercept_"):
         return _linear_steps(model)
@@ -160,9 +139,10 @@ def _steps(model):
 
 def _network_steps(network):
     steps = []
-    for W, b in zip(network.coefs_, network.intercepts_, strict=True):
-        steps += [_affine(W, b), _ACTIVATIONS[network.activation]]
-    return steps[:-1]
+    for layer in mlp_layers(network):
+        affine = _affine(layer.weights, layer.biases)
+        steps += [affine, _activation(layer.activation)]
+    return steps
 
 
 def _linear_steps(model):
@@ -201,10 +181,6 @@ def _transformer_step(step):
 # Each takes scores (one column for two classes, with the scores -z and z), the column
 # of each row and the link, and returns the value of each row and its gradient with
 # respect to the scores.
-
-
-def _both_sides(scores):
-    return np.hstack([-scores, scores]) if scores.shape[1] == 1 else scores
 
 
 def _one_hot(columns, n_columns):

@@ -7,10 +7,9 @@ by autograd, other smooth models by finite differences.
 
 import numpy as np
 from scipy.special import logsumexp
-from sklearn.base import BaseEstimator
-from sklearn.tree import BaseDecisionTree
 
 from sksim.models._chains import exact_chain
+from sksim.models._jumps import refuse_piecewise_constant
 from sksim.models._torch import module_gradients
 from sksim.models._wrapped import check_rows, columns_of_labels, wrap_model
 
@@ -133,58 +132,6 @@ def _columns_of(model, X, y, output):
     if n_targets == 1:
         return np.zeros(len(X), dtype=int)
     return columns_of_labels(y, np.arange(n_targets), str(model))
-
-
-# ----- what has no useful gradient ----------------------------------------------------
-
-
-def refuse_piecewise_constant(model):
-    """Raise if a model, or one inside it, jumps from one value to the next."""
-    found = _piecewise_constant_part(model.model)
-    if found is not None:
-        inside = "" if found is model.model else f" (it has a {type(found).__name__})"
-        raise ValueError(
-            f"{model} is piecewise constant{inside}: its gradient is zero almost "
-            "everywhere and says nothing. Use AdversarialTransferability with a "
-            "decision-based attack, attack=callable, or compare the models' labels or "
-            "probabilities."
-        )
-
-
-def _piecewise_constant_part(model):
-    jumps = isinstance(model, BaseDecisionTree) or any(
-        hasattr(model, name)
-        for name in (
-            "staged_predict",  # boosting, AdaBoost
-            "kneighbors",
-            "radius_neighbors",
-            "get_booster",  # xgboost
-            "booster_",  # lightgbm
-            "get_leaf_values",  # catboost
-        )
-    )
-    if jumps:
-        return model
-    for part in _parts(model):
-        found = _piecewise_constant_part(part)
-        if found is not None:
-            return found
-    return None
-
-
-def _parts(model):
-    """Fitted models inside a model: steps, members of an ensemble, the best one."""
-    for name, value in getattr(model, "__dict__", {}).items():
-        if name == "steps":
-            value = [step for _, step in value]
-        elif not (name.endswith("_") or name == "estimator"):
-            continue
-        members = np.ravel(value) if isinstance(value, np.ndarray) else value
-        members = members if isinstance(members, list | tuple) else [value]
-        for member in members:
-            calibrated = hasattr(member, "calibrators")
-            if isinstance(member, BaseEstimator) or calibrated:
-                yield member
 
 
 # ----- torch --------------------------------------------------------------------------

@@ -10,13 +10,13 @@ from functools import cache, partial
 
 import numpy as np
 from scipy import sparse
-from scipy.special import expit
 from sklearn.base import is_classifier, is_regressor
 from sklearn.ensemble import (
     AdaBoostClassifier,
     AdaBoostRegressor,
     BaggingClassifier,
     BaggingRegressor,
+    RandomTreesEmbedding,
 )
 from sklearn.gaussian_process import (
     GaussianProcessClassifier,
@@ -24,11 +24,20 @@ from sklearn.gaussian_process import (
 )
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.metrics.pairwise import pairwise_kernels
-from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC, SVR, NuSVC, NuSVR, OneClassSVM
 from sklearn.tree import BaseDecisionTree
 from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sksim.models._inside import active_steps, best_model
+from sksim.models._networks import MLP, hidden_activations, hidden_names
+from sksim.utils._sklearn_compat import (
+    BaseGradientBoosting,
+    BaseHistGradientBoosting,
+    ForestClassifier,
+    ForestRegressor,
+    KNeighborsMixin,
+)
 
 
 @dataclass(frozen=True)
@@ -90,10 +99,18 @@ def _layers(model, rows):
     if isinstance(model, Pipeline):
         return _pipeline_layers(model, rows)
     _check_model(model)
-    for kinds, layers in _KINDS:
+    layers = {}
+    for kinds, layers_of_kind in _KINDS:
         if isinstance(model, kinds):
-            return {**layers(model, rows), **_output_layer(model, rows)}
-    return _generic_layers(model, rows)
+            layers = layers_of_kind(model, rows)
+            break
+    layers.update(_answer_layers(model, rows))
+    if not layers:
+        raise ValueError(
+            f"{type(model).__name__} has no transform, decision_function or predict, "
+            "so that it has no representation to extract."
+        )
+    return layers
 
 
 def _check_model(model):
@@ -107,9 +124,9 @@ def _check_model(model):
 
 def _unwrap(model):
     """The model that a search or a target transformer stands for."""
-    for attribute in ("best_estimator_", "regressor_"):
-        if hasattr(model, attribute):
-            return _unwrap(getattr(model, attribute))
+    model = best_model(model)
+    if hasattr(model, "regressor_"):
+        return _unwrap(model.regressor_)
     if hasattr(model, "param_grid") or hasattr(model, "param_distributions"):
         check_is_fitted(model, "best_estimator_")
     return model
@@ -135,16 +152,15 @@ def _columns(output):
 def _pipeline_layers(pipeline, rows):
     check_is_fitted(pipeline)
     layers = {}
-    for number, (name, step) in enumerate(pipeline.steps):
-        if step is None or step == "passthrough":
-            continue
-        if number == len(pipeline.steps) - 1:
-            inner = _layers(step, rows)
-            if set(inner) == {"transform"}:
-                return layers | {name: inner["transform"]}
-            return layers | {f"{name}.{key}": layer for key, layer in inner.items()}
+    for name, step in active_steps(pipeline.steps[:-1]):
         rows = cache(partial(_apply, step, rows))
         layers[name] = Layer(lambda rows=rows: _columns(rows()))
+    for name, step in active_steps(pipeline.steps[-1:]):
+        inner = _layers(step, rows)
+        if set(inner) == {"transform"}:
+            layers[name] = inner["transform"]
+        else:
+            layers |= {f"{name}.{key}": layer for key, layer in inner.items()}
     return layers
 
 
@@ -152,28 +168,17 @@ def _apply(step, rows):
     return step.transform(rows())
 
 
-_ACTIVATIONS = {
-    "identity": lambda Z: Z,
-    "relu": lambda Z: np.maximum(Z, 0, out=Z),
-    "tanh": lambda Z: np.tanh(Z, out=Z),
-    "logistic": lambda Z: expit(Z, out=Z),
-}
-
-
 def _mlp_layers(mlp, rows):
     """Hidden layers after their activation function."""
 
     @cache
     def hidden():
-        A = validate_data(mlp, rows(), accept_sparse=["csr", "csc"], reset=False)
-        activations = []
-        for W, b in zip(mlp.coefs_[:-1], mlp.intercepts_[:-1], strict=True):
-            A = _ACTIVATIONS[mlp.activation](A @ W + b)
-            activations.append(A)
-        return activations
+        X = validate_data(mlp, rows(), accept_sparse=["csr", "csc"], reset=False)
+        return list(hidden_activations(mlp, X))
 
-    n_hidden = len(mlp.coefs_) - 1
-    return {f"hidden_{i + 1}": Layer(lambda i=i: hidden()[i]) for i in range(n_hidden)}
+    return {
+        name: Layer(lambda i=i: hidden()[i]) for i, name in enumerate(hidden_names(mlp))
+    }
 
 
 def _forest_layers(forest, rows):
@@ -188,15 +193,6 @@ def _forest_layers(forest, rows):
         "trees": Layer(predictions),
         "leaves": Layer(lambda: _one_hot_leaves(trees, rows()), on_request=True),
     }
-
-
-def _is_forest(model):
-    members = np.ravel(np.asarray(getattr(model, "estimators_", []), dtype=object))
-    return (
-        len(members) > 0
-        and all(isinstance(tree, BaseDecisionTree) for tree in members)
-        and hasattr(model, "apply")
-    )
 
 
 def _tree_values(tree, X):
@@ -232,7 +228,7 @@ def _boosting_layers(model, rows):
         return np.hstack([running[0], *np.diff(np.stack(running), axis=0)])
 
     layers = {"stages": Layer(stages)}
-    if hasattr(model, "apply"):
+    if isinstance(model, BaseGradientBoosting):
         trees = np.ravel(model.estimators_)
         layers["leaves"] = Layer(
             lambda: _one_hot_leaves(trees, rows()), on_request=True
@@ -261,18 +257,14 @@ def _svm_kernel(svm, X):
     # the width that gamma="scale" or "auto" stood for in fit
     gamma = getattr(svm, "_gamma", svm.gamma)
     return pairwise_kernels(
-        _as_dense(X),
-        _as_dense(svm.support_vectors_),
+        _dense(X),
+        _dense(svm.support_vectors_),
         metric=svm.kernel,
         filter_params=True,
         gamma=gamma,
         degree=svm.degree,
         coef0=svm.coef0,
     )
-
-
-def _as_dense(X):
-    return X.toarray() if sparse.issparse(X) else np.asarray(X)
 
 
 def _kernel_ridge_layers(model, rows):
@@ -302,7 +294,7 @@ def _gaussian_process_layers(model, rows):
         if is_classifier(model):
             inner = model.base_estimator_
             machines = getattr(inner, "estimators_", [inner])
-        X = _as_dense(rows())
+        X = _dense(rows())
         return np.hstack([m.kernel_(X, m.X_train_) for m in machines])
 
     return {"kernel": Layer(kernel)}
@@ -312,7 +304,7 @@ def _ensemble_layers(model, rows):
     """Prediction of each member."""
 
     def predictions():
-        X = _as_dense(rows())
+        X = _dense(rows())
         everything = [slice(None)] * len(model.estimators_)
         features = getattr(model, "estimators_features_", everything)
         return np.hstack(
@@ -332,35 +324,11 @@ def _neighbor_layers(model, rows):
     return {"neighbors": Layer(graph, on_request=True)}
 
 
-def _is_boosting(model):
-    return hasattr(model, "staged_predict") and (
-        hasattr(model, "n_iter_") or hasattr(model, "n_estimators_")
-    )
-
-
-def _generic_layers(model, rows):
-    if _is_boosting(model):
-        layers = _boosting_layers(model, rows)
-    elif _is_forest(model):
-        layers = _forest_layers(model, rows)
-    elif hasattr(model, "kneighbors_graph"):
-        layers = _neighbor_layers(model, rows)
-    else:
-        layers = {}
+def _answer_layers(model, rows):
+    """What a model makes of rows in the end: a transformation, scores, predictions."""
+    layers = {}
     if hasattr(model, "transform"):
         layers["transform"] = Layer(lambda: _columns(model.transform(rows())))
-    layers.update(_output_layer(model, rows))
-    if not layers:
-        raise ValueError(
-            f"{type(model).__name__} has no transform, decision_function or predict, "
-            "so that it has no representation to extract."
-        )
-    return layers
-
-
-def _output_layer(model, rows):
-    """The decision function, and what the model finally answers."""
-    layers = {}
     if hasattr(model, "decision_function"):
         layers["decision_function"] = Layer(
             lambda: _columns(model.decision_function(rows()))
@@ -373,7 +341,7 @@ def _output_layer(model, rows):
 
 
 _KINDS = [
-    ((MLPClassifier, MLPRegressor), _mlp_layers),
+    (MLP, _mlp_layers),
     ((SVC, SVR, NuSVC, NuSVR, OneClassSVM), _svm_layers),
     (KernelRidge, _kernel_ridge_layers),
     ((GaussianProcessClassifier, GaussianProcessRegressor), _gaussian_process_layers),
@@ -382,4 +350,7 @@ _KINDS = [
         _ensemble_layers,
     ),
     (BaseDecisionTree, _tree_layers),
+    ((BaseGradientBoosting, BaseHistGradientBoosting), _boosting_layers),
+    ((ForestClassifier, ForestRegressor, RandomTreesEmbedding), _forest_layers),
+    (KNeighborsMixin, _neighbor_layers),
 ]

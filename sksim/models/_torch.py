@@ -20,6 +20,20 @@ def to_numpy(tensor):
     return tensor.detach().cpu().double().numpy()
 
 
+def sequential_parts(module):
+    """Parts of a module by dotted name, those of a Sequential one by one."""
+    from torch.nn import Sequential
+
+    parts = {}
+    for name, child in module.named_children():
+        if isinstance(child, Sequential):
+            inner = sequential_parts(child).items()
+            parts.update({f"{name}.{key}": part for key, part in inner})
+        else:
+            parts[name] = child
+    return parts
+
+
 @contextmanager
 def evaluating(module):
     """Module in evaluation mode; each part is left in the mode it was in."""

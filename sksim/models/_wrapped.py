@@ -172,7 +172,7 @@ class EstimatorModel(_Model):
         if not self.is_classifier:
             return _columns(self.labels(X))
         if output == "score":
-            return _two_sided(self._scores(self.prepare(X)))
+            return two_sided(self._scores(self.prepare(X)))
         if not hasattr(self.model, "predict_proba"):
             raise ValueError(
                 f"{self} has no predict_proba. Use output='score', or wrap it in "
@@ -234,7 +234,7 @@ class TorchModel(_Model):
         """Scores, or their softmax for "proba"; a single score is two-sided."""
         scores = self.scores(X)
         if output == "score":
-            return _two_sided(scores)
+            return two_sided(scores)
         if scores.shape[1] == 1:
             scores = np.hstack([np.zeros_like(scores), scores])
         scores = np.exp(scores - scores.max(axis=1, keepdims=True))
@@ -245,7 +245,7 @@ def _columns(array):
     return array[:, None] if array.ndim == 1 else array
 
 
-def _two_sided(scores):
+def two_sided(scores):
     """A single score z stands for -z of the first class and z of the second."""
     scores = _columns(scores)
     return np.hstack([-scores, scores]) if scores.shape[1] == 1 else scores

@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import minimum_spanning_tree
 
 from sksim.base import BaseModelSimilarity
-from sksim.models._networks import network_layers
+from sksim.models._networks import network_weights
 from sksim.utils._kernels import row_blocks
 from sksim.utils._sklearn_compat import Interval, StrOptions
 from sksim.utils._tags import SimilarityTags
@@ -288,7 +288,7 @@ class NetworkPersistence(BaseModelSimilarity):
         self.sigma = sigma
 
     def _check_model(self, model, name):
-        return network_layers(model, name)
+        return network_weights(model, name)
 
     def _view(self, layers, xp):
         bars = barcode(layers, min_persistence=self.min_persistence)

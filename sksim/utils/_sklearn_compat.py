@@ -1,6 +1,13 @@
 """The only importer of scikit-learn's private names, beside ``_array_api``."""
 
 from sklearn.base import _fit_context as fit_context
+from sklearn.ensemble._forest import ForestClassifier, ForestRegressor
+from sklearn.ensemble._gb import BaseGradientBoosting
+from sklearn.ensemble._hist_gradient_boosting.gradient_boosting import (
+    BaseHistGradientBoosting,
+)
+from sklearn.ensemble._weight_boosting import BaseWeightBoosting
+from sklearn.neighbors._base import KNeighborsMixin, RadiusNeighborsMixin
 from sklearn.utils._metadata_requests import _routing_enabled as is_routing_enabled
 from sklearn.utils._param_validation import (
     HasMethods,
@@ -15,9 +22,16 @@ from sklearn.utils.validation import _get_feature_names as get_feature_names
 from sklearn.utils.validation import _num_samples as num_samples
 
 __all__ = [
+    "BaseGradientBoosting",
+    "BaseHistGradientBoosting",
+    "BaseWeightBoosting",
+    "ForestClassifier",
+    "ForestRegressor",
     "HasMethods",
     "Interval",
+    "KNeighborsMixin",
     "Options",
+    "RadiusNeighborsMixin",
     "StrOptions",
     "Tags",
     "fit_context",

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import warnings
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -470,6 +471,17 @@ def test_piecewise_constant_models_are_refused(model, iris):
     with pytest.raises(ValueError, match="piecewise constant") as error:
         input_gradients(model, *iris)
     assert "decision-based attack" in str(error.value)
+
+
+def test_boosting_of_other_libraries_is_refused_without_an_import(iris, monkeypatch):
+    class LGBMModel(LogisticRegression):
+        pass
+
+    model = fitted(LGBMModel(max_iter=500), iris)
+    assert np.abs(input_gradients(model, *iris)).max() > 0
+    monkeypatch.setitem(sys.modules, "lightgbm", SimpleNamespace(LGBMModel=LGBMModel))
+    with pytest.raises(ValueError, match="piecewise constant"):
+        input_gradients(make_pipeline(StandardScaler(), model).fit(*iris), *iris)
 
 
 def test_bad_input(iris):
