@@ -1,6 +1,5 @@
 """Representations and outputs of fitted models, whatever their library."""
 
-import sys
 from fnmatch import fnmatchcase
 from functools import partial
 
@@ -9,10 +8,12 @@ from joblib import effective_n_jobs
 from sklearn.utils.parallel import Parallel, delayed
 
 from sksim.models._sklearn import sklearn_layers, sklearn_outputs
+from sksim.models._torch import is_torch_module
 from sksim.models._torch_extractor import TorchExtractor
 from sksim.utils._parallel import shared_by_jobs
 from sksim.utils._progress import ProgressBar
 from sksim.utils._sklearn_compat import num_samples
+from sksim.utils._slices import slices, take_slice
 
 _TORCH_BATCH = 256
 
@@ -153,12 +154,6 @@ def extract_outputs(model, X, batch_size=None, n_jobs=None):
     return in_batches(partial(sklearn_outputs, model), X, batch_size, n_jobs=n_jobs)
 
 
-def is_torch_module(model):
-    """Whether a model is a torch.nn.Module; torch is not imported to find out."""
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(model, torch.nn.Module)
-
-
 def choose_layers(available, layers, model):
     """Names of the layers that are asked for, in the model's order.
 
@@ -201,14 +196,11 @@ def in_batches(compute, X, batch_size, *, verbose=0, n_jobs=None):
         batch_size = -(-n_rows // effective_n_jobs(n_jobs))
     if batch_size >= n_rows:
         return compute(X)
-    starts = range(0, n_rows, batch_size)
-    jobs = (
-        delayed(_of_batch)(compute, [take_batch(X, start, start + batch_size)])
-        for start in starts
-    )
+    batches = slices(n_rows, batch_size)
+    jobs = (delayed(_of_batch)(compute, [take_slice(X, rows)]) for rows in batches)
     workers = Parallel(n_jobs=n_jobs, return_as="generator")
     parts = []
-    bar = ProgressBar(len(starts), "batches", enabled=verbose > 0)
+    bar = ProgressBar(len(batches), "batches", enabled=verbose > 0)
     with bar, shared_by_jobs(compute):
         for part in workers(jobs):
             parts.append(part)
@@ -218,11 +210,6 @@ def in_batches(compute, X, batch_size, *, verbose=0, n_jobs=None):
 
 def _of_batch(compute, batch):
     return compute(*batch)
-
-
-def take_batch(X, start, stop):
-    """Rows from start to stop, of whatever kind of table."""
-    return X.iloc[start:stop] if hasattr(X, "iloc") else X[start:stop]
 
 
 # Layers that are a model's answer, rather than what it is made of.

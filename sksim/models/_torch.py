@@ -5,6 +5,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from sksim.utils._slices import slices
+
 # rows that pass through a module at once
 _BATCH = 1024
 
@@ -110,8 +112,7 @@ def module_gradients(module, X, value_of):
     X = as_input(X, module)
     values, gradients = [], []
     with evaluating(module), torch.inference_mode(False), torch.enable_grad():
-        for start in range(0, len(X), _BATCH):
-            rows = slice(start, start + _BATCH)
+        for rows in slices(len(X), _BATCH):
             batch = X[rows].clone().requires_grad_()
             value = value_of(_output(module, batch), rows)
             values.append(to_numpy(value))

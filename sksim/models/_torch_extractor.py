@@ -1,6 +1,6 @@
 """Layers of torch modules, by forward hooks that are always removed.
 
-torch is imported when an extractor is made, which takes a module, never before.
+torch is imported when an extractor runs a module, never before.
 """
 
 from collections.abc import Mapping
@@ -8,8 +8,10 @@ from fnmatch import fnmatchcase
 
 import numpy as np
 
+from sksim.models._torch import evaluating, is_torch_module
 from sksim.utils._progress import ProgressBar
 from sksim.utils._sklearn_compat import num_samples
+from sksim.utils._slices import slices, take_slice
 
 
 class TorchExtractor:
@@ -55,9 +57,7 @@ class TorchExtractor:
     """
 
     def __init__(self, model, layers=None, *, batch_size=256):
-        import torch
-
-        if not isinstance(model, torch.nn.Module):
+        if not is_torch_module(model):
             raise ValueError(
                 f"model must be a torch.nn.Module, got {type(model).__name__}."
             )
@@ -91,15 +91,14 @@ class TorchExtractor:
         import torch
 
         batches, total = self._batches(X)
-        modes = {module: module.training for module in self.model.modules()}
         recorder = _Recorder(self.layers is not None)
         hooks = []
         parts = []
         try:
             for name, module in self._modules.items():
                 hooks.append(module.register_forward_hook(recorder.hook(name)))
-            self.model.eval()
             with (
+                evaluating(self.model),
                 torch.no_grad(),
                 ProgressBar(total, "batches", enabled=verbose > 0) as bar,
             ):
@@ -109,8 +108,6 @@ class TorchExtractor:
         finally:
             for hook in hooks:
                 hook.remove()
-            for module, training in modes.items():
-                module.training = training
         if not parts:
             raise ValueError("X has no rows.")
         return _join(parts)
@@ -148,9 +145,8 @@ class TorchExtractor:
         if not hasattr(X, "shape") or hasattr(X, "iloc"):
             X = np.asarray(X)
         n_rows = num_samples(X)
-        size = self.batch_size or max(n_rows, 1)
-        starts = range(0, n_rows, size)
-        return (X[start : start + size] for start in starts), len(starts)
+        batches = slices(n_rows, self.batch_size or max(n_rows, 1))
+        return (take_slice(X, rows) for rows in batches), len(batches)
 
     def _place(self, batch):
         """Positional and keyword inputs, where the network is."""

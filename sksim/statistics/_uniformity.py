@@ -10,6 +10,7 @@ from sksim.utils._array_api import as_float64, device_of, is_numpy, row_sum_of_s
 from sksim.utils._linalg import centered, role_name, unit_rows
 from sksim.utils._progress import tracked
 from sksim.utils._sklearn_compat import Interval
+from sksim.utils._slices import slices
 
 # Entries of a block of exponents: small enough for the cache.
 _BLOCK_ELEMENTS = 2**18
@@ -132,15 +133,14 @@ def _log_sum_exp(rows, offsets, xp):
     n = rows.shape[0]
     size = max(16, _BLOCK_ELEMENTS // n)
     largest, total = -math.inf, 0.0
-    for start in tracked(range(0, n, size), "adding up pairs"):
-        stop = min(start + size, n)
-        for columns in (slice(start, stop), slice(stop, n)):
+    for some in tracked(slices(n, size), "adding up pairs"):
+        for columns in (some, slice(some.stop, n)):
             if columns.start == columns.stop:
                 continue
-            block = rows[start:stop, :] @ rows[columns, :].T
-            block = _add_offsets(block, offsets[start:stop], offsets[columns], xp)
+            block = rows[some, :] @ rows[columns, :].T
+            block = _add_offsets(block, offsets[some], offsets[columns], xp)
             weight = 2.0
-            if columns.start == start:
+            if columns is some:
                 block, weight = _without_diagonal(block, xp), 1.0
             peak = float(xp.max(block))
             if peak > largest:

@@ -20,6 +20,8 @@ from sklearn.utils._array_api import (
     move_to,
 )
 
+from sksim.utils._slices import slices
+
 try:
     from sklearn.utils._array_api import check_same_namespace
 except ImportError:  # scikit-learn < 1.9
@@ -190,7 +192,7 @@ def row_blocks_of(X):
 def row_slices(n_rows, width, n_entries=2**15):
     """Slices of rows of a given width that stay in the cache together."""
     size = max(1, n_entries // max(1, width))
-    return [slice(i, min(i + size, n_rows)) for i in range(0, n_rows, size)]
+    return slices(n_rows, size)
 
 
 def xlogx_row_sums(P, *, xp):

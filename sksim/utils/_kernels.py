@@ -15,6 +15,7 @@ from sksim.utils._array_api import (
 )
 from sksim.utils._linalg import lazily_centered
 from sksim.utils._pairs import condensed, of_squares, squared_distance_matrix
+from sksim.utils._slices import slices
 
 # Rows that a block of an n x n matrix holds: a block of 8 MB stays in the cache.
 _BLOCK_ELEMENTS = 2**20
@@ -23,7 +24,7 @@ _BLOCK_ELEMENTS = 2**20
 def row_blocks(n_rows, n_columns):
     """Slices that cut n_rows so that a block has about a million elements."""
     size = max(1, min(n_rows, _BLOCK_ELEMENTS // max(1, n_columns)))
-    return [slice(i, min(i + size, n_rows)) for i in range(0, n_rows, size)]
+    return slices(n_rows, size)
 
 
 def squared_distances(X, *, xp):
@@ -183,8 +184,7 @@ def product_of_tiles(tiles_x, tiles_y, n, *, xp):
     # 32 MB of tiles: enough rows for fast products, little beside the views
     size = max(16, min(n, 4 * _BLOCK_ELEMENTS // (layers * n)))
     total = 0.0
-    for start in range(0, n, size):
-        rows = slice(start, min(start + size, n))
+    for rows in slices(n, size):
         for columns, weight in ((rows, 1), (slice(rows.stop, n), 2)):
             if columns.start == columns.stop:
                 continue

@@ -21,6 +21,7 @@ from sksim.utils._array_api import (
 from sksim.utils._pairs import squared_distance_matrix
 from sksim.utils._points import Points, batches, eps
 from sksim.utils._progress import tracked
+from sksim.utils._slices import slices
 from sksim.utils._views import View
 
 # Squared distances that agree to ten digits of the k-th nearest are tied.
@@ -245,9 +246,8 @@ def _symmetric_candidates(points, k):
     bounds = _Bounds(filter_, k)
     # one allocation for all tiles: fresh memory costs more than looking at it
     buffer = np.empty(_TILE_ROWS * min(_TILE_COLUMNS, n_samples), dtype=np.float32)
-    for start in tracked(range(0, n_samples, _TILE_ROWS), "finding neighbours"):
-        rows = slice(start, min(start + _TILE_ROWS, n_samples))
-        height = rows.stop - start
+    for rows in tracked(slices(n_samples, _TILE_ROWS), "finding neighbours"):
+        height = rows.stop - rows.start
         # the square on the diagonal holds the distances of its rows both ways
         square = filter_.square(rows)
         if height > 1 and not bounds.see(square, rows, rows):
@@ -272,8 +272,8 @@ def _exact_blocks(points, n_neighbors):
     n_samples = points.n_samples
     single, double = _Filter(points, xp.float32), None
     size = max(32, _BLOCK_ELEMENTS // n_samples)
-    for start in tracked(range(0, n_samples, size), "finding neighbours"):
-        stop = min(start + size, n_samples)
+    for block in tracked(slices(n_samples, size), "finding neighbours"):
+        start, stop = block.start, block.stop
         rows, columns = single.candidates(start, stop, n_neighbors)
         enough = _MANY_CANDIDATES * n_neighbors * (stop - start)
         if rows.shape[0] > min(enough, (stop - start) * (n_samples - 1) // 2):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sksim.utils._array_api import inner, is_numpy, take
+from sksim.utils._slices import slices
 from sksim.utils._views import View
 
 # Entries of a block: two of them and their weights (768 KB) stay in the second cache.
@@ -35,7 +36,7 @@ class UpperBlocks(View):
 
 def _row_slices(n):
     height = max(8, min(n, _BLOCK_ELEMENTS // n))
-    return [slice(i, min(i + height, n)) for i in range(0, n, height)]
+    return slices(n, height)
 
 
 def upper_blocks(K, *, xp):

@@ -12,6 +12,7 @@ from sksim.utils._array_api import (
     take,
 )
 from sksim.utils._linalg import rescaled, role_name, rows_and_norms
+from sksim.utils._slices import slices
 
 # Entries of a batch of differences of rows.
 _BATCH_ELEMENTS = 2**16
@@ -152,7 +153,7 @@ def _row_products(A, B, *, xp):
 def batches(n_rows, n_columns):
     """Slices of rows that hold few enough entries to stay in the cache."""
     size = max(1, _BATCH_ELEMENTS // n_columns)
-    return [slice(i, min(i + size, n_rows)) for i in range(0, n_rows, size)]
+    return slices(n_rows, size)
 
 
 def eps(dtype, *, xp):

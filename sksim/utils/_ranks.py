@@ -3,6 +3,7 @@
 import numpy as np
 
 from sksim.utils._array_api import is_numpy, take
+from sksim.utils._slices import slices
 
 # Values are compared by their first ten digits: distances that differ by rounding tie.
 _STEPS = 1e10
@@ -70,7 +71,7 @@ def _average_ranks_numpy(values):
 
 
 def _chunks(n):
-    return [slice(i, min(i + 2**20, n)) for i in range(0, n, 2**20)]
+    return slices(n, 2**20)
 
 
 def _ranks_of_sorted(ascending, shift=None):
