@@ -1,9 +1,10 @@
-"""A progress bar of one line, for work that takes long enough to ask."""
+"""Progress of work that takes long enough to ask: tqdm behind our switch."""
 
 import sys
-import time
 from contextlib import contextmanager
 from contextvars import ContextVar
+
+from tqdm import tqdm
 
 _IS_SHOWN = ContextVar("sksim_progress_is_shown", default=False)
 
@@ -39,7 +40,10 @@ def tracked(steps, label):
 
 
 class ProgressBar:
-    """Progress on one line of standard error.
+    """Progress and remaining time on one line of standard error.
+
+    On a terminal the line goes when the work is done. Elsewhere, such as in a log, it
+    is written anew every few seconds, and the last one stays.
 
     Parameters
     ----------
@@ -49,48 +53,42 @@ class ProgressBar:
         What is being done.
     enabled : bool, default=True
         Whether anything is written.
-    stream : file, default=None
-        Where to write; None for standard error.
     """
 
-    _width = 24
-    _seconds_between = 0.1
-
-    def __init__(self, total, label, *, enabled=True, stream=None):
-        self.total = total
-        self.label = label
-        self.enabled = enabled and total > 0
-        self.stream = sys.stderr if stream is None else stream
-        self.done = 0
-        self._drawn_at = 0.0
-        self._length = 0
+    def __init__(self, total, label, *, enabled=True):
+        # a disabled bar of tqdm would still make its locks
+        self._line = _Line(total, label) if enabled and total > 0 else None
 
     def __enter__(self):
-        self._draw("")
         return self
 
     def __exit__(self, *exc_info):
-        if self.enabled and self._length:
-            self._write("\r" + " " * self._length + "\r")
+        if self._line is not None:
+            self._line.close()
 
     def step(self, what=""):
-        """One step is done; ``what`` names the one that comes next."""
-        self.done += 1
-        now = time.monotonic()
-        if now - self._drawn_at >= self._seconds_between or self.done == self.total:
-            self._drawn_at = now
-            self._draw(what)
+        """One step is done; ``what`` names it."""
+        if self._line is not None:
+            self._line.set_postfix_str(what, refresh=False)
+            self._line.update()
 
-    def _draw(self, what):
-        if not self.enabled:
-            return
-        filled = self._width * self.done // self.total
-        bar = "#" * filled + "." * (self._width - filled)
-        line = f"{self.label} [{bar}] {self.done}/{self.total} {what}"[:79]
-        # blanks wipe what is left of a longer line
-        self._write("\r" + line.ljust(self._length))
-        self._length = len(line)
 
-    def _write(self, text):
-        self.stream.write(text)
-        self.stream.flush()
+class _Line(tqdm):
+    """A bar of tqdm as this library draws it."""
+
+    # with miniters=1 there is nothing for tqdm's thread to watch
+    monitor_interval = 0
+
+    def __init__(self, total, label):
+        on_terminal = sys.stderr.isatty()
+        super().__init__(
+            total=total,
+            desc=label,
+            file=sys.stderr,
+            leave=not on_terminal,
+            mininterval=0.1 if on_terminal else 5.0,
+            miniters=1,
+            ascii=".#",
+            bar_format="{desc} [{bar:24}] {n_fmt}/{total_fmt}, {remaining} left"
+            "{postfix}",
+        )
