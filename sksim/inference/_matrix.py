@@ -6,6 +6,7 @@ from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
+from scipy.stats import false_discovery_control
 from sklearn.utils.parallel import Parallel, delayed
 
 from sksim.inference._pair import check_measure, refuse_unpaired
@@ -432,12 +433,7 @@ def _holm(pvalues, observed, z_null, tolerance):
 
 
 def _benjamini_hochberg(pvalues, observed, z_null, tolerance):
-    order = np.argsort(pvalues, kind="stable")
-    factors = len(pvalues) / np.arange(1, len(pvalues) + 1)
-    smallest = np.minimum.accumulate((factors * pvalues[order])[::-1])[::-1]
-    corrected = np.empty_like(pvalues)
-    corrected[order] = np.minimum(1, smallest)
-    return corrected
+    return false_discovery_control(pvalues)
 
 
 def _test_of_aggregate(aggregate, scores, null, cells, tags):
