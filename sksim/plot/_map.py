@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
+from sklearn.manifold import ClassicalMDS
 
 from sksim.models import extract_representations
 from sksim.models._extract import last_representation
@@ -247,18 +248,14 @@ def _distances(matrix, orientation):
 
 def _classical_scaling(distances):
     """Coordinates in the plane, and the share of the squared distances in it."""
-    squares = distances**2
-    means = squares.mean(axis=0)
-    inner = -0.5 * (squares - means[None, :] - means[:, None] + means.mean())
-    eigenvalues, vectors = np.linalg.eigh(inner)
-    eigenvalues, vectors = eigenvalues[::-1], vectors[:, ::-1]
-    # the sign of an eigenvector is arbitrary: its largest entry is positive
-    largest = vectors[np.argmax(np.abs(vectors), axis=0), np.arange(len(vectors))]
-    vectors = vectors * np.where(largest < 0, -1.0, 1.0)
-    kept = np.maximum(eigenvalues[:2], 0)
+    scaling = ClassicalMDS(n_components=len(distances), metric="precomputed")
+    # an axis of a negative eigenvalue, by rounding or in no Euclidean space, is nan
+    with np.errstate(invalid="ignore"):
+        coordinates = np.nan_to_num(scaling.fit_transform(distances)[:, :2])
+    eigenvalues = scaling.eigenvalues_
     total = np.sum(np.abs(eigenvalues))
-    share = float(np.sum(kept) / total) if total > 0 else 1.0
-    return vectors[:, :2] * np.sqrt(kept), share
+    share = float(np.sum(np.maximum(eigenvalues[:2], 0)) / total) if total > 0 else 1.0
+    return coordinates, share
 
 
 # Where a name may stand: offset in points and alignment.

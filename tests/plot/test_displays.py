@@ -236,6 +236,33 @@ def test_map_keeps_distances_in_a_plane():
     assert display.names == list("012345")
 
 
+@pytest.mark.parametrize(
+    ("distances", "places", "share"),
+    [
+        # on a line: the eigenvalue of the second axis is 0, or less by rounding
+        ([3.0, 10.0, 7.0], [[-13 / 3, 0], [-4 / 3, 0], [17 / 3, 0]], 1),
+        ([0.0, 0.0, 0.0], np.zeros((3, 2)), 1),
+        # more than both legs: in no Euclidean space
+        ([1.0, 4.0, 1.0], [[2, 0], [0, 0], [-2, 0]], 8 / (8 + 2)),
+    ],
+)
+def test_map_of_distances_that_fill_no_plane(distances, places, share):
+    matrix = squareform(distances)
+    display = ModelMapDisplay.from_matrix(matrix, orientation="distance")
+    # the largest entry of an axis is positive; here of two equal ones either
+    sign = np.sign(display.coordinates[0, 0]) * np.sign(places[0][0]) or 1
+    assert_allclose(display.coordinates, sign * np.array(places), atol=1e-6)
+    assert display.share == pytest.approx(share)
+
+
+def test_maps_of_the_same_models_are_turned_alike():
+    points = np.random.default_rng(1).normal(size=(7, 3))
+    for values in (points, -points, 2 * points):
+        matrix = squareform(pdist(values))
+        places = ModelMapDisplay.from_matrix(matrix, orientation="distance").coordinates
+        assert np.all(places[np.argmax(np.abs(places), axis=0), [0, 1]] > 0)
+
+
 def test_map_of_similarities_of_kernels(layers):
     vectors = np.random.default_rng(0).normal(size=(5, 2))
     gram = pd.DataFrame(vectors @ vectors.T)
