@@ -53,7 +53,7 @@ def main(argv=None):
         return 0
     except Exception as error:
         # a user of the command line is owed a sentence, not a stack of frames
-        known = isinstance(error, ValueError | OSError)
+        known = isinstance(error, ValueError | OSError | ImportError)
         kind = "" if known else f"{type(error).__name__}: "
         return _complain(f"{kind}{error}", _FAILURE)
     return 0
@@ -207,7 +207,7 @@ def _verbose(arguments):
 def _run_demo(arguments):
     from sksim._demo import run_demo
 
-    _check_writable(arguments.output)
+    _check_report(arguments.output)
     run_demo(
         arguments.output,
         n_permutations=arguments.permutations,
@@ -228,8 +228,8 @@ def _run_compare(arguments):
     keys = arguments.key or [None]
     if len(keys) > 2:
         raise _UsageError("--key may be given twice at most: for A and for B")
-    for path in (arguments.output, arguments.csv):
-        _check_writable(path)
+    _check_report(arguments.output)
+    _check_writable(arguments.csv)
     a = read_array(arguments.a, key=_key_of(arguments.a, keys[0]))
     b = read_array(arguments.b, key=_key_of(arguments.b, keys[-1]))
     labels = _read_vector(arguments.labels, "--labels")
@@ -293,8 +293,16 @@ def _shape(array):
     return " x ".join(map(str, array.shape))
 
 
-def _check_writable(path):
+def _check_report(path):
     """Fail before the work rather than after it."""
+    from sksim.report._template import environment
+
+    _check_writable(path)
+    if path is not None:
+        environment()
+
+
+def _check_writable(path):
     if path is None:
         return
     folder = os.path.dirname(os.path.abspath(path))

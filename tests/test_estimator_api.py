@@ -196,7 +196,7 @@ def test_import_is_light():
     program = (
         "import sys, sksim, sksim.cca, sksim.rsm, sksim.alignment, sksim.functional\n"
         "sksim.all_measures()\n"
-        "heavy = {'torch', 'matplotlib', 'gudhi', 'ot', 'networkx', 'dask',"
+        "heavy = {'torch', 'matplotlib', 'jinja2', 'gudhi', 'ot', 'networkx', 'dask',"
         " 'cupy', 'pytest'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )

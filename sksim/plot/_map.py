@@ -9,6 +9,7 @@ from sklearn.manifold import ClassicalMDS
 from sksim.models import extract_representations
 from sksim.models._extract import last_representation
 from sksim.pairwise import similarity_matrix
+from sksim.utils._optional import import_extra
 
 
 class ModelMapDisplay:
@@ -182,7 +183,9 @@ class ModelMapDisplay:
         display : ModelMapDisplay
             This display, with its attributes.
         """
-        import matplotlib.pyplot as plt
+        plt = import_extra(
+            "matplotlib.pyplot", extra="report", needed_by="ModelMapDisplay"
+        )
 
         if ax is None:
             _, ax = plt.subplots(layout="constrained")

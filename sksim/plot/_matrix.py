@@ -6,6 +6,7 @@ import pandas as pd
 from sksim.inference import similarity_matrix_test
 from sksim.models import extract_representations
 from sksim.pairwise import similarity_matrix
+from sksim.utils._optional import import_extra
 
 
 class SimilarityMatrixDisplay:
@@ -224,7 +225,9 @@ class SimilarityMatrixDisplay:
         display : SimilarityMatrixDisplay
             This display, with its attributes.
         """
-        import matplotlib.pyplot as plt
+        plt = import_extra(
+            "matplotlib.pyplot", extra="report", needed_by="SimilarityMatrixDisplay"
+        )
 
         values = self.matrix.to_numpy(dtype=float)
         n_rows, n_columns = values.shape

@@ -4,6 +4,7 @@ import numpy as np
 
 from sksim.inference import similarity_test
 from sksim.models._extract import layers_of_two
+from sksim.utils._optional import import_extra
 
 
 class PermutationNullDisplay:
@@ -140,7 +141,9 @@ class PermutationNullDisplay:
         display : PermutationNullDisplay
             The display itself, with the artists it drew.
         """
-        import matplotlib.pyplot as plt
+        plt = import_extra(
+            "matplotlib.pyplot", extra="report", needed_by="PermutationNullDisplay"
+        )
 
         if ax is None:
             _, ax = plt.subplots(layout="constrained")

@@ -5,6 +5,7 @@ from sklearn.utils import check_array
 
 from sksim.models._extract import layers_of_two
 from sksim.utils._linalg import centered, refuse_constant, thin_svd
+from sksim.utils._optional import import_extra
 from sksim.utils._validation import check_same_length
 
 
@@ -140,7 +141,9 @@ class RepresentationDisplay:
         display : RepresentationDisplay
             This display, with its attributes.
         """
-        import matplotlib.pyplot as plt
+        plt = import_extra(
+            "matplotlib.pyplot", extra="report", needed_by="RepresentationDisplay"
+        )
         from matplotlib.collections import LineCollection
         from matplotlib.lines import Line2D
 

@@ -1,7 +1,8 @@
 """Bars that fit any width of the page: a picture of plain HTML elements."""
 
 import math
-from html import escape
+
+from sksim.report._template import render
 
 
 def bars(names, values, *, notes=None, limits=None):
@@ -19,24 +20,24 @@ def bars(names, values, *, notes=None, limits=None):
 
     Returns
     -------
-    html : str
+    html : markupsafe.Markup
     """
     scale = _Scale(values)
-    rows = []
-    for i, (name, value) in enumerate(zip(names, values, strict=True)):
-        drawn = scale.span("bar", 0.0, value) if math.isfinite(value) else ""
-        if limits and all(map(math.isfinite, limits[i])):
-            drawn += scale.span("limits", *limits[i])
-        rows.append(_row(escape(str(name)), scale.axes + drawn, notes and notes[i]))
-    rows.append(_row("", scale.labels, ""))
-    return f'<div class="bars">{"".join(rows)}</div>'
-
-
-def _row(name, drawn, note):
-    return (
-        f'<div class="row"><span>{name}</span><span class="track">{drawn}</span>'
-        f"<span>{escape(note or '')}</span></div>"
-    )
+    notes = notes or [""] * len(names)
+    limits = limits or [(math.nan, math.nan)] * len(names)
+    rows = [
+        {
+            "name": name,
+            "note": note,
+            "spans": [*scale.spans("bar", 0.0, value), *scale.spans("limits", *ends)],
+        }
+        for name, value, note, ends in zip(names, values, notes, limits, strict=True)
+    ]
+    ends = [
+        {"place": scale.place(value), "text": text}
+        for value, text in ((0, "0: chance"), (1, "1: best"))
+    ]
+    return render("bars.html", rows=rows, ends=ends)
 
 
 class _Scale:
@@ -44,20 +45,15 @@ class _Scale:
 
     def __init__(self, values):
         self.low = max(min([0.0, *filter(math.isfinite, values)]), -1.0)
-        ends = [(self.place(v), text) for v, text in ((0, "0: chance"), (1, "1: best"))]
-        self.axes = "".join(f'<i style="left:{p:.2f}%"></i>' for p, _ in ends)
-        self.labels = "".join(
-            f'<span class="label" style="left:{p:.2f}%">{text}</span>'
-            for p, text in ends
-        )
 
     def place(self, value):
         """Distance from the left edge."""
         inside = max(self.low, min(1.0, value))
         return 100 * (inside - self.low) / (1 - self.low)
 
-    def span(self, css, one, other):
-        """Element between two numbers."""
+    def spans(self, css, one, other):
+        """What is drawn between two numbers; nothing if one is missing."""
+        if not (math.isfinite(one) and math.isfinite(other)):
+            return []
         start, stop = sorted((self.place(one), self.place(other)))
-        style = f"left:{start:.2f}%;width:{stop - start:.2f}%"
-        return f'<b class="{css}" style="{style}"></b>'
+        return [{"css": css, "start": start, "width": stop - start}]

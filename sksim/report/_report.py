@@ -7,7 +7,6 @@ import platform
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from html import escape
 from pathlib import Path
 
 import joblib
@@ -18,7 +17,7 @@ import sklearn
 
 from sksim.report._bars import bars
 from sksim.report._svg import heat_map
-from sksim.report._template import PAGE, SCRIPT, STYLE
+from sksim.report._template import render
 
 _HEADINGS = {
     "null_mean": "chance (null mean)",
@@ -67,6 +66,11 @@ def write_report(
     html : str
         The page.
 
+    Raises
+    ------
+    ImportError
+        If jinja2 is not installed, which the extra ``report`` brings.
+
     Notes
     -----
     Names are escaped, so that nothing in them is taken for HTML. Tables are sorted by a
@@ -85,20 +89,18 @@ def write_report(
     if isinstance(tables, pd.DataFrame):
         tables = {"Measures": tables}
     _check_contents(tables, figures)
-    body = [f"<p>{escape(text)}</p>"] if text else []
-    for heading, table in tables.items():
-        body.append(_table_section(str(heading), table))
-    if figures:
-        pictures = "".join(_figure(str(k), f) for k, f in figures.items())
-        body.append(f'<h2>Pictures</h2><div class="figures">{pictures}</div>')
     calls = [call] if call else [t.attrs.get("call") for t in tables.values()]
-    html = PAGE.format(
-        title=escape(title),
-        style=STYLE,
-        script=SCRIPT,
-        body="\n".join(body),
-        footer=_footer([c for c in calls if c]),
+    page = render(
+        "page.html",
+        title=title,
+        text=text,
+        tables=[_table(heading, table) for heading, table in tables.items()],
+        figures=[_figure(str(k), f) for k, f in (figures or {}).items()],
+        calls=list(dict.fromkeys(filter(None, calls))),
+        now=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        versions=_versions(),
     )
+    html = str(page)
     if path is not None:
         Path(path).write_text(html, encoding="utf-8")
     return html
@@ -123,24 +125,32 @@ def _check_contents(tables, figures):
 # ----- tables -----------------------------------------------------------------------
 
 
-def _table_section(heading, table):
-    parts = [f"<h2>{escape(heading)}</h2>"]
-    is_comparison = {"measure", "calibrated", "pvalue"} <= set(table.columns)
-    if is_comparison:
-        parts.append(f"<p>{escape(_explanation(table))}</p>")
-        parts.append(_calibrated_bars(table))
+def _table(heading, table):
+    """What the template of a table names."""
+    contents = {"heading": heading, "explanation": "", "bars": None}
+    if {"measure", "calibrated", "pvalue"} <= set(table.columns):
+        contents |= {"explanation": _explanation(table), "bars": _bars(table)}
         table = join_limits(table)
-    else:
-        table = table.reset_index() if _has_names(table.index) else table
-    footnotes = []
+    elif _has_names(table.index):
+        table = table.reset_index()
+    footnotes, marks = number_notes(table.get("note", []))
     if "note" in table:
-        footnotes, marks = number_notes(table["note"])
         table = table.assign(note=marks) if footnotes else table.drop(columns="note")
-    parts.append(f'<div class="scroll">{_table(table)}</div>')
-    if footnotes:
-        items = "".join(f"<li>{escape(str(note))}</li>" for note in footnotes)
-        parts.append(f'<ol class="notes">{items}</ol>')
-    return "\n".join(parts)
+    kinds = ["number" if is_number(table[name]) else "text" for name in table.columns]
+    return contents | {
+        "columns": [
+            {"heading": _HEADINGS.get(name, str(name)), "kind": kind}
+            for name, kind in zip(table.columns, kinds, strict=True)
+        ],
+        "rows": [
+            [
+                _number(value, name) if kind == "number" else _name(value)
+                for value, name, kind in zip(row, table.columns, kinds, strict=True)
+            ]
+            for row in table.itertuples(index=False)
+        ],
+        "footnotes": footnotes,
+    }
 
 
 def number_notes(notes):
@@ -191,22 +201,23 @@ def _has_names(index):
     return not isinstance(index, pd.RangeIndex)
 
 
-def _calibrated_bars(table):
+def _bars(table):
     """Picture of the calibrated scores, as far as there are any."""
     drawn = table[np.isfinite(table["calibrated"])]
     if drawn.empty:
-        return ""
+        return None
     notes = [
         f"{row.calibrated:.2f}, p = {format_pvalue(row.pvalue)}"
         for row in drawn.itertuples()
     ]
     limits = _calibrated_limits(drawn)
-    picture = bars(drawn["measure"], drawn["calibrated"], notes=notes, limits=limits)
-    lines = "" if limits is None else ", with intervals"
-    return (
-        "<figure><figcaption>Calibrated scores: how far from chance to the best "
-        f"possible{lines}</figcaption>{picture}</figure>"
-    )
+    caption = "Calibrated scores: how far from chance to the best possible"
+    return {
+        "caption": caption if limits is None else f"{caption}, with intervals",
+        "picture": bars(
+            drawn["measure"], drawn["calibrated"], notes=notes, limits=limits
+        ),
+    }
 
 
 def _calibrated_limits(table):
@@ -222,37 +233,15 @@ def _calibrated_limits(table):
     return [*zip(*ends, strict=True)]
 
 
-def _table(table):
-    kinds = ["number" if is_number(table[name]) else "text" for name in table.columns]
-    heads = "".join(
-        f'<th scope="col" aria-sort="none" data-kind="{kind}"><button type="button">'
-        f"{escape(_HEADINGS.get(name, str(name)))}</button></th>"
-        for name, kind in zip(table.columns, kinds, strict=True)
-    )
-    rows = "".join(
-        "<tr>"
-        + "".join(
-            _table_cell(value, name, kind)
-            for value, name, kind in zip(row, table.columns, kinds, strict=True)
-        )
-        + "</tr>"
-        for row in table.itertuples(index=False)
-    )
-    return f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+def _number(value, name):
+    key = value[0] if name == "interval" else value
+    exact = "" if pd.isna(key) else repr(float(key))
+    return {"css": "number", "key": exact, "words": [format_number(value, name)]}
 
 
-def _table_cell(value, name, kind):
-    if kind == "number":
-        key = value[0] if name == "interval" else value
-        exact = "" if pd.isna(key) else repr(float(key))
-        return (
-            f'<td class="number" data-value="{exact}">'
-            f"{escape(format_number(value, name))}</td>"
-        )
+def _name(value):
     shown = "" if value is None or value is pd.NA else str(value)
-    # where there is little room, names of classes break between their words
-    broken = "<wbr>".join(map(escape, _WORDS.split(shown)))
-    return f'<td class="name" data-value="{escape(shown)}">{broken}</td>'
+    return {"css": "name", "key": shown, "words": _WORDS.split(shown)}
 
 
 def is_number(column):
@@ -308,19 +297,12 @@ def format_pvalue(value):
 
 
 def _figure(caption, figure):
-    if isinstance(figure, pd.DataFrame):
-        direction = _direction(figure)
-        shown = f"{caption} ({direction})" if direction else caption
-        picture = heat_map(figure, caption=shown)
-    else:
-        shown = caption
-        picture = (
-            f'<img alt="{escape(caption)}" src="data:image/png;base64,{_png(figure)}">'
-        )
-    return (
-        f"<figure><figcaption>{escape(shown)}</figcaption>"
-        f'<div class="scroll">{picture}</div></figure>'
-    )
+    """What the page's template names of a picture."""
+    if not isinstance(figure, pd.DataFrame):
+        return {"caption": caption, "svg": "", "png": _png(figure)}
+    direction = _direction(figure)
+    caption = f"{caption} ({direction})" if direction else caption
+    return {"caption": caption, "svg": heat_map(figure, caption=caption), "png": ""}
 
 
 def _direction(matrix):
@@ -339,7 +321,7 @@ def _png(figure):
 # ----- how it was made ----------------------------------------------------------------
 
 
-def _footer(calls):
+def _versions():
     from sksim import __version__
 
     versions = {
@@ -351,11 +333,4 @@ def _footer(calls):
         "pandas": pd.__version__,
         "joblib": joblib.__version__,
     }
-    parts = []
-    if calls:
-        shown = "\n".join(dict.fromkeys(calls))
-        parts.append(f"<p>Made by</p><pre>{escape(shown)}</pre>")
-    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    listed = ", ".join(f"{name} {version}" for name, version in versions.items())
-    parts.append(f'<p class="faint">{now}. {escape(listed)}.</p>')
-    return "\n".join(parts)
+    return [f"{name} {version}" for name, version in versions.items()]

@@ -1,9 +1,10 @@
 """Pictures as SVG text: sharp, small, and drawn without any plotting library."""
 
 import math
-from html import escape
 
 import numpy as np
+
+from sksim.report._template import render
 
 # Stops of the viridis colour map (public domain), dark to light.
 _STOPS = np.array(
@@ -34,7 +35,7 @@ def heat_map(matrix, *, caption=""):
 
     Returns
     -------
-    svg : str
+    svg : markupsafe.Markup
     """
     values = matrix.to_numpy(dtype=float)
     rows = [_short(name) for name in matrix.index]
@@ -44,39 +45,29 @@ def heat_map(matrix, *, caption=""):
     left = 12 + _LETTER * max(map(len, rows))
     top = 14 + 0.75 * _LETTER * max(map(len, columns))
     right = 14 + 0.75 * _LETTER * len(columns[-1])
-    width = left + n_columns * cell + max(right, 70)
-    height = top + n_rows * cell + 14
     low, high = _limits(values)
     scale = _Scale(low, high, reverse=matrix.attrs.get("orientation") == "distance")
-    parts = []
-    for i in range(n_rows):
-        y = top + i * cell
-        parts.append(_text(left - 8, y + cell / 2 + 4, rows[i], anchor="end"))
-        for j in range(n_columns):
-            label = f"{matrix.index[i]} / {matrix.columns[j]}"
-            parts.append(_cell(values[i, j], left + j * cell, y, cell, scale, label))
-    for j, name in enumerate(columns):
-        x = left + j * cell + cell / 2
-        parts.append(
-            f'<text transform="translate({x:.1f},{top - 8:.1f}) rotate(-45)">'
-            f"{escape(name)}</text>"
-        )
-    parts.append(_color_bar(left + n_columns * cell + 18, top, n_rows * cell, scale))
-    return _svg(parts, width, height, caption)
-
-
-def _svg(parts, width, height, caption):
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" width="{width:.0f}" '
-        f'height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}" '
-        f'font-size="12"><title>{escape(caption)}</title>{"".join(parts)}</svg>'
-    )
-
-
-def _text(x, y, text, *, anchor="start", extra=""):
-    return (
-        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" {extra}>'
-        f"{escape(str(text))}</text>"
+    return render(
+        "heat_map.svg",
+        caption=caption,
+        width=left + n_columns * cell + max(right, 70),
+        height=top + n_rows * cell + 14,
+        size=cell,
+        rows=[
+            {"x": left - 8, "y": top + (i + 0.5) * cell + 4, "text": name}
+            for i, name in enumerate(rows)
+        ],
+        columns=[
+            {"x": left + (j + 0.5) * cell, "y": top - 8, "text": name}
+            for j, name in enumerate(columns)
+        ],
+        cells=[
+            {"x": left + j * cell, "y": top + i * cell}
+            | _cell(values[i, j], f"{row} / {column}", cell, scale)
+            for i, row in enumerate(matrix.index)
+            for j, column in enumerate(matrix.columns)
+        ],
+        bar=_color_bar(left + n_columns * cell + 18, top, n_rows * cell, scale),
     )
 
 
@@ -112,40 +103,36 @@ class _Scale:
         return f"{value:.{self.decimals}f}" if abs(value) < 99.5 else f"{value:.0f}"
 
 
-def _cell(value, x, y, size, scale, label):
+def _cell(value, label, size, scale):
+    """What a cell shows: its colour, its number where there is room, and its name."""
     if not math.isfinite(value):
-        return (
-            f'<rect class="blank" x="{x:.1f}" y="{y:.1f}" width="{size - 1}" '
-            f'height="{size - 1}"><title>{escape(label)}: not available</title></rect>'
-        )
-    red, green, blue = scale.color(value)
-    rectangle = (
-        f'<rect x="{x:.1f}" y="{y:.1f}" width="{size - 1}" height="{size - 1}" '
-        f'fill="rgb({red},{green},{blue})"><title>{escape(label)}: {value:.4g}'
-        "</title></rect>"
-    )
-    if size < _CELL:
-        return rectangle
-    ink = "#111" if 0.3 * red + 0.59 * green + 0.11 * blue > 125 else "#fff"
-    return rectangle + _text(
-        x + size / 2,
-        y + size / 2 + 4,
-        scale.number(value),
-        anchor="middle",
-        extra=f'style="fill:{ink}"',
-    )
+        return {"fill": "", "number": "", "label": f"{label}: not available"}
+    color = scale.color(value)
+    is_light = np.dot(color, (0.3, 0.59, 0.11)) > 125
+    return {
+        "fill": _rgb(color),
+        "ink": "#111" if is_light else "#fff",
+        "number": scale.number(value) if size >= _CELL else "",
+        "label": f"{label}: {value:.4g}",
+    }
+
+
+def _rgb(color):
+    return "rgb({},{},{})".format(*color)
 
 
 def _color_bar(x, y, height, scale):
-    steps = 24
-    parts = []
-    for k in range(steps):
-        value = scale.high + k / (steps - 1) * (scale.low - scale.high)
-        red, green, blue = scale.color(value)
-        parts.append(
-            f'<rect x="{x:.1f}" y="{y + k * height / steps:.2f}" width="10" '
-            f'height="{height / steps + 0.6:.2f}" fill="rgb({red},{green},{blue})"/>'
-        )
-    parts.append(_text(x + 14, y + 10, f"{scale.high:.2g}"))
-    parts.append(_text(x + 14, y + height, f"{scale.low:.2g}"))
-    return "".join(parts)
+    n_steps = 24
+    values = np.linspace(scale.high, scale.low, n_steps)
+    return {
+        "x": x,
+        "step_height": height / n_steps + 0.6,
+        "steps": [
+            {"y": y + k * height / n_steps, "fill": _rgb(scale.color(value))}
+            for k, value in enumerate(values)
+        ],
+        "ends": [
+            {"y": y + 10, "text": f"{scale.high:.2g}"},
+            {"y": y + height, "text": f"{scale.low:.2g}"},
+        ],
+    }

@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -222,6 +224,13 @@ def test_bad_representations():
         RepresentationDisplay.from_representations(X, np.ones((10, 2)))
     with pytest.raises(ValueError, match="one label for each row"):
         RepresentationDisplay.from_representations(X, X, labels=[1, 2])
+
+
+def test_matplotlib_is_an_extra(monkeypatch):
+    display = ModelMapDisplay.from_matrix(1 - np.eye(3), orientation="distance")
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    with pytest.raises(ImportError, match=r"needs matplotlib.*'sksim\[report\]'"):
+        display.plot()
 
 
 # ----- map ----------------------------------------------------------------------------

@@ -1,7 +1,9 @@
 import html
 import html.parser
 import re
+import sys
 
+import jinja2
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +14,7 @@ from sksim.report import write_report
 from sksim.report._bars import bars
 from sksim.report._report import format_number
 from sksim.report._svg import heat_map
+from sksim.report._template import environment, render
 from sksim.report._text import format_table
 from sksim.rsm import CKA
 
@@ -150,6 +153,8 @@ def test_everything_is_escaped(table):
     )
     assert Page(text).tags.count("script") == 1
     assert "<script>alert" not in text
+    # a plain str, which other templates escape like any other
+    assert type(text) is str
 
 
 def test_pictures(table):
@@ -206,6 +211,19 @@ def test_other_tables_keep_their_index():
 def test_bad_input(tables, figures, message):
     with pytest.raises(ValueError, match=message):
         write_report(tables, figures=figures)
+
+
+def test_jinja2_is_an_extra(monkeypatch, table):
+    environment.cache_clear()
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    with pytest.raises(ImportError, match=r"needs jinja2.*'sksim\[report\]'"):
+        write_report(table)
+    assert "CKA" in format_table(table)
+
+
+def test_what_a_template_names_must_be_given():
+    with pytest.raises(jinja2.UndefinedError, match="rows"):
+        render("bars.html")
 
 
 def fills(svg):
