@@ -430,3 +430,21 @@ def test_installation_page_names_all_dependencies_and_extras():
         assert re.match(r"[\w-]+", requirement)[0] in text
     for extra in project["optional-dependencies"]:
         assert f"* - ``{extra}``" in text
+
+
+# what is imported by another name, or by the library that sksim goes by
+USED_AS = {"POT": "from ot ", "pyarrow": "read_parquet", "distributed": "dask"}
+FOR_WORK_ON_SKSIM = {"test", "benchmark", "lint", "doc", "dev"}
+
+
+def test_every_extra_is_used():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    folder = Path(sksim.__file__).parent
+    source = "".join(path.read_text("utf-8") for path in folder.rglob("*.py"))
+    for extra, requirements in project["optional-dependencies"].items():
+        if extra in FOR_WORK_ON_SKSIM:
+            continue
+        for requirement in requirements:
+            name = re.match(r"[\w-]+", requirement)[0]
+            used = USED_AS.get(name, rf'(import |from |import_extra\(\s*"){name}\b')
+            assert re.search(used, source), f"{extra}: nothing imports {name}"
