@@ -14,6 +14,7 @@ import warnings
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import get_type_hints
 
 import pytest
 from numpydoc.docscrape import ClassDoc
@@ -448,3 +449,12 @@ def test_every_extra_is_used():
             name = re.match(r"[\w-]+", requirement)[0]
             used = USED_AS.get(name, rf'(import |from |import_extra\(\s*"){name}\b')
             assert re.search(used, source), f"{extra}: nothing imports {name}"
+
+
+def test_annotations_are_the_packages():
+    """Type checkers read what functions of results give."""
+    assert (Path(sksim.__file__).parent / "py.typed").exists()
+    evaluation, report = sys.modules["sksim.evaluation"], sys.modules["sksim.report"]
+    hints = get_type_hints(evaluation.layer_identification)
+    assert hints["return"] is evaluation.LayerIdentification
+    assert get_type_hints(report.write_report)["return"] is str

@@ -1,6 +1,6 @@
 """Whether corresponding layers of two networks find each other."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,7 +46,13 @@ class LayerIdentification:
     found: pd.DataFrame
 
 
-def layer_identification(networks, measure, *, y_true=None, n_jobs=None):
+def layer_identification(
+    networks: Sequence[Mapping],
+    measure,
+    *,
+    y_true=None,
+    n_jobs: int | None = None,
+) -> LayerIdentification:
     """Count how often corresponding layers of two networks find each other.
 
     Networks of one architecture that were trained from different seeds compute about

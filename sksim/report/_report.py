@@ -7,6 +7,7 @@ import platform
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from os import PathLike
 from pathlib import Path
 
 import joblib
@@ -40,8 +41,14 @@ _WORDS = re.compile("(?<=[a-z])(?=[A-Z])")
 
 
 def write_report(
-    tables, path=None, *, title="Similarity of models", figures=None, text="", call=None
-):
+    tables: pd.DataFrame | Mapping[str, pd.DataFrame],
+    path: str | PathLike | None = None,
+    *,
+    title: str = "Similarity of models",
+    figures: Mapping[str, object] | None = None,
+    text: str = "",
+    call: str | None = None,
+) -> str:
     """Write results as one HTML file that opens anywhere, without a network.
 
     Parameters
