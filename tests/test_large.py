@@ -119,7 +119,8 @@ def test_no_square_matrix_of_many_columns(measure):
 @pytest.mark.parametrize("unbiased", [False, True])
 def test_blocks_are_let_go(unbiased, monkeypatch):
     """However many blocks there are, some are in memory at a time."""
-    monkeypatch.setattr(_pairs, "_BLOCK_ROWS", 512)
+    for module in ("_pairs", "_symmetric"):
+        monkeypatch.setattr(f"sksim.utils.{module}.BLOCK_ROWS", 512)
     X, y = views(6000)
     tracemalloc.start()
     DistanceCorrelation(unbiased=unbiased).fit(X, y)
@@ -161,7 +162,7 @@ def test_binned_ranks(change, rdm_metric, monkeypatch):
     X, y = _cloud(change)
     exact = RSA(rdm_metric).fit(X, y)
     monkeypatch.setattr("sksim.rsm._rsa._LISTED_ROWS", 10)
-    monkeypatch.setattr(_pairs, "_BLOCK_ROWS", 64)
+    monkeypatch.setattr(_pairs, "BLOCK_ROWS", 64)
     binned = RSA(rdm_metric).fit(X, y)
     error = abs(binned.score_ - exact.score_)
     assert exact.error_bound_ == 0
@@ -196,7 +197,7 @@ def test_ties_are_no_error_of_bins(monkeypatch):
     X, y = rng.integers(2, size=(2, 120, 5)).astype(float)
     exact = RSA("sqeuclidean").fit(X, y).score_
     monkeypatch.setattr("sksim.rsm._rsa._LISTED_ROWS", 10)
-    monkeypatch.setattr(_pairs, "_BLOCK_ROWS", 50)
+    monkeypatch.setattr(_pairs, "BLOCK_ROWS", 50)
     binned = RSA("sqeuclidean").fit(X, y)
     assert_allclose(binned.score_, exact, rtol=1e-12)
     assert binned.error_bound_ == 0
@@ -210,7 +211,7 @@ def test_values_of_pairs_by_blocks(rdm_metric, shape, comparison, monkeypatch):
     measure = RSA(rdm_metric, comparison)
     expected = measure.fit(X, y).score_
     monkeypatch.setattr("sksim.rsm._rsa._LISTED_ROWS", 10)
-    monkeypatch.setattr(_pairs, "_BLOCK_ROWS", 40)
+    monkeypatch.setattr(_pairs, "BLOCK_ROWS", 40)
     fitted = measure.fit(X, y)
     assert_allclose(fitted.score_, expected, rtol=1e-11)
     assert fitted.error_bound_ == 0
@@ -233,7 +234,7 @@ def test_pairs_by_blocks_of_other_libraries(namespace, comparison, monkeypatch):
     module = importlib.import_module(namespace)
     X, y = _cloud(_few_values, 60)
     monkeypatch.setattr("sksim.rsm._rsa._LISTED_ROWS", 10)
-    monkeypatch.setattr(_pairs, "_BLOCK_ROWS", 40)
+    monkeypatch.setattr(_pairs, "BLOCK_ROWS", 40)
     monkeypatch.setattr(_pair_blocks, "_N_BINS", 2**12)
     measure = RSA("euclidean", comparison)
     expected = measure.fit(X, y)
@@ -267,7 +268,7 @@ def test_equal_dissimilarities_of_many_rows(monkeypatch):
 def test_order_statistics_by_random_pairs(share, monkeypatch):
     monkeypatch.setattr(_pairs, "_EVENLY_SAMPLED_ROWS", 10)
     monkeypatch.setattr(_pairs, "_RANDOM_PAIRS", 400)
-    monkeypatch.setattr(_pairs, "_BLOCK_ROWS", 32)
+    monkeypatch.setattr(_pairs, "BLOCK_ROWS", 32)
     rows, squares, _ = _pairs.rows_for_distances(views(90)[0], xp=np)
     place = int(share * (_pairs.n_pairs(90) - 1))
     distances = _pairs.SquaredDistances(rows, squares, 1.0, 1.0)
@@ -303,7 +304,7 @@ def test_trees_of_neighbour_lists(change, normalize, monkeypatch):
     expected = values()
     monkeypatch.setattr("sksim.topology._rtd_lite.MATRIX_ROWS", 10)
     monkeypatch.setattr(_spanning_trees, "_N_NEIGHBORS", 4)
-    monkeypatch.setattr(_pairs, "_BLOCK_ROWS", 64)
+    monkeypatch.setattr(_pairs, "BLOCK_ROWS", 64)
     assert_allclose(values(), expected, rtol=1e-9)
 
 

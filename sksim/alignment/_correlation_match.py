@@ -249,7 +249,7 @@ class CorrelationMatch(MomentMixin, AlignmentMixin, BaseSimilarity):
             gains = gains * xp.sign(strengths)
         return standard * gains + self.x_mean_
 
-    def _evaluate(self, X, y, xp, y_true=None):
+    def _evaluate(self, X, y, xp):
         view_x = self._view(X, xp, "x")
         view_y = self._view(y, xp, "y")
         of_x, of_y = self._partners

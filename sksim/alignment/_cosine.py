@@ -108,7 +108,7 @@ class AlignedCosine(OrthogonalProcrustes):
         kept = numerical_rank(s, self._cross_product.shape, xp=xp)
         return U[:, :kept], V[:, :kept], s[:kept]
 
-    def _evaluate(self, X, y, xp, y_true=None):
+    def _evaluate(self, X, y, xp):
         A, B, _ = self._new_rows(X, y, xp)
         self._refuse_zero_rows(A, "x", xp)
         self._refuse_zero_rows(B, "y", xp)

@@ -150,7 +150,7 @@ class PermutationProcrustes(OrthogonalProcrustes):
             products * (x_factor * y_factor * unit) * unit,
         )
 
-    def _evaluate(self, X, y, xp, y_true=None):
+    def _evaluate(self, X, y, xp):
         A, B, unit = self._new_rows(X, y, xp)
         squared = self._squared_residual(A, B, *self._matched, xp=xp)
         return xp.sqrt(squared) * unit
@@ -334,7 +334,7 @@ class SoftMatching(OrthogonalProcrustes):
         averages = self.x_rotations_.T * share
         return ((X - self.y_mean_) / self._gain) @ averages + self.x_mean_
 
-    def _evaluate(self, X, y, xp, y_true=None):
+    def _evaluate(self, X, y, xp):
         A, B, unit = self._new_rows(X, y, xp)
         return xp.sqrt(self._squared_residual(A, B, self._plan, xp=xp)) * unit
 

@@ -301,7 +301,7 @@ class OrthogonalProcrustes(MomentMixin, AlignmentMixin, BaseSimilarity):
     def _n_features_out(self):
         return self.n_features_y_in_
 
-    def _evaluate(self, X, y, xp, y_true=None):
+    def _evaluate(self, X, y, xp):
         A, B, unit = self._new_rows(X, y, xp)
         squared = squared_residual(A, B, *self._directions(), xp=xp)
         return xp.sqrt(squared) * unit

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from numbers import Real
 
 from sksim.base import AlignmentMixin, BaseSimilarity, MomentMixin
-from sksim.base._picking import PickedProductMixin
-from sksim.utils._array_api import as_float64, inner
+from sksim.base._inner_product import InnerProductComparison
+from sksim.utils._array_api import as_float64, inner, is_numpy
 from sksim.utils._linalg import (
     Basis,
     centered,
@@ -23,8 +23,8 @@ from sksim.utils._moments import (
     refuse_ill_conditioned,
 )
 from sksim.utils._sklearn_compat import Interval
+from sksim.utils._symmetric import Factored
 from sksim.utils._tags import ALL_INVARIANCES, SimilarityTags
-from sksim.utils._trace_form import TraceForm, outer_product
 from sksim.utils._views import View
 
 
@@ -54,9 +54,7 @@ class Targets(View):
     _row_fields = ("rows",)
 
 
-class LinearRegressionSimilarity(
-    PickedProductMixin, MomentMixin, AlignmentMixin, BaseSimilarity
-):
+class LinearRegressionSimilarity(MomentMixin, AlignmentMixin, BaseSimilarity):
     r"""R^2 of a linear regression of y on X.
 
     The share of the variance of y, over all of its columns, that a linear map of X
@@ -131,6 +129,7 @@ class LinearRegressionSimilarity(
     True
     """
 
+    _kind = InnerProductComparison
     _lands_in_y = True
     _parameter_constraints: dict = {"ridge": [Interval(Real, 0, None, closed="left")]}
 
@@ -145,6 +144,8 @@ class LinearRegressionSimilarity(
         rows, mean, scale, squared_norm = centered(X, xp=xp)
         refuse_constant(squared_norm, role)
         if role == "y":
+            if not is_numpy(xp):  # with its gradients
+                squared_norm = inner(rows, rows, xp=xp)
             return Targets(rows, mean, scale, squared_norm)
         U, s, Vt = tall_svd(rows, xp=xp)
         rank = numerical_rank(s, rows.shape, xp=xp)
@@ -212,36 +213,17 @@ class LinearRegressionSimilarity(
         r_squared = xp.sum(explained) / view_y.squared_norm
         return r_squared, {"_cross_product": product}
 
-    def _product_shape(self, view):
-        return (view.basis if isinstance(view, Predictors) else view.rows).shape
+    def _form(self, view, role, xp):
+        if role == "y":
+            return Factored(view.rows)
+        if view.shares is None:
+            return Factored(view.basis)
+        # each direction times the root of the share that it explains
+        missed = 1 - view.shares
+        return Factored(view.basis * xp.sqrt(1 - missed * missed))
 
-    def _product_matrix(self, view, role, xp):
-        if role == "x":
-            basis = self._explaining_basis(view, xp)
-            return basis @ basis.T
-        return view.rows @ view.rows.T / view.squared_norm
-
-    def _trace_form(self, view_x, view_y, xp):
-        return TraceForm(
-            outer_product(self._explaining_basis(view_x, xp), xp=xp),
-            outer_product(view_y.rows, xp=xp),
-            1 / float(view_y.squared_norm),
-        )
-
-    @staticmethod
-    def _explaining_basis(view_x, xp):
-        """Basis of X's columns, each times the root of the share that it explains."""
-        if view_x.shares is None:
-            return view_x.basis
-        missed = 1 - view_x.shares
-        return view_x.basis * xp.sqrt(1 - missed * missed)
-
-    def _null_mean(self, view_x, view_y, xp):
-        shares = view_x.rank
-        if view_x.shares is not None:
-            missed = 1 - view_x.shares
-            shares = float(xp.sum(1 - missed * missed))
-        return shares / (view_x.basis.shape[0] - 1)
+    def _of_product(self, product, view_x, view_y, n_samples):
+        return product / view_y.squared_norm
 
     def _fit_maps(self, view_x, view_y, xp):
         coefficients = view_x.rotations(self._cross_product, xp=xp) * view_y.scale
@@ -259,7 +241,7 @@ class LinearRegressionSimilarity(
     def _n_features_out(self):
         return self.n_features_y_in_
 
-    def _evaluate(self, X, y, xp, y_true=None):
+    def _evaluate(self, X, y, xp):
         y = as_float64(y, xp=xp)
         target = centered(y, xp=xp)
         refuse_constant(target.squared_norm, "y")
@@ -278,6 +260,8 @@ class LinearRegressionSimilarity(
             invariances=ALL_INVARIANCES if self.ridge == 0 else rotations,
             invariances_y=rotations | {"IS"},
             view_keywords=("role",),
+            exact={"null", "null_mean"},
+            differentiable=self.ridge == 0,
             streaming=True,
             score_uses_fit=True,
             complexity="n d^2",

@@ -110,7 +110,7 @@ class AngularShapeMetric(OrthogonalProcrustes):
         distance, details = super()._compare_moments(moments, xp)
         return 2 * math.asin(min(distance / 2, 1.0)), details
 
-    def _evaluate(self, X, y, xp, y_true=None):
+    def _evaluate(self, X, y, xp):
         return _angle(super()._evaluate(X, y, xp), xp)
 
     def _similarity_tags(self):

@@ -8,6 +8,7 @@ from sklearn.base import TransformerMixin
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
+from sksim.base._comparison import parted
 from sksim.utils._array_api import check_same_namespace, namespace_of
 from sksim.utils._validation import (
     check_representation_pair,
@@ -15,14 +16,13 @@ from sksim.utils._validation import (
     refuse_infinite_rows,
     refuse_unreadable,
 )
-from sksim.utils._views import without_rows
 
 
 class _LazyMaps:
     """Fitted maps, computed when they are first asked for."""
 
     def __init__(self, view_x, view_y):
-        self.sources = (without_rows(view_x), without_rows(view_y))
+        self.sources = (view_x.without_rows(), view_y.without_rows())
         self.maps = None
 
 
@@ -62,14 +62,16 @@ class AlignmentMixin(TransformerMixin):
     def _transform_y(self, y, xp):
         """Validated rows of the second representation, mapped."""
 
-    def _fit_views(self, view_x, view_y, xp):
-        outcome = self._compare(view_x, view_y, xp)
-        self._store(self._with_maps(outcome, view_x, view_y))
+    def _keep_outcome(self, comparison):
+        outcome = comparison.outcome()
+        if hasattr(comparison, "view_x"):  # of a stream the measure has seen to it
+            outcome = self._with_maps(outcome, comparison.view_x, comparison.view_y)
+        self._store(outcome)
 
     @staticmethod
     def _with_maps(outcome, view_x, view_y):
         """Outcome of a comparison, and what the maps are to be made of."""
-        statistic, details = outcome
+        statistic, details = parted(outcome)
         sources = {
             "x_mean_": view_x.mean,
             "y_mean_": view_y.mean,

@@ -6,9 +6,11 @@ import numpy as np
 from sklearn.utils import metadata_routing
 from sklearn.utils.validation import check_is_fitted
 
+from sksim.base._comparison import Rows
 from sksim.base._similarity import BaseSimilarity
 from sksim.utils._sklearn_compat import fit_context
-from sksim.utils._validation import overflow_is_silent
+from sksim.utils._tags import tags_of
+from sksim.utils._validation import overflow_is_silent, rounding_of
 
 
 class BaseModelSimilarity(BaseSimilarity):
@@ -67,7 +69,7 @@ class BaseModelSimilarity(BaseSimilarity):
         self : object
             The fitted measure: the result is in ``statistic_`` and ``score_``.
         """
-        self._fit_views(*self._views_of_models(model_x, model_y, data, y_true))
+        self._keep_outcome(self._open(model_x, model_y, data=data, y_true=y_true))
         return self
 
     @overflow_is_silent
@@ -91,14 +93,16 @@ class BaseModelSimilarity(BaseSimilarity):
         check_is_fitted(self)
         if model_x is None and model_y is None:
             return self.score_
-        views = self._views_of_models(model_x, model_y, data, y_true)
-        tags = self._similarity_tags()
-        return tags.orient(self._as_number(self._statistic(*views), tags))
+        known = {"data": data, "y_true": y_true}
+        return self._score_of_new_rows(model_x, model_y, known)
 
-    def _views_of_models(self, model_x, model_y, data, y_true):
-        """Both views and the namespace."""
-        model_x, model_y, xp = self._validate_pair(model_x, model_y, reset=True)
-        data, y_true = self._check_data(data, y_true)
-        views = self._views(model_x, model_y, xp, y_true=y_true, data=data)
-        self._check_views(*views)
-        return *views, xp
+    def _read(self, X, y=None, *, reset=True, **metadata):
+        model_x, model_y, xp = self._validate_pair(X, y, reset=True)
+        return self._rows((model_x, model_y), xp, metadata)
+
+    def _rows(self, arrays, xp, metadata):
+        data, y_true = self._check_data(metadata.get("data"), metadata.get("y_true"))
+        wanted = tags_of(self).view_keywords
+        offered = {"data": data, "y_true": y_true}
+        known = {k: v for k, v in offered.items() if k in wanted and v is not None}
+        return Rows(self, arrays, known, self._draw_seed(), xp, None, rounding_of(""))

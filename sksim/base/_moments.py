@@ -7,15 +7,23 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from sksim.utils._array_api import check_same_namespace, namespace_of
+from sksim.base._comparison import MomentComparison
+from sksim.utils._array_api import (
+    check_same_namespace,
+    device_of,
+    is_numpy,
+    namespace_of,
+)
 from sksim.utils._moments import merged, moments_of, without_rounding
 from sksim.utils._sklearn_compat import fit_context
+from sksim.utils._tags import tags_of
 from sksim.utils._validation import (
     check_representation_pair,
     overflow_is_silent,
     refuse_missing_y,
     refuse_other_kind,
     refuse_unlike,
+    rounding_of,
 )
 
 # set by validation, not by the comparison
@@ -29,7 +37,7 @@ _INPUT_ATTRIBUTES = {
 
 
 def _is_streaming(measure):
-    if measure._similarity_tags().streaming:
+    if tags_of(measure).streaming:
         return True
     raise AttributeError(
         f"{measure!r} has no partial_fit and no merge: with these parameters it is no "
@@ -169,14 +177,14 @@ class MomentMixin:
         for name in [name for name in vars(self) if _is_of_outcome(name)]:
             delattr(self, name)
 
-    def _fit(self, X, y, y_true=None):
+    def _fit(self, X, y, **metadata):
         self._moments = None
-        return super()._fit(X, y, y_true)
+        return super()._fit(X, y, **metadata)
 
-    def _score(self, X, y, y_true=None):
+    def _score(self, X, y, **metadata):
         check_is_fitted(self)
         self._settle()
-        return super()._score(X, y, y_true)
+        return super()._score(X, y, **metadata)
 
     @overflow_is_silent
     def _settle(self):
@@ -189,14 +197,30 @@ class MomentMixin:
                 f"{type(self).__name__} has seen {self._moments.n} row(s), but needs "
                 f"at least {fewest}: pass more to partial_fit."
             )
-        xp = namespace_of(self._known_mean)
-        moments = without_rounding(self._moments, xp=xp)
-        self._store(self._compare_moments(moments, xp))
+        self._keep_outcome(self._streamed())
+
+    def _streamed(self):
+        """Comparison of what the stream has left."""
+        mean = self._known_mean
+        xp = namespace_of(mean)
+        return MomentComparison(
+            moments=without_rounding(self._moments, xp=xp),
+            measure=self,
+            owner=self,
+            xp=xp,
+            device=None if is_numpy(xp) else device_of(mean),
+            n_samples=self._moments.n,
+            rounding=rounding_of(str(mean.dtype)),
+        )
 
     def __getattr__(self, name):
         # reached for what is not there: the outcome, where it was not asked for yet
         if _is_of_outcome(name) and "statistic_" not in vars(self):
-            self._settle()
+            try:
+                self._settle()
+            except ValueError as error:
+                # an AttributeError too: a stream without an outcome has no such name
+                raise NotFittedError(str(error)) from error
         return object.__getattribute__(self, name)
 
 

@@ -2,18 +2,13 @@
 
 from abc import abstractmethod
 
-from sklearn.utils.validation import check_is_fitted
-
+from sksim.base._comparison import GroupComparison
 from sksim.base._similarity import BaseSimilarity
 from sksim.models._outputs import model_outputs
 from sksim.utils._array_api import namespace_of
 from sksim.utils._sklearn_compat import fit_context
-from sksim.utils._validation import (
-    check_labels,
-    check_output_group,
-    check_output_pair,
-)
-from sksim.utils._views import take_rows
+from sksim.utils._tags import tags_of
+from sksim.utils._validation import check_output_group, check_output_pair
 
 
 class LabelsMixin:
@@ -40,7 +35,7 @@ class LabelsMixin:
         self : object
             The fitted measure: the result is in ``statistic_`` and ``score_``.
         """
-        return self._fit(X, y, y_true)
+        return self._fit(X, y, y_true=y_true)
 
     def score(self, X=None, y=None, y_true=None):
         """Similarity, oriented so that greater means more similar.
@@ -60,21 +55,30 @@ class LabelsMixin:
             Without data the fitted pair's ``score_``, with data the measure on the
             new rows.
         """
-        return self._score(X, y, y_true)
+        return self._score(X, y, y_true=y_true)
 
 
 class _OutputsMixin(LabelsMixin):
     """What measures on the outputs of models share, two or many."""
 
+    _views_are_row_wise = True
+
     def _validate_pair(self, X, y, *, reset):
         return check_output_pair(self, X, y, reset=reset)
 
-    def _subset(self, view, rows, xp):
-        return take_rows(view, rows, xp=xp)
+    def _fit(self, X, y, *, classes=None, **metadata):
+        """Fit; ``classes`` names the columns, where the outputs' models know them."""
+        vars(self).pop("classes_", None)
+        if classes is not None and "classes" in tags_of(self).view_keywords:
+            self.classes_ = classes
+        return super()._fit(X, y, classes=classes, **metadata)
+
+    def _score(self, X, y, **metadata):
+        return super()._score(X, y, classes=getattr(self, "classes_", None), **metadata)
 
     def _outputs_of(self, estimators, X, response_method):
         """Outputs of fitted estimators in the form that the measure takes."""
-        inputs = self._similarity_tags().inputs
+        inputs = tags_of(self).inputs
         return model_outputs(
             estimators, X, inputs=inputs, response_method=response_method
         )
@@ -110,8 +114,9 @@ class BaseFunctionalSimilarity(_OutputsMixin, BaseSimilarity):
             The fitted measure.
         """
         measure = cls(**params)
+        measure._validate_params()
         outputs = measure._outputs_of((a, b), X, response_method)
-        return measure.fit(*outputs.arrays, y_true=y_true)
+        return measure._fit(*outputs.arrays, y_true=y_true, classes=outputs.classes)
 
 
 class BaseGroupSimilarity(_OutputsMixin, BaseSimilarity):
@@ -122,53 +127,26 @@ class BaseGroupSimilarity(_OutputsMixin, BaseSimilarity):
     the protocol of pairs works as well.
     """
 
-    # ----- what a measure writes or may replace -----------------------------------
+    _kind = GroupComparison
 
     @abstractmethod
     def _aggregate(self, views, xp):
         """Statistic of all models' views, or (statistic, details)."""
 
-    def _aggregate_permuted(self, views, orders, xp):
-        """Statistic with each model's rows in an order of its own.
-
-        ``orders`` holds one order for each model; None leaves its rows in place.
-        """
-        return self._group_statistic(
-            [
-                view if order is None else self._permute(view, order, xp)
-                for view, order in zip(views, orders, strict=True)
-            ],
-            xp,
-        )
-
     def _min_samples(self):
         return 1
-
-    # ----- the protocol -------------------------------------------------------------
-
-    def _compare(self, view_x, view_y, xp):
-        return self._aggregate([view_x, view_y], xp)
 
     def _validate_group(self, X, y=None, *, reset):
         """One validated array for each model, and the namespace of all."""
         return check_output_group(self, X, y, reset=reset)
 
-    def _group_views(self, models, xp, *, y_true=None):
-        """View of each model's validated output."""
-        return [self._make_view(output, xp, y_true=y_true) for output in models]
-
-    def _group_statistic(self, views, xp):
-        """Statistic of the views, without details."""
-        return self._value_of(self._aggregate(views, xp))
-
-    def _aggregate_valid(self, X, y, y_true, *, reset):
+    def _read(self, X, y=None, *, reset=True, **metadata):
         models, xp = self._validate_group(X, y, reset=reset)
-        n_samples = models[0].shape[0]
-        y_true = check_labels(self, y_true, n_samples=n_samples, xp=xp, like=models[0])
-        if reset:
-            self.n_samples_fit_ = n_samples
-            self.n_models_ = len(models)
-        return self._aggregate(self._group_views(models, xp, y_true=y_true), xp)
+        return self._rows(tuple(models), xp, metadata)
+
+    def _keep_outcome(self, comparison):
+        self.n_models_ = len(comparison.views)
+        super()._keep_outcome(comparison)
 
     # ----- the estimator ------------------------------------------------------------
 
@@ -191,11 +169,7 @@ class BaseGroupSimilarity(_OutputsMixin, BaseSimilarity):
         self : object
             The fitted measure: the result is in ``statistic_`` and ``score_``.
         """
-        return self._fit(X, y, y_true)
-
-    def _fit(self, X, y, y_true=None):
-        self._store(self._aggregate_valid(X, y, y_true, reset=True))
-        return self
+        return self._fit(X, y, y_true=y_true)
 
     def score(self, X=None, y=None, y_true=None):
         """Similarity of the group, oriented so that greater means more similar.
@@ -216,13 +190,7 @@ class BaseGroupSimilarity(_OutputsMixin, BaseSimilarity):
             Without data the fitted group's ``score_``, with data the measure on the
             new rows.
         """
-        return self._score(X, y, y_true)
-
-    def _score(self, X, y, y_true=None):
-        check_is_fitted(self)
-        if X is None and y is None:
-            return self.score_
-        return self._score_of(self._aggregate_valid(X, y, y_true, reset=False))
+        return self._score(X, y, y_true=y_true)
 
     @classmethod
     def from_estimators(
@@ -252,6 +220,7 @@ class BaseGroupSimilarity(_OutputsMixin, BaseSimilarity):
             The fitted measure.
         """
         measure = cls(**params)
+        measure._validate_params()
         outputs = measure._outputs_of(estimators, X, response_method)
-        xp = namespace_of(outputs.arrays[0])
-        return measure.fit(xp.stack(outputs.arrays, axis=1), y_true=y_true)
+        together = namespace_of(outputs.arrays[0]).stack(outputs.arrays, axis=1)
+        return measure._fit(together, None, y_true=y_true, classes=outputs.classes)

@@ -2,16 +2,11 @@
 
 import warnings
 from abc import abstractmethod
-from functools import partial
+from dataclasses import replace
 
 from sksim.base import AlignmentMixin, BaseSimilarity, MomentMixin
-from sksim.base._picking import PickedProductMixin
+from sksim.base._inner_product import InnerProductComparison
 from sksim.utils._array_api import as_float64, column_sum_of_squares, inner
-from sksim.utils._kernels import (
-    factored_tile,
-    product_of_tiles,
-    tiles_are_cheaper,
-)
 from sksim.utils._linalg import (
     centered,
     nuclear_norm,
@@ -21,8 +16,8 @@ from sksim.utils._linalg import (
 )
 from sksim.utils._moments import basis_weights
 from sksim.utils._sklearn_compat import StrOptions
+from sksim.utils._symmetric import Factored
 from sksim.utils._tags import ALL_INVARIANCES, SimilarityTags
-from sksim.utils._trace_form import TraceForm, outer_product
 
 
 class BaseCCA(MomentMixin, AlignmentMixin, BaseSimilarity):
@@ -95,7 +90,7 @@ class BaseCCA(MomentMixin, AlignmentMixin, BaseSimilarity):
     def _transform_y(self, y, xp):
         return (as_float64(y, xp=xp) - self.y_mean_) @ self.y_rotations_
 
-    def _evaluate(self, X, y, xp, y_true=None):
+    def _evaluate(self, X, y, xp):
         variates_x = self._transform_x(X, xp)
         variates_y = self._transform_y(y, xp)
         return self._aggregate(column_correlations(variates_x, variates_y, xp=xp), xp)
@@ -197,7 +192,7 @@ class MeanCCA(BaseCCA):
         return xp.mean(correlations)
 
 
-class MeanSquaredCCA(PickedProductMixin, BaseCCA):
+class MeanSquaredCCA(BaseCCA):
     r"""Mean squared canonical correlation, also known as R^2_CCA or Yanai's GCD.
 
     .. math:: m(R, R') = \frac{1}{d} \sum_i \rho_i^2
@@ -258,6 +253,7 @@ class MeanSquaredCCA(PickedProductMixin, BaseCCA):
     0.5
     """
 
+    _kind = InnerProductComparison
     _reference = "Yanai 1974"
     _parameter_constraints: dict = {
         "denominator": [StrOptions({"rank", "width", "geometric"})]
@@ -277,42 +273,15 @@ class MeanSquaredCCA(PickedProductMixin, BaseCCA):
             return min(view_x.coordinates.shape[1], view_y.coordinates.shape[1])
         return (view_x.rank * view_y.rank) ** 0.5
 
-    def _trace_form(self, view_x, view_y, xp):
-        projections = (outer_product(v.basis, xp=xp) for v in (view_x, view_y))
-        return TraceForm(*projections, 1 / self._divisor_of(view_x, view_y))
+    def _form(self, view, role, xp):
+        return Factored(view.basis)
 
-    def _product_shape(self, view):
-        return view.basis.shape
-
-    def _product_matrix(self, view, role, xp):
-        return view.basis @ view.basis.T
-
-    def _of_product(self, product, view_x, view_y):
+    def _of_product(self, product, view_x, view_y, n_samples):
         return product / self._divisor_of(view_x, view_y)
-
-    def _null_mean(self, view_x, view_y, xp):
-        n_samples = view_x.basis.shape[0]
-        ranks = view_x.rank * view_y.rank
-        return ranks / ((n_samples - 1) * self._divisor_of(view_x, view_y))
-
-    def _compare_many(self, views_x, views_y, xp):
-        """All pairs by one product of the projections QQ', where that is cheaper."""
-        n = views_x[0].basis.shape[0]
-        ranks_x = [view.rank for view in views_x]
-        ranks_y = ranks_x if views_y is views_x else [view.rank for view in views_y]
-        if not tiles_are_cheaper(ranks_x, ranks_y, n):
-            return super()._compare_many(views_x, views_y, xp)
-        tiles_x = [partial(factored_tile, view.basis, None) for view in views_x]
-        tiles_y = (
-            tiles_x
-            if views_y is views_x
-            else [partial(factored_tile, view.basis, None) for view in views_y]
-        )
-        products = product_of_tiles(tiles_x, tiles_y, n, xp=xp)
-        return [
-            [products[i, j] / self._divisor_of(x, y) for j, y in enumerate(views_y)]
-            for i, x in enumerate(views_x)
-        ]
 
     def _aggregate(self, correlations, xp):
         return xp.sum(correlations * xp.abs(correlations)) / self._divisor
+
+    def _similarity_tags(self):
+        tags = super()._similarity_tags()
+        return replace(tags, exact={"null", "null_mean"}, differentiable=True)

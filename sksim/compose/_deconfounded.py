@@ -2,12 +2,8 @@
 
 from dataclasses import replace
 
-from sklearn.base import clone
-
 from sksim.compose._wrapper import BaseWrapper
-from sksim.utils._array_api import device_of, move_to
 from sksim.utils._sklearn_compat import HasMethods, fit_context
-from sksim.utils._validation import check_representation_pair, check_same_length
 
 
 class DeconfoundedSimilarity(BaseWrapper):
@@ -101,8 +97,7 @@ class DeconfoundedSimilarity(BaseWrapper):
         self : object
             The fitted measure.
         """
-        self._reset_inner()
-        return self._with_confounder(z, lambda: self._fit(X, y))
+        return self._fit(X, y, z=z)
 
     def score(self, X=None, y=None, z=None):
         """Similarity of new rows beyond the similarity of their inputs.
@@ -121,39 +116,35 @@ class DeconfoundedSimilarity(BaseWrapper):
         score : float
             Without data the fitted pair's ``score_``.
         """
-        if X is None and y is None:
-            return self._score(X, y)
-        return self._with_confounder(z, lambda: self._score(X, y))
+        return self._score(X, y, z=z)
 
-    def _with_confounder(self, z, work):
-        self._z = z
-        try:
-            return work()
-        finally:
-            del self._z
+    def _read(self, X, y=None, *, reset=True, **metadata):
+        if reset:
+            self._reset_inner()
+        return super()._read(X, y, reset=reset, **metadata)
 
-    def _validate_pair(self, X, y, *, reset):
-        if getattr(self, "_z", None) is None:
+    def _check_metadata(self, name, values, *, xp, like):
+        if name != "z":
+            return self._inner._check_metadata(name, values, xp=xp, like=like)
+        if values is None:
             raise ValueError(
                 "DeconfoundedSimilarity needs the confounder: pass z=... to fit and "
-                "score, with one row for each row of X, such as the networks' inputs. "
-                "Inside cross_val_score this needs scikit-learn's metadata routing; "
-                "permutation tests and matrices can't pass it on."
+                "score, or metadata={'z': ...} to functions, with one row for each row "
+                "of X, such as the networks' inputs. Inside cross_val_score this needs "
+                "scikit-learn's metadata routing."
             )
-        X, y, xp = super()._validate_pair(X, y, reset=reset)
-        checker = clone(self.measure)
-        # as a first representation z may be of any width
-        z = check_representation_pair(checker, self._z, self._z, reset=True)[0]
-        check_same_length(X, z)
+        z = super()._check_metadata(name, values, xp=xp, like=like)
         self.n_features_z_in_ = z.shape[1]
-        self._z = xp.astype(move_to(z, xp=xp, device=device_of(X)), X.dtype, copy=False)
-        return X, y, xp
+        return z
 
-    def _make_view(self, X, xp, *, role="x", **_):
-        return self._view(X, xp, role)
+    def _min_samples(self):
+        return self._inner._min_samples()
 
-    def _view(self, X, xp, role):
-        return self._inner._residual_view(X, self._z, xp, role)
+    # residuals relate all rows to each other
+    _views_are_row_wise = False
+
+    def _view(self, X, xp, role, z):
+        return self._inner._residual_view(X, z, xp, role)
 
     def _similarity_tags(self):
         tags = super()._similarity_tags()
@@ -163,6 +154,11 @@ class DeconfoundedSimilarity(BaseWrapper):
             bounds=(-high, high),
             score_bounds=None,
             requires=(*tags.requires, "z"),
+            view_keywords=("role", "z"),
+            # without a row, or with rows that count twice, z explains another share
+            exact=tags.exact & {"null", "null_mean"},
+            intervals=tuple(m for m in tags.intervals if m != "masked_bootstrap"),
+            differentiable=False,
             complexity="n^2 d",
             reference="Cui et al. 2022",
         )

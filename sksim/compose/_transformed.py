@@ -1,5 +1,7 @@
 """Both representations through one preprocessing."""
 
+from dataclasses import replace
+
 from sklearn.base import clone
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
@@ -17,6 +19,7 @@ from sksim.utils._sklearn_compat import (
     fit_context,
     is_routing_enabled,
 )
+from sksim.utils._tags import tags_of
 
 
 def _inner_can_transform(self):
@@ -115,12 +118,17 @@ class TransformedViews(BaseWrapper):
         self : object
             The fitted measure.
         """
-        routed = self._routed("fit", params)
-        X, y = self._fit_transformers(X, y, routed["transformer"].get("fit", {}))
-        self._reset_inner()
-        self.measure_.fit(X, y, **routed["measure"].get("fit", {}))
+        return self._fit(X, y, **params)
+
+    def _open_to_fit(self, X, y=None, **fit_params):
+        routed = self._routed("fit", fit_params)
+        metadata = routed["measure"].get("fit", {})
+        of_transformer = routed["transformer"].get("fit", {})
+        return self._open(X, y, of_transformer=of_transformer, **metadata)
+
+    def _keep_outcome(self, comparison):
+        self.measure_._fit_to(comparison)
         self._store_outcome()
-        return self
 
     def score(self, X=None, y=None, **params):
         """Score of the measure on transformed new rows.
@@ -169,6 +177,11 @@ class TransformedViews(BaseWrapper):
             self.measure_.transform(X) if y is None else self.measure_.transform(X, y)
         )
 
+    def _similarity_tags(self):
+        tags = super()._similarity_tags()
+        is_same = isinstance(self.y_transformer, str)
+        return replace(tags, symmetric=tags.symmetric and is_same)
+
     def get_metadata_routing(self):
         """Metadata that the measure and the transformers request.
 
@@ -194,29 +207,56 @@ class TransformedViews(BaseWrapper):
             return process_routing(self, method, **params)
         return {"measure": {method: params}, "transformer": {}}
 
-    def _validate_pair(self, X, y, *, reset):
+    def _read(self, X, y=None, *, reset=True, of_transformer=None, **metadata):
         """Transform what comes in; all that follows sees the outcome."""
         if reset:
-            X, y = self._fit_transformers(X, y, {})
+            X, y = self._fit_transformers(X, y, of_transformer or {})
             self._reset_inner()
         else:
             X, y = self._apply_transformers(X, y)
-        return self.measure_._validate_pair(X, y, reset=reset)
+        rows = self.measure_._read(X, y, reset=reset, **metadata)
+        return replace(rows, viewer=self)
+
+    def _rows(self, arrays, xp, metadata):
+        return replace(self._inner._rows(arrays, xp, metadata), viewer=self)
+
+    def _read_alone(self, X, *, like, role):
+        """Each of many representations by a transformer that is fitted to it alone."""
+        self._refuse_models()
+        transformer = self.transformer if role == "x" else self._transformer_of_y()
+        X = _as_columns(X)
+        if transformer is not None:
+            X = clone(transformer).fit(X).transform(X)
+        return clone(self.measure)._read_alone(X, like=X, role=role)
+
+    def _transformer_of_y(self):
+        is_same = isinstance(self.y_transformer, str)
+        return self.transformer if is_same else self.y_transformer
+
+    def _refuse_models(self):
+        if tags_of(self.measure).inputs == "models":
+            raise ValueError(
+                f"TransformedViews transforms rows, and {type(self.measure).__name__} "
+                "compares models. Put a transformer in front of a model with "
+                "make_pipeline."
+            )
 
     def _fit_transformers(self, X, y, params):
-        if y is None:
+        self._refuse_models()
+        if y is None and tags_of(self.measure).arity == "pair":
             raise ValueError(
                 "TransformedViews requires y to be passed, but the target y is None. "
                 "y is the second representation."
             )
         X, y = _as_columns(X), _as_columns(y)
         self.transformer_ = clone(self.transformer).fit(X, y, **params)
-        if self.y_transformer is None:
+        of_y = self._transformer_of_y()
+        if y is None or of_y is None:
             self.y_transformer_ = None
         elif isinstance(self.y_transformer, str):
-            self.y_transformer_ = clone(self.transformer).fit(y, X, **params)
+            self.y_transformer_ = clone(of_y).fit(y, X, **params)
         else:
-            self.y_transformer_ = clone(self.y_transformer).fit(y, X)
+            self.y_transformer_ = clone(of_y).fit(y, X)
         return self._apply_transformers(X, y)
 
     def _apply_transformers(self, X, y):

@@ -2,7 +2,11 @@
 
 import numpy as np
 
-from sksim.base import BaseFunctionalSimilarity, BaseGroupSimilarity
+from sksim.base import (
+    BaseFunctionalSimilarity,
+    BaseGroupSimilarity,
+    RowSumComparison,
+)
 from sksim.utils._array_api import to_numpy
 
 
@@ -13,15 +17,17 @@ class CorrectnessSimilarity(BaseFunctionalSimilarity):
     each prediction together with its truth.
     """
 
+    _kind = RowSumComparison
+
     def _view(self, X, xp, y_true):
         return y_true == X
 
-    def _compare(self, view_x, view_y, xp):
-        n_samples = view_x.shape[0]
-        both = int(xp.count_nonzero(view_x & view_y))
-        only_x = int(xp.count_nonzero(view_x)) - both
-        only_y = int(xp.count_nonzero(view_y)) - both
-        none = n_samples - both - only_x - only_y
+    def _row_terms(self, view_x, view_y, xp):
+        return xp.stack([view_x & view_y, view_x & ~view_y, view_y & ~view_x], axis=1)
+
+    def _of_sums(self, sums, n_samples):
+        both, only_x, only_y = (int(count) for count in sums)
+        none = int(n_samples) - both - only_x - only_y
         counts = np.array([[both, only_x], [only_y, none]])
         return self._relate(both, only_x, only_y, none), {"counts_": counts}
 

@@ -1,8 +1,7 @@
 """Share of rows on which two models predict different labels."""
 
-from sksim.base import BaseFunctionalSimilarity
-from sksim.functional._tags import label_tags
-from sksim.utils._array_api import count_unequal
+from sksim.base import BaseFunctionalSimilarity, RowSumComparison
+from sksim.functional._tags import OF_ROW_SUMS, label_tags
 
 
 class Disagreement(BaseFunctionalSimilarity):
@@ -60,17 +59,23 @@ class Disagreement(BaseFunctionalSimilarity):
     0.027
     """
 
+    _kind = RowSumComparison
+
     def _view(self, X, xp):
         return X
 
-    def _compare(self, view_x, view_y, xp):
-        return count_unequal(view_x, view_y, xp=xp) / view_x.shape[0]
+    def _row_terms(self, view_x, view_y, xp):
+        return view_x != view_y
+
+    def _of_sums(self, sums, n_samples):
+        return sums / n_samples
 
     def _min_samples(self):
         return 1
 
     def _similarity_tags(self):
         return label_tags(
+            exact=OF_ROW_SUMS,
             orientation="distance",
             bounds=(0, 1),
             metric=True,

@@ -1,7 +1,7 @@
 """Share of rows that both models get wrong."""
 
 from sksim.functional._correctness import CorrectnessSimilarity
-from sksim.functional._tags import correctness_tags
+from sksim.functional._tags import OF_ROW_SUMS, correctness_tags
 
 
 class DoubleFault(CorrectnessSimilarity):
@@ -51,6 +51,7 @@ class DoubleFault(CorrectnessSimilarity):
 
     def _similarity_tags(self):
         return correctness_tags(
+            exact=OF_ROW_SUMS,
             orientation="similarity",
             bounds=(0, 1),
             identity=False,

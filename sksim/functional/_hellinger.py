@@ -3,7 +3,7 @@
 import math
 
 from sksim.functional._rowwise import RowwiseDistance
-from sksim.functional._tags import probability_tags
+from sksim.functional._tags import OF_ROW_SUMS, probability_tags
 from sksim.utils._array_api import row_norms
 
 
@@ -59,6 +59,7 @@ class Hellinger(RowwiseDistance):
 
     def _similarity_tags(self):
         return probability_tags(
+            exact=OF_ROW_SUMS,
             orientation="distance",
             bounds=(0, 1),
             metric=True,

@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass
 from numbers import Real
 
-from sksim.base import BaseFunctionalSimilarity
-from sksim.functional._tags import probability_tags
+from sksim.functional._rowwise import RowwiseDistance
+from sksim.functional._tags import OF_ROW_SUMS, probability_tags
 from sksim.functional._units import log_unit
 from sksim.utils._array_api import as_float64, row_blocks_of, xlogx_row_sums
 from sksim.utils._sklearn_compat import Interval
@@ -22,7 +22,7 @@ class Distributions(View):
     _row_fields = ("rows", "negentropy")
 
 
-class JensenShannonDivergence(BaseFunctionalSimilarity):
+class JensenShannonDivergence(RowwiseDistance):
     r"""Mean Jensen-Shannon divergence of predicted probabilities.
 
     With the rows O, O' of both models' probabilities and their midpoint
@@ -96,7 +96,7 @@ class JensenShannonDivergence(BaseFunctionalSimilarity):
         X = as_float64(X, xp=xp)
         return Distributions(X, xlogx_row_sums(X, xp=xp))
 
-    def _compare(self, view_x, view_y, xp):
+    def _row_terms(self, view_x, view_y, xp):
         midpoint = xp.concat(
             [
                 xlogx_row_sums((view_x.rows[b, :] + view_y.rows[b, :]) / 2, xp=xp)
@@ -107,16 +107,12 @@ class JensenShannonDivergence(BaseFunctionalSimilarity):
         # a negative value is a rounding error of a divergence of zero
         values = xp.where(values > 0, values, xp.zeros_like(values))
         values = values / log_unit(self.base)
-        if self.sqrt:
-            values = xp.sqrt(values)
-        return xp.mean(values), {"row_values_": values}
-
-    def _min_samples(self):
-        return 1
+        return xp.sqrt(values) if self.sqrt else values
 
     def _similarity_tags(self):
         largest = math.log(2) / log_unit(self.base)
         return probability_tags(
+            exact=OF_ROW_SUMS,
             orientation="distance",
             bounds=(0, largest**0.5 if self.sqrt else largest),
             metric=self.sqrt,

@@ -1,6 +1,6 @@
 """What measures share that relate disagreement to errors."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,6 +19,12 @@ class JudgedLabels(View):
     classes: np.ndarray
 
     _row_fields = ("labels", "y_true")
+
+    def joined(self, other):
+        """View of the rows of both, with the classes of both."""
+        classes = np.union1d(self.classes, other.classes)
+        own, others = (replace(view, classes=classes) for view in (self, other))
+        return super(JudgedLabels, own).joined(others)
 
 
 class JudgedDisagreement(UndefinedMixin, BaseFunctionalSimilarity):

@@ -5,8 +5,8 @@ import warnings
 from dataclasses import dataclass
 from numbers import Real
 
-from sksim.base import BaseFunctionalSimilarity
-from sksim.functional._tags import probability_tags
+from sksim.functional._rowwise import RowwiseDistance
+from sksim.functional._tags import OF_ROW_SUMS, probability_tags
 from sksim.functional._units import log_unit
 from sksim.utils._array_api import as_float64, namespace_of, row_sums, xlogx_row_sums
 from sksim.utils._sklearn_compat import Interval
@@ -24,7 +24,7 @@ class LogDistributions(View):
     _row_fields = ("rows", "logarithms", "negentropy")
 
 
-class KullbackLeibler(BaseFunctionalSimilarity):
+class KullbackLeibler(RowwiseDistance):
     r"""Mean Kullback-Leibler divergence of predicted probabilities.
 
     .. math:: m(f, f') = \frac{1}{N} \sum_i KL(O_i \Vert O_i')
@@ -112,21 +112,18 @@ class KullbackLeibler(BaseFunctionalSimilarity):
                 stacklevel=2,
             )
 
-    def _compare(self, view_x, view_y, xp):
+    def _row_terms(self, view_x, view_y, xp):
         # 0 log 0 is 0: where X excludes a class, y's logarithm does not count
         logarithms = xp.where(
             view_x.rows > 0, view_y.logarithms, xp.zeros_like(view_y.logarithms)
         )
         values = view_x.negentropy - row_sums(view_x.rows * logarithms, xp=xp)
         values = xp.where(values > 0, values, xp.zeros_like(values))
-        values = values / log_unit(self.base)
-        return xp.mean(values), {"row_values_": values}
-
-    def _min_samples(self):
-        return 1
+        return values / log_unit(self.base)
 
     def _similarity_tags(self):
         return probability_tags(
+            exact=OF_ROW_SUMS,
             orientation="distance",
             bounds=(0, float("inf")),
             symmetric=False,

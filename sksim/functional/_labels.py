@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sksim.utils._array_api import device_of, encode, take, to_numpy
+from sksim.utils._array_api import device_of, encode, namespace_of, take, to_numpy
 from sksim.utils._views import View
 
 
@@ -16,6 +16,12 @@ class CodedLabels(View):
     classes: np.ndarray
 
     _row_fields = ("codes",)
+
+    def joined(self, other):
+        """View of the rows of both, in one coding of the classes of both."""
+        xp = namespace_of(self.codes)
+        codes, _ = common_codes([self, other], xp=xp)
+        return CodedLabels(xp.concat(codes), np.union1d(self.classes, other.classes))
 
 
 def coded(labels, *, xp):

@@ -1,7 +1,7 @@
 """Share of rows that exactly one of two models gets right."""
 
 from sksim.functional._correctness import CorrectnessSimilarity
-from sksim.functional._tags import correctness_tags
+from sksim.functional._tags import OF_ROW_SUMS, correctness_tags
 
 
 class OracleDisagreement(CorrectnessSimilarity):
@@ -54,6 +54,7 @@ class OracleDisagreement(CorrectnessSimilarity):
 
     def _similarity_tags(self):
         return correctness_tags(
+            exact=OF_ROW_SUMS,
             orientation="distance",
             bounds=(0, 1),
             metric=True,

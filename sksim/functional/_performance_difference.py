@@ -8,9 +8,9 @@ from scipy.stats import binomtest
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.metrics import check_scoring
 
-from sksim.base import BaseFunctionalSimilarity
+from sksim.base import BaseFunctionalSimilarity, Comparison, RowSumComparison
 from sksim.functional._judge import judge
-from sksim.functional._tags import INTERVALS
+from sksim.functional._tags import INTERVALS, OF_ROW_SUMS
 from sksim.models._outputs import columns_of, model_outputs
 from sksim.utils._array_api import (
     device_of,
@@ -100,6 +100,24 @@ class JudgedOutputs(View):
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class AccuracyComparison(RowSumComparison):
+    """Two vectors of correct predictions."""
+
+    def outcome(self):
+        """Statistic, and details with McNemar's p-value."""
+        statistic, details = super().outcome()
+        return statistic, {**details, "mcnemar_pvalue_": self.exact_pvalue()}
+
+    def exact_pvalue(self):
+        """McNemar's exact p-value that both models are equally accurate."""
+        x, y, count = self.view_x, self.view_y, self.xp.count_nonzero
+        only_x, only_y = int(count(x & ~y)), int(count(y & ~x))
+        if only_x + only_y == 0:
+            return 1.0
+        return float(binomtest(only_x, only_x + only_y).pvalue)
+
+
 class PerformanceDifference(BaseFunctionalSimilarity):
     r"""Difference of two models' performance.
 
@@ -120,8 +138,9 @@ class PerformanceDifference(BaseFunctionalSimilarity):
         Whether to keep the sign: positive if the first model scores higher. The
         similarity score is minus the absolute value either way.
     labels : array-like of shape (n_classes,), default=None
-        For outputs of several columns: class of each column. None takes the sorted
-        classes in ``y_true`` if they are as many as the columns, else 0, 1, ...
+        For outputs of several columns: class of each column. None takes the models'
+        own with ``from_estimators``; else the sorted classes in ``y_true`` if they are
+        as many as the columns, else 0, 1, ...
 
     Attributes
     ----------
@@ -135,6 +154,8 @@ class PerformanceDifference(BaseFunctionalSimilarity):
         With ``scoring="accuracy"``, p-value of McNemar's exact test that both models
         are equally accurate: among the rows that one model alone gets right, each
         model has half. 1 if there are none. None with other scores.
+    classes_ : ndarray of shape (n_classes,)
+        Only after ``from_estimators``: class of each column, where models know them.
     n_features_in_, n_features_y_in_ : int
         Only for outputs of several columns: their number.
     n_samples_fit_ : int
@@ -195,6 +216,10 @@ class PerformanceDifference(BaseFunctionalSimilarity):
         "labels": ["array-like", None],
     }
 
+    @property
+    def _kind(self):
+        return AccuracyComparison if self.scoring == "accuracy" else Comparison
+
     def __init__(self, scoring="accuracy", signed=False, labels=None):
         self.scoring = scoring
         self.signed = signed
@@ -210,15 +235,12 @@ class PerformanceDifference(BaseFunctionalSimilarity):
                 ),
                 "predict_proba",
             )
-        outputs = model_outputs(
+        return model_outputs(
             estimators,
             X,
             inputs="outputs",
             response_method=response_method or "predict",
         )
-        if self.labels is None:
-            self.labels = outputs.classes
-        return outputs
 
     def _validate_pair(self, X, y, *, reset):
         shape = X.shape if has_dtype(X) else as_values(X, "X").shape
@@ -237,12 +259,14 @@ class PerformanceDifference(BaseFunctionalSimilarity):
         refuse_mixed_kinds((X, y), ["X", "y"])
         return X, y, xp
 
-    def _view(self, X, xp, y_true, role):
+    def _view(self, X, xp, y_true, role, classes):
+        labels = classes if self.labels is None else self.labels
         if self.scoring == "accuracy":
-            return self._correctness(X, xp, y_true, "X" if role == "x" else "y")
+            name = "X" if role == "x" else "y"
+            return self._correctness(X, xp, y_true, labels, name)
         outputs, truth = to_numpy(X, xp=xp), to_numpy(y_true, xp=xp)
         if outputs.ndim == 2:
-            classes = columns_of(truth, outputs.shape[1], self.labels)[1]
+            classes = columns_of(truth, outputs.shape[1], labels)[1]
             model = _Probabilities(classes)
         elif _has_fractions(truth):
             model = _Regressor()
@@ -251,42 +275,36 @@ class PerformanceDifference(BaseFunctionalSimilarity):
         scorer = check_scoring(model, scoring=self.scoring)
         return JudgedOutputs(outputs, truth, model, scorer)
 
-    def _correctness(self, X, xp, y_true, name):
+    def _correctness(self, X, xp, y_true, labels, name):
         """Correct predictions: all that accuracy, and its exchange test, need."""
         if X.ndim == 1:
             return check_label_vector(X, name, self) == y_true
         truth = y_true if isinstance(y_true, np.ndarray) else to_numpy(y_true, xp=xp)
-        columns = columns_of(truth, X.shape[1], self.labels)[0]
+        columns = columns_of(truth, X.shape[1], labels)[0]
         return xp.argmax(X, axis=1) == xp.asarray(columns, device=device_of(X))
 
     def _compare(self, view_x, view_y, xp):
-        both = [self._performance(view, xp) for view in (view_x, view_y)]
-        difference = both[0] - both[1]
-        details = {"performance_x_": both[0], "performance_y_": both[1]}
-        if self.scoring == "accuracy":
-            n_x, n_y = (int(xp.count_nonzero(view)) for view in (view_x, view_y))
-            # one division: equal counts give exactly zero
-            difference = (n_x - n_y) / view_x.shape[0]
-        return difference if self.signed else abs(difference), details
+        performances = view_x.performance, view_y.performance
+        difference = performances[0] - performances[1]
+        return self._with_details(difference, *performances)
 
-    def _fit_views(self, view_x, view_y, xp):
-        super()._fit_views(view_x, view_y, xp)
-        self.mcnemar_pvalue_ = self._exact_pvalue(view_x, view_y, xp)
+    # of accuracy, whose views are vectors of correct predictions
 
-    def _performance(self, view, xp):
-        if self.scoring == "accuracy":
-            return int(xp.count_nonzero(view)) / view.shape[0]
-        return view.performance
+    def _row_terms(self, view_x, view_y, xp):
+        return xp.stack([view_x, view_y], axis=1)
 
-    def _exact_pvalue(self, view_x, view_y, xp):
-        """McNemar's exact p-value that both models are equally accurate."""
-        if self.scoring != "accuracy":
-            return None
-        only_x = int(xp.count_nonzero(view_x & ~view_y))
-        only_y = int(xp.count_nonzero(view_y & ~view_x))
-        if only_x + only_y == 0:
-            return 1.0
-        return float(binomtest(only_x, only_x + only_y).pvalue)
+    def _of_sums(self, sums, n_samples):
+        # one division: equal counts give exactly zero
+        difference = float(sums[0] - sums[1]) / n_samples
+        performances = (float(right) / n_samples for right in sums)
+        return self._with_details(difference, *performances)
+
+    def _with_details(self, difference, performance_x, performance_y):
+        return difference if self.signed else abs(difference), {
+            "performance_x_": performance_x,
+            "performance_y_": performance_y,
+            "mcnemar_pvalue_": None,
+        }
 
     def _min_samples(self):
         return 1
@@ -303,9 +321,10 @@ class PerformanceDifference(BaseFunctionalSimilarity):
             signed=self.signed,
             inputs="outputs",
             requires=("y_true",),
-            view_keywords=("y_true", "role"),
+            view_keywords=("y_true", "role", "classes"),
             null="exchange",
             intervals=INTERVALS,
+            exact=OF_ROW_SUMS if is_accuracy else (),
             array_api=is_accuracy,
             complexity="n",
             reference="Klabunde et al. 2025",

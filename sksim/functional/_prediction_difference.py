@@ -44,8 +44,9 @@ class PredictionDifference(BaseGroupSimilarity):
         Whether to compare the probabilities of the true classes, relative to their
         mean. It needs ``y_true``.
     labels : array-like of shape (n_classes,), default=None
-        For ``relative``: class of each column. None takes the sorted classes in
-        ``y_true`` if they are as many as the columns, else 0, 1, ...
+        For ``relative``: class of each column. None takes the models' own with
+        ``from_estimators``; else the sorted classes in ``y_true`` if they are as many
+        as the columns, else 0, 1, ...
 
     Attributes
     ----------
@@ -55,6 +56,8 @@ class PredictionDifference(BaseGroupSimilarity):
         Minus the mean.
     row_values_ : array of shape (n_samples,)
         Value of each row.
+    classes_ : ndarray of shape (n_classes,)
+        Only with ``relative`` and after ``from_estimators``: class of each column.
     n_models_ : int
         Number of models.
     n_features_in_ : int
@@ -97,19 +100,14 @@ class PredictionDifference(BaseGroupSimilarity):
         self.relative = relative
         self.labels = labels
 
-    def _outputs_of(self, estimators, X, response_method):
-        outputs = super()._outputs_of(estimators, X, response_method)
-        if self.labels is None:
-            self.labels = outputs.classes
-        return outputs
-
-    def _view(self, X, xp, y_true=None):
+    def _view(self, X, xp, y_true=None, classes=None):
         if not self.relative:
             return X
+        labels = classes if self.labels is None else self.labels
         truth = (
             to_numpy(y_true, xp=xp) if not isinstance(y_true, np.ndarray) else y_true
         )
-        columns = columns_of(truth, X.shape[1], self.labels)[0]
+        columns = columns_of(truth, X.shape[1], labels)[0]
         columns = xp.asarray(columns, device=device_of(X))
         probabilities = xp.take_along_axis(X, columns[:, None], axis=1)
         return TrueClassProbabilities(probabilities)
@@ -130,12 +128,13 @@ class PredictionDifference(BaseGroupSimilarity):
 
     def _similarity_tags(self):
         needed = ("y_true",) if self.relative else ()
+        wanted = (*needed, "classes") if self.relative else ()
         return probability_tags(
             arity="group",
             orientation="distance",
             bounds=(0, float("inf")),
             requires=("probabilities", *needed),
-            view_keywords=needed,
+            view_keywords=wanted,
             complexity="n l c",
             reference="Shamir & Coviello 2020",
         )

@@ -86,6 +86,7 @@ class RankCorrelation(UndefinedMixin, BaseFunctionalSimilarity):
         "kind": [StrOptions({"spearman", "kendall"})],
         "replace_undefined_by": replacement_constraint(-1, 1),
     }
+    _views_are_row_wise = False  # fewer rows have other ranks
     _undefined_when = "In each column, the outputs of a model are constant"
 
     def __init__(self, kind="spearman", replace_undefined_by=np.nan):
@@ -99,9 +100,6 @@ class RankCorrelation(UndefinedMixin, BaseFunctionalSimilarity):
         ranks = ranks - (X.shape[0] + 1) / 2
         squares = to_numpy(column_inner(ranks, ranks, xp=xp), xp=xp)
         return RankedColumns(ranks, squares)
-
-    def _subset(self, view, rows, xp):
-        return None  # fewer rows have other ranks
 
     def _check_views(self, view_x, view_y):
         undefined = ~_both_vary(view_x, view_y)

@@ -1,20 +1,28 @@
 """What measures share that average a distance of rows."""
 
-from sksim.base import BaseFunctionalSimilarity
+from sksim.base import BaseFunctionalSimilarity, RowSumComparison
 from sksim.utils._array_api import row_blocks_of
 
 
 class RowwiseDistance(BaseFunctionalSimilarity):
-    """The mean over rows of a distance between two rows of probabilities."""
+    """The mean over rows of a distance between two rows of outputs.
 
-    def _compare(self, view_x, view_y, xp):
-        values = xp.concat(
+    A measure writes ``_row_values`` of some rows, or ``_row_terms`` of all.
+    """
+
+    _kind = RowSumComparison
+    _keeps_row_values = True
+
+    def _row_terms(self, view_x, view_y, xp):
+        return xp.concat(
             [
                 self._row_values(view_x[rows, :], view_y[rows, :], xp)
                 for rows in row_blocks_of(view_x)
             ]
         )
-        return xp.mean(values), {"row_values_": values}
+
+    def _of_sums(self, sums, n_samples):
+        return sums / n_samples
 
     def _min_samples(self):
         return 1

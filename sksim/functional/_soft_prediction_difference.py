@@ -2,15 +2,15 @@
 
 from numbers import Real
 
-from sksim.base import BaseFunctionalSimilarity
-from sksim.functional._tags import INTERVALS
-from sksim.utils._array_api import row_blocks_of, row_norms
+from sksim.functional._rowwise import RowwiseDistance
+from sksim.functional._tags import INTERVALS, OF_ROW_SUMS
+from sksim.utils._array_api import row_norms
 from sksim.utils._sklearn_compat import Interval
 from sksim.utils._tags import SimilarityTags
 from sksim.utils._validation import check_probability_pair, half_precision_unit
 
 
-class SoftPredictionDifference(BaseFunctionalSimilarity):
+class SoftPredictionDifference(RowwiseDistance):
     r"""Mean norm of the difference between two models' outputs.
 
     .. math:: m(f, f') = \frac{1}{2 N} \sum_i \Vert O_i - O_i' \Vert_p
@@ -93,19 +93,9 @@ class SoftPredictionDifference(BaseFunctionalSimilarity):
     def _view(self, X, xp):
         return X
 
-    def _compare(self, view_x, view_y, xp):
-        values = xp.concat(
-            [
-                row_norms(view_x[rows, :] - view_y[rows, :], self.p, xp=xp)
-                for rows in row_blocks_of(view_x)
-            ]
-        )
-        if self.half:
-            values = values / 2
-        return xp.mean(values), {"row_values_": values}
-
-    def _min_samples(self):
-        return 1
+    def _row_values(self, rows_x, rows_y, xp):
+        values = row_norms(rows_x - rows_y, self.p, xp=xp)
+        return values / 2 if self.half else values
 
     def _similarity_tags(self):
         return SimilarityTags(
@@ -116,6 +106,7 @@ class SoftPredictionDifference(BaseFunctionalSimilarity):
             inputs="outputs",
             requires=("probabilities",),
             intervals=INTERVALS,
+            exact=OF_ROW_SUMS,
             complexity="n c",
             reference="Klabunde et al. 2025",
         )

@@ -2,13 +2,13 @@
 
 from numbers import Real
 
-from sksim.base import BaseFunctionalSimilarity
-from sksim.functional._tags import probability_tags
-from sksim.utils._array_api import row_blocks_of, row_norms
+from sksim.functional._rowwise import RowwiseDistance
+from sksim.functional._tags import OF_ROW_SUMS, probability_tags
+from sksim.utils._array_api import row_norms
 from sksim.utils._sklearn_compat import Interval
 
 
-class SurrogateChurn(BaseFunctionalSimilarity):
+class SurrogateChurn(RowwiseDistance):
     r"""Churn of predicted labels, made smooth by the probabilities.
 
     .. math:: m(f, f') = \frac{1}{2 N} \sum_i \left\Vert
@@ -70,20 +70,12 @@ class SurrogateChurn(BaseFunctionalSimilarity):
         X = X / xp.max(X, axis=1, keepdims=True)
         return X if self.alpha == 1 else X**self.alpha
 
-    def _compare(self, view_x, view_y, xp):
-        values = xp.concat(
-            [
-                row_norms(view_x[rows, :] - view_y[rows, :], 1, xp=xp) / 2
-                for rows in row_blocks_of(view_x)
-            ]
-        )
-        return xp.mean(values), {"row_values_": values}
-
-    def _min_samples(self):
-        return 1
+    def _row_values(self, rows_x, rows_y, xp):
+        return row_norms(rows_x - rows_y, 1, xp=xp) / 2
 
     def _similarity_tags(self):
         return probability_tags(
+            exact=OF_ROW_SUMS,
             orientation="distance",
             bounds=(0, float("inf")),
             metric=True,

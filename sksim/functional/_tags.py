@@ -4,6 +4,8 @@ from sksim.utils._tags import SimilarityTags
 
 # Rows of outputs are independent draws, so that even the plain bootstrap is valid.
 INTERVALS = ("jackknife", "subsample", "bootstrap")
+# What is exact for functions of sums over rows.
+OF_ROW_SUMS = frozenset({"jackknife", "bootstrap"})
 
 
 def label_tags(**own):

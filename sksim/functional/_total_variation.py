@@ -1,7 +1,7 @@
 """Total variation distance of predicted probabilities."""
 
 from sksim.functional._rowwise import RowwiseDistance
-from sksim.functional._tags import probability_tags
+from sksim.functional._tags import OF_ROW_SUMS, probability_tags
 from sksim.utils._array_api import row_norms
 
 
@@ -55,6 +55,7 @@ class TotalVariation(RowwiseDistance):
 
     def _similarity_tags(self):
         return probability_tags(
+            exact=OF_ROW_SUMS,
             orientation="distance",
             bounds=(0, 1),
             metric=True,

@@ -1,7 +1,6 @@
 """Null-corrected measures, for Pipelines and grids."""
 
 import math
-import warnings
 from numbers import Integral
 
 import numpy as np
@@ -14,24 +13,22 @@ from sklearn.utils.metadata_routing import (
 )
 from sklearn.utils.validation import check_is_fitted
 
+from sksim.base._comparison import parted
+from sksim.discovery import check_measure
+from sksim.inference._checks import refuse_unpaired
 from sksim.inference._moments import null_moments
 from sksim.inference._nulls import RowNull, null_statistics
-from sksim.inference._pair import (
-    check_measure,
-    make_pair,
-    refuse_unpaired,
-    trace_form,
-)
 from sksim.inference._permutations import RowOrders
 from sksim.inference._result import adjusted, standardized
-from sksim.utils._array_api import device_of, move_to, take
+from sksim.utils._array_api import number
 from sksim.utils._sklearn_compat import (
     HasMethods,
     Interval,
     StrOptions,
     fit_context,
 )
-from sksim.utils._validation import check_labels
+from sksim.utils._tags import tags_of
+from sksim.utils._views import moved
 
 
 class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
@@ -155,13 +152,19 @@ class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
         self : object
             The fitted measure: the result is in ``score_``.
         """
+        if isinstance(self.measure, type):
+            raise ValueError(
+                f"measure is the class {self.measure.__name__}: pass an instance, "
+                "whose parameters can be set."
+            )
         measure = check_measure(self.measure, "correct it for chance")
         self._check(measure)
         params = self._routed("fit", groups, fit_params)
-        self.measure_ = measure.fit(X, y, **params)
+        comparison = measure._open_to_fit(X, y, **params)
+        self.measure_ = measure._fit_to(comparison)
         self.statistic_ = measure.statistic_
-        mean, std = self._null_moments(X, y, groups, params, fitted=False)
-        tags = measure._similarity_tags()
+        mean, std = self._null_moments(comparison, groups)
+        tags = tags_of(measure)
         self.null_mean_, self.null_std_ = mean, std
         self.score_ = adjusted(measure.score_, mean, tags)
         self.z_score_ = standardized(measure.score_, mean, std, rounding=1e-9)
@@ -190,12 +193,19 @@ class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
         if X is None and y is None:
             return self.score_
         params = self._routed("score", groups, score_params)
-        score = self.measure_.score(X, y, **params)
-        mean, _ = self._null_moments(X, y, groups, params, fitted=True)
-        return adjusted(score, mean, self.measure_._similarity_tags())
+        measure = self.measure_
+        tags = tags_of(measure)
+        if tags.score_uses_fit:
+            score = measure.score(X, y, **params)
+            mean = float(np.mean(self._scores_by_fitted_maps(X, y, groups, params)))
+        else:
+            comparison = measure._open(X, y, reset=False, **params)
+            score = comparison.score()
+            mean, _ = self._null_moments(comparison, groups)
+        return adjusted(score, mean, tags)
 
     def _check(self, measure):
-        tags = measure._similarity_tags()
+        tags = tags_of(measure)
         refuse_unpaired(measure, "a correction for chance")
         name = type(measure).__name__
         if tags.arity != "pair" or tags.null != "rows":
@@ -209,29 +219,24 @@ class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
                 f"{tags.bounds}. Use a normalised measure."
             )
 
-    def _null_moments(self, X, y, groups, params, *, fitted):
+    def _null_moments(self, comparison, groups):
         """Mean and standard deviation of the score under the null hypothesis."""
-        measure = check_measure(self.measure, "correct it for chance")
-        tags = measure._similarity_tags()
-        if fitted and tags.score_uses_fit:
-            scores = self._scores_by_fitted_maps(X, y, groups, params)
-            return float(np.mean(scores)), _std(scores)
-        with warnings.catch_warnings():
-            # fit or score has warned of what there is to warn of
-            warnings.simplefilter("ignore")
-            pair = make_pair(measure, X, y, params.get("y_true"))
+        tags = comparison.tags
         free = self.permute == "rows" or (self.permute is None and groups is None)
         if self.null != "permutation" and free:
-            closed = _closed_form(pair)
+            closed = _closed_form(comparison)
             if closed is not None:
                 return tags.orient(closed[0]), closed[1]
         if self.null == "exact":
             raise ValueError(
-                f"{type(measure).__name__} has no closed form of its null mean"
+                f"{type(comparison.owner).__name__} has no closed form of its null mean"
                 f"{'' if free else ' for groups'}. Use null='permutation'."
             )
         null = RowNull(
-            pair, groups=groups, permute=self.permute, random_state=self.random_state
+            comparison,
+            groups=groups,
+            permute=self.permute,
+            random_state=self.random_state,
         )
         scores = tags.orient(
             null_statistics(
@@ -243,23 +248,19 @@ class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
     def _scores_by_fitted_maps(self, X, y, groups, params):
         """Scores of the fitted maps on new rows, with those of y permuted."""
         measure = self.measure_
-        X, y, xp = measure._validate_pair(X, y, reset=False)
-        n_samples = X.shape[0]
-        y_true = check_labels(
-            measure, params.get("y_true"), n_samples=n_samples, xp=xp, like=X
-        )
+        rows = measure._read(X, y, reset=False, **params)
+        X, y = rows.arrays
         orders = RowOrders(
-            n_samples,
+            rows.n_samples,
             groups=groups,
             permute=self.permute,
             random_state=self.random_state,
         )
         scores = []
-        for number in range(self.n_permutations):
-            order = move_to(orders.draw(number), xp=xp, device=device_of(X))
-            outcome = measure._evaluate(X, take(y, order, xp=xp), xp, y_true=y_true)
-            value = outcome[0] if isinstance(outcome, tuple) else outcome
-            scores.append(measure._orient(float(value)))
+        for i in range(self.n_permutations):
+            moved_y = moved(y, orders.draw(i))
+            outcome = measure._evaluate(X, moved_y, rows.xp, **rows.metadata)
+            scores.append(tags_of(measure).orient(number(parted(outcome)[0])))
         return np.array(scores)
 
     def _routed(self, method, groups, params):
@@ -296,16 +297,14 @@ class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
         return tags
 
 
-def _closed_form(pair):
+def _closed_form(comparison):
     """Exact mean and standard deviation of the statistic, or None."""
-    mean = pair.measure._null_mean(pair.view_x, pair.view_y, pair.xp)
-    if mean is not None:
-        return float(mean), math.nan
-    form = trace_form(pair)
-    if form is None or pair.n_samples < 3:
-        return None
-    moments = null_moments(form)
-    return moments.mean, moments.std
+    form = comparison.trace_form() if comparison.n_samples >= 3 else None
+    if form is not None:
+        moments = null_moments(form)
+        return moments.mean, moments.std
+    mean = comparison.null_mean()
+    return None if mean is None else (mean, math.nan)
 
 
 def _std(scores):

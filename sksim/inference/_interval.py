@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats
 from sklearn.base import clone
 
-from sksim.inference._pair import check_measure
+from sksim.discovery import check_measure
 from sksim.inference._resampling import (
     Sample,
     check_method,
@@ -17,6 +17,8 @@ from sksim.inference._resampling import (
     spread_of,
 )
 from sksim.utils._sklearn_compat import Interval, StrOptions, validate_params
+from sksim.utils._tags import tags_of
+from sksim.utils._validation import row_metadata
 
 
 class ConfidenceInterval(NamedTuple):
@@ -96,6 +98,7 @@ class ComparisonResult:
 
 
 _SHARED_CONSTRAINTS = {
+    "metadata": [dict, None],
     "confidence_level": [Interval(Real, 0, 1, closed="neither")],
     "groups": ["array-like", None],
     "n_jobs": [Integral, None],
@@ -122,6 +125,7 @@ def similarity_interval(
     y=None,
     *,
     y_true=None,
+    metadata=None,
     method="jackknife",
     confidence_level=0.95,
     n_resamples=999,
@@ -154,6 +158,8 @@ def similarity_interval(
         all models' outputs as X, and none here.
     y_true : array-like of shape (n_samples,), default=None
         True labels, for measures that use them.
+    metadata : dict, default=None
+        More that is known of the rows and that the measure uses, by name.
     method : str, default="jackknife"
         One of "jackknife", "subsample", "masked_bootstrap" and "bootstrap".
         "jackknife" leaves out each row (or group) in turn; "subsample" takes random
@@ -225,7 +231,52 @@ def similarity_interval(
     """
     measure = check_measure(measure, "find its interval")
     check_method(measure, method)
-    sample = Sample(measure, X, y, y_true, groups)
+    comparison = _opened(measure, X, y, **row_metadata(metadata, y_true=y_true))
+    return interval_of(
+        comparison,
+        method=method,
+        confidence_level=confidence_level,
+        n_resamples=n_resamples,
+        subsample_size=subsample_size,
+        groups=groups,
+        random_state=random_state,
+        n_jobs=n_jobs,
+        verbose=verbose,
+        batch_size=batch_size,
+    )
+
+
+def _opened(measure, X, y, **metadata):
+    """Comparison whose parts share one seed.
+
+    Its noise is no uncertainty of the data.
+    """
+    if measure.get_params().get("random_state", 0) is None:
+        measure.set_params(random_state=0)
+    return measure._open(X, y, **metadata)
+
+
+def interval_of(
+    comparison,
+    *,
+    method="jackknife",
+    confidence_level=0.95,
+    n_resamples=999,
+    subsample_size=None,
+    groups=None,
+    random_state=None,
+    n_jobs=None,
+    verbose=0,
+    batch_size=8,
+):
+    """`similarity_interval` of a comparison, whose views are there already.
+
+    Parameters
+    ----------
+    comparison : Comparison or GroupComparison
+        With its rows; ``method`` must be valid for the measure.
+    """
+    sample = Sample(comparison, groups)
     plan = make_plan(method, len(sample.units), subsample_size, random_state)
     scores = replicates(
         [sample],
@@ -236,7 +287,7 @@ def similarity_interval(
         batch_size=batch_size,
     )[:, 0]
     statistic = sample.statistic
-    score = sample.views.tags.orient(statistic)
+    score = sample.tags.orient(statistic)
     spread = spread_of(score, scores, plan, confidence_level)
     return SimilarityIntervalResult(
         statistic=statistic,
@@ -264,6 +315,7 @@ def compare_similarities(
     y2,
     *,
     y_true=None,
+    metadata=None,
     alternative="two-sided",
     confidence_level=0.95,
     groups=None,
@@ -287,6 +339,8 @@ def compare_similarities(
         The other two, of the same inputs.
     y_true : array-like of shape (n_samples,), default=None
         True labels, for measures that use them.
+    metadata : dict, default=None
+        More that is known of the rows and that the measure uses, by name.
     alternative : {"two-sided", "greater", "less"}, default="two-sided"
         "greater": y1 is more similar to X than y2 is.
     confidence_level : float, default=0.95
@@ -331,20 +385,21 @@ def compare_similarities(
     """
     measure = check_measure(measure, "compare similarities")
     check_method(measure, "jackknife")
-    if measure._similarity_tags().arity == "group":
+    if tags_of(measure).arity == "group":
         raise ValueError(
             f"{type(measure).__name__} measures a group of models; two similarities to "
             "a third need a measure of pairs."
         )
-    samples = [Sample(clone(measure), X, y, y_true, groups) for y in (y1, y2)]
+    known = row_metadata(metadata, y_true=y_true)
+    samples = [Sample(_opened(clone(measure), X, y, **known), groups) for y in (y1, y2)]
     plan = make_plan("jackknife", len(samples[0].units), None, 0)
     scores = replicates(
         samples, plan, None, n_jobs=n_jobs, verbose=verbose, batch_size=batch_size
     )
-    both = tuple(s.views.tags.orient(s.statistic) for s in samples)
+    both = tuple(s.tags.orient(s.statistic) for s in samples)
     difference = both[0] - both[1]
     spread = spread_of(difference, scores[:, 0] - scores[:, 1], plan, confidence_level)
-    rounding = max(s.views.rounding for s in samples)
+    rounding = max(s.comparison.rounding for s in samples)
     if not spread.standard_error > rounding * max(map(abs, both)):
         raise ValueError(
             f"The difference is {difference:.3g} whichever row is left out, so that it "

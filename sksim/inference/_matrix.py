@@ -1,7 +1,6 @@
 """Tests of whole matrices of similarities: layers by layers, models by models."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from numbers import Integral, Real
 
 import numpy as np
@@ -9,19 +8,20 @@ import pandas as pd
 from scipy.stats import false_discovery_control
 from sklearn.utils.parallel import Parallel, delayed
 
-from sksim.inference._pair import check_measure, refuse_unpaired
+from sksim.base._layers import open_layers
+from sksim.discovery import check_measure
+from sksim.inference._checks import refuse_unpaired
 from sksim.inference._permutations import RowOrders
 from sksim.inference._result import (
     SimilarityTestResult,
     adjusted,
     permutation_pvalue,
-    rounding_of,
     standardized,
 )
-from sksim.utils._array_api import device_of, move_to
 from sksim.utils._parallel import shared_by_jobs
 from sksim.utils._sklearn_compat import Interval, StrOptions, validate_params
-from sksim.utils._validation import check_labels
+from sksim.utils._tags import tags_of
+from sksim.utils._validation import row_metadata
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +103,7 @@ _AGGREGATES = {
 
 @validate_params(
     {
+        "metadata": [dict, None],
         "n_permutations": [Interval(Integral, 1, None, closed="left")],
         "correction": [StrOptions({"max", "holm", "fdr_bh"})],
         "alpha": [Interval(Real, 0, 1, closed="neither")],
@@ -122,6 +123,7 @@ def similarity_matrix_test(
     ys=None,
     *,
     y_true=None,
+    metadata=None,
     n_permutations=999,
     correction="max",
     alpha=0.05,
@@ -154,6 +156,8 @@ def similarity_matrix_test(
         then tested once (twice for an asymmetric measure), and the diagonal not at all.
     y_true : array-like of shape (n_samples,), default=None
         True labels, for measures that use them.
+    metadata : dict, default=None
+        More that is known of the rows and that the measure uses, by name.
     n_permutations : int, default=999
         Number of random orders.
     correction : {"max", "holm", "fdr_bh"}, default="max"
@@ -233,25 +237,27 @@ def similarity_matrix_test(
     measure = check_measure(measure, "test a matrix of similarities")
     refuse_unpaired(measure)
     _refuse_other_nulls(measure)
-    cells = _make_cells(measure, Xs, ys, y_true)
-    statistics = cells.statistics()
-    cells = cells.prepared()
+    known = row_metadata(metadata, y_true=y_true)
+    layers = open_layers(measure, Xs, ys, n_jobs=n_jobs, **known)
+    tags = tags_of(measure)
+    tested = _tested(layers, tags)
+    statistics = layers.grid.values()
+    _refuse_undefined(statistics, tested, layers)
+    grid = layers.grid.for_permutations()
     orders = RowOrders(
-        cells.n_samples, groups=groups, permute=permute, random_state=random_state
+        grid.n_samples, groups=groups, permute=permute, random_state=random_state
     )
     jobs = (
         delayed(_null_batch)(
-            cells, orders, start, min(start + batch_size, n_permutations)
+            grid, orders, start, min(start + batch_size, n_permutations)
         )
         for start in range(0, n_permutations, batch_size)
     )
-    with shared_by_jobs(cells):
+    with shared_by_jobs(grid):
         null = np.concatenate(Parallel(n_jobs=n_jobs, verbose=verbose)(jobs))
-    tags = measure._similarity_tags()
     scores, null = tags.orient(statistics), tags.orient(null)
-    tested = cells.tested
     matrices = _corrected(
-        scores[tested], null[:, tested], correction, rounding=cells.rounding
+        scores[tested], null[:, tested], correction, rounding=grid.rounding
     )
     null_mean, null_std = (
         null.mean(axis=0),
@@ -270,9 +276,11 @@ def similarity_matrix_test(
             ]
         ),
         significant=np.where(np.isnan(corrected), np.inf, corrected) <= alpha,
-        aggregate=_test_of_aggregate(aggregate, scores, null, cells, tags),
-        names_x=cells.names_x,
-        names_y=cells.names_y,
+        aggregate=_test_of_aggregate(
+            aggregate, scores, null, tested, tags, rounding=grid.rounding
+        ),
+        names_x=[str(name) for name in layers.names_x],
+        names_y=[str(name) for name in layers.names_y],
         correction=correction,
         n_permutations=n_permutations,
         **full,
@@ -280,7 +288,7 @@ def similarity_matrix_test(
 
 
 def _refuse_other_nulls(measure):
-    tags = measure._similarity_tags()
+    tags = tags_of(measure)
     if tags.null != "rows" or tags.arity != "pair":
         raise ValueError(
             f"{type(measure).__name__} is not tested by permuting rows, which a matrix "
@@ -288,102 +296,35 @@ def _refuse_other_nulls(measure):
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Cells:
-    """Views of all representations, and which pairs of them are tested."""
-
-    measure: object
-    views_x: list
-    views_y: list
-    xp: object
-    device: object
-    n_samples: int
-    rounding: float
-    names_x: list
-    names_y: list
-    tested: np.ndarray
-
-    def statistics(self):
-        """Statistics of all pairs of views."""
-        values = self.measure._compare_many(self.views_x, self.views_y, self.xp)
-        return np.array([[float(value) for value in row] for row in values])
-
-    def prepared(self):
-        """The same with views in the form in which permutations are cheapest."""
-        views = self.measure._prepare_many(self.views_x, self.views_y, self.xp)
-        return replace(self, views_x=views[0], views_y=views[1])
-
-    def permuted(self, orders):
-        """Statistics with the rows of all columns' views in each of some orders."""
-        orders = [move_to(order, xp=self.xp, device=self.device) for order in orders]
-        many = self.measure._compare_many_permuted(
-            self.views_x, self.views_y, orders, self.xp
-        )
-        return np.array([[[float(v) for v in row] for row in cells] for cells in many])
+def _null_batch(grid, orders, start, stop):
+    return grid.permuted([orders.draw(i) for i in range(start, stop)])
 
 
-def _null_batch(cells, orders, start, stop):
-    return cells.permuted([orders.draw(i) for i in range(start, stop)])
-
-
-def _make_cells(measure, Xs, ys, y_true):
-    """Validate each representation and make its views once."""
-    names_x, Xs = _named(Xs, "Xs")
-    among_themselves = ys is None
-    names_y, ys = (names_x, Xs) if among_themselves else _named(ys, "ys")
-    seed = measure._draw_seed()
-    views = {"x": [], "y": []}
-    for role, names, arrays in (("x", names_x, Xs), ("y", names_y, ys)):
-        for name, array in zip(names, arrays, strict=True):
-            pair = (array, Xs[0]) if role == "x" else (Xs[0], array)
-            try:
-                first, second, xp = measure._validate_pair(*pair, reset=True)
-                labels = check_labels(
-                    measure, y_true, n_samples=first.shape[0], xp=xp, like=first
-                )
-                own = first if role == "x" else second
-                view = measure._make_view(own, xp, role=role, y_true=labels, seed=seed)
-            except ValueError as error:
-                raise ValueError(f"In the representation {name!r}: {error}") from error
-            views[role].append(view)
-    shape = (len(names_x), len(names_y))
+def _tested(layers, tags):
+    """Which pairs are tested: of one set each pair once, and none with itself."""
+    shape = len(layers.names_x), len(layers.names_y)
     tested = np.ones(shape, dtype=bool)
-    if among_themselves:
-        symmetric = measure._similarity_tags().symmetric
-        tested = (
-            np.triu(tested, k=1) if symmetric else tested & ~np.eye(*shape, dtype=bool)
+    if not layers.is_of_one_set:
+        return tested
+    if shape[0] == 1:
+        raise ValueError(
+            "Xs holds one representation, which makes no pair. Pass ys, or more."
         )
-        if not tested.any():
-            raise ValueError(
-                "Xs holds one representation, which makes no pair. Pass ys, or more."
-            )
-    return _Cells(
-        measure=measure,
-        views_x=views["x"],
-        views_y=views["y"],
-        xp=xp,
-        device=device_of(first),
-        n_samples=first.shape[0],
-        rounding=rounding_of(str(first.dtype)),
-        names_x=names_x,
-        names_y=names_y,
-        tested=tested,
+    return (
+        np.triu(tested, k=1) if tags.symmetric else tested & ~np.eye(*shape, dtype=bool)
     )
 
 
-def _named(representations, argument):
-    if isinstance(representations, Mapping):
-        names, arrays = list(representations), list(representations.values())
-    elif isinstance(representations, list | tuple):
-        names, arrays = list(range(len(representations))), list(representations)
-    else:
+def _refuse_undefined(statistics, tested, layers):
+    """Raise where there is nothing to infer, which would pass for p = 1."""
+    undefined = np.argwhere(tested & np.isnan(statistics))
+    if len(undefined):
+        i, j = undefined[0]
         raise ValueError(
-            f"{argument} must be a dict of names to representations, or a list of "
-            f"representations, got {type(representations).__name__}."
+            f"Layer {layers.names_x[i]!r} against {layers.names_y[j]!r}: "
+            f"{type(layers.grid.measure).__name__} is undefined (nan) on this input, "
+            f"and in {len(undefined) - 1} more cells. Leave such layers out."
         )
-    if not arrays:
-        raise ValueError(f"{argument} is empty: pass at least one representation.")
-    return [str(name) for name in names], arrays
 
 
 def _fill(values, tested):
@@ -436,16 +377,16 @@ def _benjamini_hochberg(pvalues, observed, z_null, tolerance):
     return false_discovery_control(pvalues)
 
 
-def _test_of_aggregate(aggregate, scores, null, cells, tags):
+def _test_of_aggregate(aggregate, scores, null, tested, tags, *, rounding):
     """Test of one statistic of the whole matrix."""
     if aggregate is None:
         return None
     function = aggregate if callable(aggregate) else _AGGREGATES[aggregate]
-    if not cells.tested.all() and not callable(aggregate):
+    if not tested.all() and not callable(aggregate):
         # a representation is no neighbour of itself
         low = -np.inf if aggregate != "mean" else np.nan
         pick = np.nanmean if aggregate == "mean" else function
-        mask = cells.tested | cells.tested.T
+        mask = tested | tested.T
 
         def function(matrix):
             return pick(np.where(mask, matrix, low))
@@ -456,11 +397,11 @@ def _test_of_aggregate(aggregate, scores, null, cells, tags):
     return SimilarityTestResult(
         statistic=tags.orient(score),
         score=score,
-        pvalue=permutation_pvalue(score, values, "greater", rounding=cells.rounding),
+        pvalue=permutation_pvalue(score, values, "greater", rounding=rounding),
         null_distribution=values,
         null_mean=mean,
         null_std=std,
-        z_score=standardized(score, mean, std, rounding=cells.rounding),
+        z_score=standardized(score, mean, std, rounding=rounding),
         adjusted_score=adjusted(score, mean, tags),
         method="permutation",
         n_permutations=len(values),

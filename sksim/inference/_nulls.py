@@ -7,7 +7,6 @@ model's rows are relabelled independently.
 """
 
 import math
-from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -24,45 +23,36 @@ _ENUMERATED_TOGETHER = 64
 class RowNull:
     """Rows of y in all orders."""
 
-    def __init__(self, pair, **design):
-        views = pair.measure._prepare_permutations(pair.view_x, pair.view_y, pair.xp)
-        self.pair = replace(pair, view_x=views[0], view_y=views[1])
-        self.orders = RowOrders(pair.n_samples, **design)
+    def __init__(self, comparison, **design):
+        self.comparison = comparison.for_permutations()
+        self.orders = RowOrders(comparison.n_samples, **design)
         self.n_distinct = self.orders.n_distinct
 
     def draw(self, numbers):
         """Statistics of the random orders of given numbers."""
-        return self._permuted(self.orders.draw(number) for number in numbers)
+        return self.comparison.permuted([self.orders.draw(i) for i in numbers])
 
     def enumerate(self):
         """Statistics of all orders."""
         orders = self.orders.enumerate()
         while batch := list(islice(orders, _ENUMERATED_TOGETHER)):
-            yield from self._permuted(batch)
-
-    def _permuted(self, orders):
-        pair = self.pair
-        orders = [pair.index(order) for order in orders]
-        values = pair.measure._compare_permuted(
-            pair.view_x, pair.view_y, orders, pair.xp
-        )
-        return [float(value) for value in values]
+            yield from self.comparison.permuted(batch)
 
 
 class ExchangeNull:
     """The two models' outputs swapped row by row, or group of rows by group."""
 
-    def __init__(self, pair, *, groups=None, permute=None, random_state=None):
+    def __init__(self, comparison, *, groups=None, permute=None, random_state=None):
         if permute == "within":
             raise ValueError(
-                f"{type(pair.measure).__name__} is tested by swapping the two models' "
-                "outputs, which permute='within' does not say how to do. Leave "
+                f"{type(comparison.owner).__name__} is tested by swapping the two "
+                "models' outputs, which permute='within' does not say how to do. Leave "
                 "permute out: with groups whole groups are swapped."
             )
-        self.pair = pair
-        self.codes = np.arange(pair.n_samples)
+        self.comparison = comparison.for_permutations()
+        self.codes = np.arange(comparison.n_samples)
         if groups is not None and permute != "rows":
-            self.codes = check_groups(groups, pair.n_samples)[1]
+            self.codes = check_groups(groups, comparison.n_samples)[1]
         self.n_units = int(self.codes.max()) + 1
         self.n_distinct = 2**self.n_units if self.n_units <= 20 else math.inf
         self.seed = int(
@@ -72,31 +62,33 @@ class ExchangeNull:
     def draw(self, numbers):
         """Statistics of the random swaps of given numbers."""
         generators = (np.random.default_rng((self.seed, i)) for i in numbers)
-        return [self._exchanged(g.random(self.n_units) < 0.5) for g in generators]
+        return self._exchanged([g.random(self.n_units) < 0.5 for g in generators])
 
     def enumerate(self):
         """Statistics of all swaps."""
-        for number in range(self.n_distinct):
-            yield self._exchanged((number >> np.arange(self.n_units)) % 2 == 1)
+        places = np.arange(self.n_units)
+        for start in range(0, self.n_distinct, _ENUMERATED_TOGETHER):
+            numbers = range(start, min(start + _ENUMERATED_TOGETHER, self.n_distinct))
+            yield from self._exchanged([(i >> places) % 2 == 1 for i in numbers])
 
-    def _exchanged(self, units):
-        pair = self.pair
-        mask = pair.index(units[self.codes])
-        views = pair.measure._exchange(pair.view_x, pair.view_y, mask, pair.xp)
-        return float(pair.measure._statistic(*views, pair.xp))
+    def _exchanged(self, swaps):
+        return self.comparison.exchanged([units[self.codes] for units in swaps])
 
 
 class GroupNull:
     """Each model's rows in an order of its own; the first model's stay."""
 
-    def __init__(self, group, *, groups=None, permute=None, random_state=None):
-        self.group = group
+    def __init__(self, comparison, *, groups=None, permute=None, random_state=None):
+        self.comparison = comparison.for_permutations()
         seeds = check_random_state(random_state).randint(
-            np.iinfo(np.int32).max, size=len(group.views) - 1
+            np.iinfo(np.int32).max, size=len(comparison.views) - 1
         )
         self.orders = [
             RowOrders(
-                group.n_samples, groups=groups, permute=permute, random_state=int(seed)
+                comparison.n_samples,
+                groups=groups,
+                permute=permute,
+                random_state=int(seed),
             )
             for seed in seeds
         ]
@@ -105,12 +97,9 @@ class GroupNull:
 
     def draw(self, numbers):
         """Statistics of the random orders of given numbers."""
-        return [self._permuted(number) for number in numbers]
-
-    def _permuted(self, number):
-        group = self.group
-        orders = [None, *(group.index(orders.draw(number)) for orders in self.orders)]
-        return float(group.measure._aggregate_permuted(group.views, orders, group.xp))
+        return self.comparison.permuted(
+            [[None, *(orders.draw(i) for orders in self.orders)] for i in numbers]
+        )
 
 
 def null_statistics(null, n_permutations, *, n_jobs, verbose, batch_size):

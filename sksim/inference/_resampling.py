@@ -3,16 +3,15 @@
 import math
 from dataclasses import dataclass
 
-import array_api_compat
 import numpy as np
 from scipy import stats
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
-from sksim.inference._pair import Group, make_group, make_pair
 from sksim.inference._permutations import check_groups
-from sksim.utils._array_api import move_to, take, to_numpy
+from sksim.utils._array_api import number
 from sksim.utils._parallel import shared_by_jobs
+from sksim.utils._tags import tags_of
 
 # Why a method is refused where the measure's tags do not name it.
 _REFUSALS = {
@@ -40,7 +39,7 @@ def check_method(measure, method):
     measure : BaseSimilarity
     method : str
     """
-    tags = measure._similarity_tags()
+    tags = tags_of(measure)
     name = type(measure).__name__
     if tags.inputs == "models":
         raise ValueError(
@@ -57,31 +56,20 @@ def check_method(measure, method):
 
 
 class Sample:
-    """Representations of the same rows, of which scores of some rows can be had.
+    """A comparison of which scores of some rows can be had.
 
     Rows come in units that are drawn together: groups, or single rows.
     """
 
-    def __init__(self, measure, X, y=None, y_true=None, groups=None):
-        random_state = measure.get_params().get("random_state", 0)
-        if random_state is None:
-            # one draw for all replicates: its noise is no uncertainty of the data
-            measure.set_params(random_state=0)
-        self.measure = measure
-        if measure._similarity_tags().arity == "group":
-            self.arrays, _ = measure._validate_group(X, y, reset=True)
-            self.views = make_group(measure, X, y, y_true)
-        else:
-            self.arrays = measure._validate_pair(X, y, reset=True)[:2]
-            lengths = [array.shape[0] for array in self.arrays]
-            if lengths[0] != lengths[1]:
-                raise ValueError(
-                    f"X has {lengths[0]} rows and y has {lengths[1]}: an interval "
-                    "resamples inputs, of which both need a row."
-                )
-            self.views = make_pair(measure, X, y, y_true)
-        self.y_true = self._labels(y_true)
-        n_samples = self.views.n_samples
+    def __init__(self, comparison, groups=None):
+        self.comparison = comparison
+        lengths = [array.shape[0] for array in comparison.rows.arrays]
+        if len(set(lengths)) > 1:
+            raise ValueError(
+                f"X has {lengths[0]} rows and y has {lengths[1]}: an interval "
+                "resamples inputs, of which both need a row."
+            )
+        n_samples = comparison.n_samples
         if groups is None:
             self.units = np.arange(n_samples)[:, None]
         else:
@@ -93,63 +81,36 @@ class Sample:
                 "interval needs at least 3, and is rough below 20."
             )
 
-    def _labels(self, y_true):
-        if y_true is None or "y_true" not in self.views.tags.view_keywords:
-            return None
-        if array_api_compat.is_array_api_obj(y_true):
-            y_true = to_numpy(y_true, xp=array_api_compat.array_namespace(y_true))
-        return np.asarray(y_true).reshape(-1)
-
     @property
     def by_rows(self):
         """Whether each row is a unit."""
         return isinstance(self.units, np.ndarray)
 
     @property
+    def tags(self):
+        """Tags of the measure."""
+        return self.comparison.tags
+
+    @property
     def statistic(self):
         """Statistic of all rows."""
-        return self.views.statistic()
+        return self.comparison.statistic()
 
     def score(self, rows):
         """Score of some rows."""
-        views, measure, xp = self.views, self.measure, self.views.xp
-        index = views.index(rows)
-        arrays = [take(array, index, xp=xp) for array in self.arrays]
-        labels = self._labels_of(rows)
-        if isinstance(views, Group):
-            parts = measure._group_views(arrays, xp, y_true=labels)
-            statistic = measure._group_statistic(parts, xp)
-        else:
-            parts = [measure._subset(v, index, xp) for v in views.both]
-            if any(part is None for part in parts):
-                parts = measure._views(*arrays, xp, y_true=labels)
-            statistic = measure._statistic(*parts, xp)
-        return float(views.tags.orient(float(statistic)))
+        return self.tags.orient(number(self.comparison.of_rows(rows).value()))
 
-    def _labels_of(self, rows):
-        if self.y_true is None:
-            return None
-        labels = self.y_true[rows]
-        if labels.dtype.kind in "OUS":
-            return labels
-        return move_to(labels, xp=self.views.xp, device=self.views.device)
+    def weighted_score(self, rows):
+        """Score of rows that count as often as they are named, or None."""
+        weights = np.bincount(rows, minlength=self.comparison.n_samples)
+        weights = self.comparison.there(weights.astype(np.float64))
+        value = self.comparison.weighted(weights)
+        return None if value is None else self.tags.orient(number(value))
 
-    def weighted_score(self, weights):
-        """Score of rows that count several times."""
-        views = self.views
-        weights = move_to(weights.astype(np.float64), xp=views.xp, device=views.device)
-        value = self.measure._compare_weighted(*views.both, weights, views.xp)
-        return float(views.tags.orient(float(value)))
-
-    def leave_one_out(self):
+    def without_each_unit(self):
         """Scores without each row in closed form, or None."""
-        views = self.views
-        if not self.by_rows or isinstance(views, Group):
-            return None
-        values = self.measure._leave_one_out(*views.both, views.xp)
-        if values is None:
-            return None
-        return views.tags.orient(to_numpy(values, xp=views.xp).astype(np.float64))
+        values = self.comparison.without_each_row() if self.by_rows else None
+        return None if values is None else self.tags.orient(values)
 
     def rows_of(self, units):
         """Rows of some units, each as often as it is drawn."""
@@ -206,7 +167,7 @@ def replicates(samples, plan, n_resamples, *, n_jobs, verbose, batch_size):
     scores : ndarray of shape (n_replicates, n_samples)
     """
     if plan.method == "jackknife":
-        closed = [sample.leave_one_out() for sample in samples]
+        closed = [sample.without_each_unit() for sample in samples]
         if all(values is not None for values in closed):
             return np.stack(closed, axis=1)
         n_resamples = plan.n_units
@@ -236,9 +197,15 @@ def _batch(samples, plan, numbers):
 
 def _replicate(sample, plan, units):
     rows = sample.rows_of(units)
+    if plan.method not in ("masked_bootstrap", "bootstrap"):
+        return sample.score(rows)
+    score = sample.weighted_score(rows)
+    if score is not None:
+        return score
     if plan.method == "masked_bootstrap":
-        return sample.weighted_score(
-            np.bincount(rows, minlength=sample.views.n_samples)
+        raise ValueError(
+            "method='masked_bootstrap' needs n x n matrices, which are not kept above "
+            "4096 rows. Use method='jackknife' with groups, or 'subsample'."
         )
     return sample.score(rows)
 

@@ -97,8 +97,3 @@ def adjusted(score, null_mean, tags):
     if not (math.isfinite(best) and math.isfinite(null_mean)) or best == null_mean:
         return math.nan
     return (score - null_mean) / (best - null_mean)
-
-
-def rounding_of(dtype_name):
-    """Relative difference below which two statistics of a precision are equal."""
-    return 1e-4 if "float32" in dtype_name else 1e-11

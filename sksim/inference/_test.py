@@ -5,15 +5,10 @@ from numbers import Integral
 
 import numpy as np
 
+from sksim.discovery import check_measure
+from sksim.inference._checks import refuse_unpaired
 from sksim.inference._moments import null_moments, refuse_unreliable
 from sksim.inference._nulls import ExchangeNull, GroupNull, RowNull, null_statistics
-from sksim.inference._pair import (
-    check_measure,
-    make_group,
-    make_pair,
-    refuse_unpaired,
-    trace_form,
-)
 from sksim.inference._result import (
     SimilarityTestResult,
     adjusted,
@@ -21,6 +16,8 @@ from sksim.inference._result import (
     standardized,
 )
 from sksim.utils._sklearn_compat import Interval, StrOptions, validate_params
+from sksim.utils._tags import tags_of
+from sksim.utils._validation import row_metadata
 
 # More orders than this are never enumerated unasked.
 _LARGEST_ENUMERATION = 100_000
@@ -28,6 +25,7 @@ _LARGEST_ENUMERATION = 100_000
 
 @validate_params(
     {
+        "metadata": [dict, None],
         "n_permutations": [Interval(Integral, 1, None, closed="left")],
         "method": [StrOptions({"auto", "permutation", "exact", "pearson3"})],
         "groups": ["array-like", None],
@@ -46,6 +44,7 @@ def similarity_test(
     y=None,
     *,
     y_true=None,
+    metadata=None,
     n_permutations=999,
     method="auto",
     groups=None,
@@ -81,6 +80,9 @@ def similarity_test(
         all models' outputs as X, and none here.
     y_true : array-like of shape (n_samples,), default=None
         True labels, for measures that use them. They stay with the rows of each side.
+    metadata : dict, default=None
+        More that is known of the rows and that the measure uses, by name: "z", the
+        confounder of :class:`sksim.compose.DeconfoundedSimilarity`, for one.
     n_permutations : int, default=999
         Number of random orders; the smallest p-value is 1 / (n_permutations + 1).
     method : {"auto", "permutation", "exact", "pearson3"}, default="auto"
@@ -159,17 +161,47 @@ def similarity_test(
     0.001
     """
     measure = check_measure(measure, "test similarity")
-    tags = measure._similarity_tags()
+    tags = tags_of(measure)
     if tags.inputs == "models" or tags.null == "rows":
         refuse_unpaired(measure)
-    make = make_group if tags.arity == "group" else make_pair
-    views = make(measure, X, y, y_true)
-    statistic = views.statistic()
-    design = {"groups": groups, "permute": permute, "random_state": random_state}
+    comparison = measure._open(X, y, **row_metadata(metadata, y_true=y_true))
+    return similarity_test_of(
+        comparison,
+        n_permutations=n_permutations,
+        method=method,
+        alternative=alternative,
+        design={"groups": groups, "permute": permute, "random_state": random_state},
+        n_jobs=n_jobs,
+        verbose=verbose,
+        batch_size=batch_size,
+    )
+
+
+def similarity_test_of(
+    comparison,
+    *,
+    n_permutations,
+    design,
+    method="auto",
+    alternative=None,
+    n_jobs=None,
+    verbose=0,
+    batch_size=32,
+):
+    """`similarity_test` of a comparison, whose views are there already.
+
+    Parameters
+    ----------
+    comparison : Comparison or GroupComparison
+    design : dict
+        What may change places: ``groups``, ``permute`` and ``random_state``.
+    """
+    tags = comparison.tags
+    statistic = comparison.statistic()
     alternative = alternative or ("less" if tags.null == "exchange" else "greater")
     if method == "pearson3":
-        return _pearson3_result(views, statistic, alternative, design)
-    null = _null_of(tags)(views, **design)
+        return _pearson3_result(comparison, statistic, alternative, design)
+    null = _null_of(tags)(comparison, **design)
     exact = _is_exact(method, null.n_distinct, n_permutations)
     scores = tags.orient(
         null_statistics(
@@ -180,13 +212,13 @@ def similarity_test(
             batch_size=batch_size,
         )
     )
-    score = tags.orient(statistic)
+    score, rounding = tags.orient(statistic), comparison.rounding
     pvalue = permutation_pvalue(
-        score, scores, alternative, rounding=views.rounding, exact=exact
+        score, scores, alternative, rounding=rounding, exact=exact
     )
     ddof = 0 if exact or len(scores) == 1 else 1
-    if method == "auto" and groups is None and alternative == "less":
-        by_name = _exact_pvalue(views, tags)
+    if method == "auto" and design["groups"] is None and alternative == "less":
+        by_name = _exact_pvalue(comparison)
         if by_name is not None:
             exact, pvalue = True, by_name
     with np.errstate(invalid="ignore"):  # infinite scores have no mean
@@ -198,7 +230,7 @@ def similarity_test(
         null_distribution=scores,
         null_mean=null_mean,
         null_std=null_std,
-        z_score=standardized(score, null_mean, null_std, rounding=views.rounding),
+        z_score=standardized(score, null_mean, null_std, rounding=rounding),
         adjusted_score=adjusted(score, null_mean, tags),
         method="exact" if exact else "permutation",
         n_permutations=len(scores),
@@ -212,33 +244,36 @@ def _null_of(tags):
     return ExchangeNull if tags.null == "exchange" else RowNull
 
 
-def _exact_pvalue(views, tags):
+def _exact_pvalue(comparison):
     """P-value of the measure's own exact test, or None."""
+    tags = comparison.tags
     if tags.null != "exchange" or tags.arity == "group":
         return None
-    return views.measure._exact_pvalue(views.view_x, views.view_y, views.xp)
+    return comparison.exact_pvalue()
 
 
-def _pearson3_result(views, statistic, alternative, design):
+def _pearson3_result(comparison, statistic, alternative, design):
     """Result from the exact moments of the null distribution."""
-    name = type(views.measure).__name__
+    tags = comparison.tags
     if design["groups"] is not None or design["permute"] not in (None, "rows"):
         raise ValueError(
             "method='pearson3' knows the moments of free permutations of all rows. Use "
             "method='permutation' for groups."
         )
     form = None
-    if views.tags.arity == "pair" and views.tags.null == "rows":
-        form = trace_form(views)
+    if tags.arity == "pair" and tags.null == "rows":
+        form = comparison.trace_form()
     if form is None:
         raise ValueError(
-            f"{name} is not of the form tr(K P L P'), for which the moments of the "
-            "null distribution are known, or does not keep its n x n matrices (of "
-            "kernels and distances, above 4096 rows). Use method='permutation'."
+            f"{type(comparison.owner).__name__} is not of the form tr(K P L P'), for "
+            "which the moments of the null distribution are known, or does not keep "
+            "its n x n matrices (of kernels and distances, above 4096 rows). Use "
+            "method='permutation'."
         )
     moments = null_moments(form)
     refuse_unreliable(moments, form)
-    score, null_mean = views.tags.orient(statistic), views.tags.orient(moments.mean)
+    score, null_mean = tags.orient(statistic), tags.orient(moments.mean)
+    rounding = comparison.rounding
     return SimilarityTestResult(
         statistic=statistic,
         score=score,
@@ -246,8 +281,8 @@ def _pearson3_result(views, statistic, alternative, design):
         null_distribution=None,
         null_mean=null_mean,
         null_std=moments.std,
-        z_score=standardized(score, null_mean, moments.std, rounding=views.rounding),
-        adjusted_score=adjusted(score, null_mean, views.tags),
+        z_score=standardized(score, null_mean, moments.std, rounding=rounding),
+        adjusted_score=adjusted(score, null_mean, tags),
         method="pearson3",
         n_permutations=0,
         alternative=alternative,

@@ -1,15 +1,19 @@
 """What measures of neighbour lists share."""
 
+from dataclasses import dataclass, replace
 from numbers import Integral
 
 from sksim.base import BaseSimilarity
+from sksim.base._comparison import Comparison
 from sksim.utils._neighbors import (
+    Neighbors,
     check_n_neighbors,
     nearest_neighbors,
 )
 from sksim.utils._sklearn_compat import Interval, StrOptions
 from sksim.utils._tags import SimilarityTags
 from sksim.utils._validation import check_representation_pair
+from sksim.utils._views import View
 
 _INVARIANCES = {
     "cosine": frozenset({"PT", "OT", "IS"}),
@@ -17,8 +21,30 @@ _INVARIANCES = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class NeighborComparison(Comparison):
+    """Two views of neighbour lists, which have a method ``with_table``."""
+
+    def for_permutations(self):
+        """The same with a table of X's ranks, in which y's entries are looked up."""
+        return replace(self, view_x=self.view_x.with_table(xp=self.xp), rows=None)
+
+
+@dataclass(frozen=True)
+class NeighborView(View):
+    """Neighbour lists, and more of each row."""
+
+    neighbors: Neighbors
+
+    def with_table(self, *, xp):
+        """The same with a table of ranks, where one is affordable."""
+        return replace(self, neighbors=self.neighbors.with_table(xp=xp))
+
+
 class BaseNeighborSimilarity(BaseSimilarity):
     """A measure that looks at each row's nearest neighbours in both views."""
+
+    _kind = NeighborComparison
 
     _parameter_constraints: dict = {
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from sksim.neighbors._base import BaseNeighborSimilarity
+from sksim.neighbors._base import BaseNeighborSimilarity, NeighborView
 from sksim.utils._array_api import (
     as_float64,
     device_of,
@@ -14,27 +14,19 @@ from sksim.utils._linalg import (
     role_name,
     unit_rows,
 )
-from sksim.utils._neighbors import (
-    Neighbors,
-    products_with,
-    relabelled,
-    shared_ranks,
-    with_table,
-)
-from sksim.utils._views import View
+from sksim.utils._neighbors import products_with, shared_ranks
 
 
 @dataclass(frozen=True)
-class NeighborKernel(View):
+class NeighborKernel(NeighborView):
     """Neighbour lists and the entries of the centred kernel matrix at them.
 
     ``values`` are divided by their norm.
     """
 
-    neighbors: Neighbors
     values: object
 
-    _row_fields = ("values",)
+    _row_fields = ("neighbors", "values")
 
 
 class CKNNA(BaseNeighborSimilarity):
@@ -134,14 +126,6 @@ class CKNNA(BaseNeighborSimilarity):
         picked = xp.reshape(picked, ranks.shape)
         products = xp.where(ranks > 0, picked * view_y.values, xp.zeros_like(picked))
         return xp.sum(products), self._how(view_x.neighbors, view_y.neighbors)
-
-    def _permute(self, view, order, xp):
-        moved = super()._permute(view, order, xp)
-        return replace(moved, neighbors=relabelled(view.neighbors, order, xp=xp))
-
-    def _prepare_permutations(self, view_x, view_y, xp):
-        neighbors = with_table(view_x.neighbors, xp=xp)
-        return replace(view_x, neighbors=neighbors), view_y
 
     def _similarity_tags(self):
         return replace(

@@ -7,11 +7,8 @@ import numpy as np
 from scipy import sparse
 
 from sksim.base import BaseSimilarity, LabelsMixin
-from sksim.utils._array_api import (
-    as_float64,
-    is_numpy,
-    to_numpy,
-)
+from sksim.base._comparison import Comparison
+from sksim.utils._array_api import as_float64, is_numpy
 from sksim.utils._graphs import (
     label_codes,
     strongest_edges,
@@ -50,14 +47,11 @@ class FullGraph(View):
 
     _row_fields = ("rows", "norms")
 
-
-@dataclass(frozen=True)
-class WeightRows(View):
-    """Weight rows of a full graph, scaled to unit norm."""
-
-    matrix: object
-
-    _row_by_row_fields = ("matrix",)
+    def weight_rows(self):
+        """Weight rows of the graph, scaled to unit norm, on numpy."""
+        matrix = self.rows @ self.rows.T
+        np.fill_diagonal(matrix, 0)
+        return matrix / self.norms[:, None]
 
 
 @dataclass(frozen=True)
@@ -70,6 +64,45 @@ class SparseGraph(View):
     weights: object
     n_tied: int
     motif_counts: object
+
+    def moved(self, order):
+        """The same graph with its nodes in another order."""
+        return replace(self, weights=self.weights[order][:, order])
+
+
+@dataclass(frozen=True, kw_only=True)
+class GraphComparison(Comparison):
+    """Two graphs of all rows, or of nearest neighbours."""
+
+    def for_permutations(self):
+        """Weight rows, where picking their entries beats products of rows."""
+        views = self.view_x, self.view_y
+        is_full = self.measure.n_neighbors is None
+        if not (is_full and is_numpy(self.xp) and _picking_pays(*views)):
+            return replace(self, rows=None)
+        x, y = (view.weight_rows() for view in views)
+        return self.prepared_as(PickedGraphs, view_x=x, view_y=y)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PickedGraphs(Comparison):
+    """Weight rows of two full graphs, of which a permutation picks entries."""
+
+    def permuted(self, orders):
+        """Statistics with the rows of y in each of several orders."""
+        n = self.n_samples
+        totals = np.zeros(len(orders))
+        for b in row_blocks(n, 8 * n):
+            for number, order in enumerate(orders):
+                moved = self.view_y[order[b]].take(order, axis=1)
+                totals[number] += np.einsum("ij,ij->", self.view_x[b], moved)
+        return (totals / n).tolist()
+
+
+def _picking_pays(view_x, view_y):
+    n = view_x.rows.shape[0]
+    # measured: picking an entry costs as much as 32 multiplications
+    return n <= _MATRIX_ROWS and 16 * n <= view_x.rows.shape[1] * view_y.rows.shape[1]
 
 
 class GraphBasedSimilarity(LabelsMixin, BaseSimilarity):
@@ -151,6 +184,7 @@ class GraphBasedSimilarity(LabelsMixin, BaseSimilarity):
     array([...])
     """
 
+    _kind = GraphComparison
     _parameter_constraints: dict = {
         "n_neighbors": [Interval(Integral, 1, None, closed="left"), None]
     }
@@ -206,33 +240,6 @@ class GraphBasedSimilarity(LabelsMixin, BaseSimilarity):
             details |= {"motif_counts_": counts, "same_label_share_": shares}
         return float(values.mean()), details
 
-    def _permute(self, view, order, xp):
-        if self.n_neighbors is None:
-            return super()._permute(view, order, xp)
-        order = to_numpy(order, xp=xp)
-        return replace(view, weights=view.weights[order][:, order])
-
-    def _prepare_permutations(self, view_x, view_y, xp):
-        """Weight rows, where picking their entries beats products of rows."""
-        if self.n_neighbors is not None or not is_numpy(xp):
-            return view_x, view_y
-        n = view_x.rows.shape[0]
-        # measured: picking an entry costs as much as 32 multiplications
-        if 16 * n > view_x.rows.shape[1] * view_y.rows.shape[1] or n > _MATRIX_ROWS:
-            return view_x, view_y
-        return tuple(WeightRows(_weight_rows(view)) for view in (view_x, view_y))
-
-    def _compare_permuted(self, view_x, view_y, orders, xp):
-        if not isinstance(view_x, WeightRows):
-            return super()._compare_permuted(view_x, view_y, orders, xp)
-        n = view_x.matrix.shape[0]
-        totals = np.zeros(len(orders))
-        for b in row_blocks(n, 8 * n):
-            for number, order in enumerate(orders):
-                moved = view_y.matrix[order[b]].take(order, axis=1)
-                totals[number] += np.einsum("ij,ij->", view_x.matrix[b], moved)
-        return (totals / n).tolist()
-
     def _similarity_tags(self):
         is_full = self.n_neighbors is None
         return SimilarityTags(
@@ -254,9 +261,3 @@ class GraphBasedSimilarity(LabelsMixin, BaseSimilarity):
 def _squared_weights(rows_x, rows_y, *, xp):
     """Inner product of each row's weights in both graphs, without its own weight."""
     return xp.sum((rows_x @ (rows_x.T @ rows_y)) * rows_y, axis=1) - 1
-
-
-def _weight_rows(view):
-    matrix = view.rows @ view.rows.T
-    np.fill_diagonal(matrix, 0)
-    return matrix / view.norms[:, None]

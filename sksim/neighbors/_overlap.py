@@ -1,14 +1,60 @@
 """Overlap of neighbour lists: which neighbours are shared, and in what order."""
 
 from abc import abstractmethod
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 from scipy.stats import hypergeom
 
-from sksim.neighbors._base import BaseNeighborSimilarity
+from sksim.neighbors._base import BaseNeighborSimilarity, NeighborComparison
 from sksim.utils._array_api import device_of
-from sksim.utils._neighbors import relabelled, shared_ranks, with_table
+from sksim.utils._neighbors import shared_ranks
+
+
+@dataclass(frozen=True, kw_only=True)
+class OverlapComparison(NeighborComparison):
+    """Two views of neighbour lists, of which the entries are compared."""
+
+    carries: ClassVar = frozenset({"null_mean"})
+
+    def for_permutations(self):
+        """The form in which y's entries are looked up in a table of X's ranks."""
+        view_x = self.view_x.with_table(xp=self.xp)
+        if view_x.table is None:
+            return replace(self, rows=None)
+        # list by list, so that sums over a row's list add up whole arrays
+        lists = np.asfortranarray(self.view_y.indices)
+        view_y = replace(self.view_y, indices=lists)
+        return self.prepared_as(TabledOverlap, view_x=view_x, view_y=view_y)
+
+    def _null_mean(self):
+        n_samples, k = self.view_x.indices.shape
+        n_shared = np.arange(k + 1)
+        # of the n - 1 other rows, k are neighbours in X and k are drawn for y
+        probabilities = hypergeom.pmf(n_shared, n_samples - 1, k, k)
+        return float(np.sum(probabilities * self.measure._of_shared(n_shared, k)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TabledOverlap(OverlapComparison):
+    """The same with a table of X's ranks, on numpy."""
+
+    def permuted(self, orders):
+        """Statistics with the rows of y in each of several orders."""
+        n_samples = self.n_samples
+        table, lists = self.view_x.table.ravel(), self.view_y.indices.T
+        places, entries = np.empty(n_samples, dtype=np.intp), np.empty_like(lists)
+        ranks = np.empty(lists.shape, dtype=table.dtype)
+        values = []
+        for order in orders:
+            # row i of y becomes row places[i]: its list is looked up there
+            places[order] = np.arange(n_samples)
+            places.take(lists, out=entries, mode="clip")
+            entries += n_samples * places
+            table.take(entries, out=ranks, mode="clip")
+            values.append(float(self.measure._row_values(ranks.T, np).mean()))
+        return values
 
 
 class BaseNeighborOverlap(BaseNeighborSimilarity):
@@ -19,6 +65,7 @@ class BaseNeighborOverlap(BaseNeighborSimilarity):
     ``_ordered`` whether the order of the neighbours counts.
     """
 
+    _kind = OverlapComparison
     _ordered = True
 
     @abstractmethod
@@ -36,41 +83,32 @@ class BaseNeighborOverlap(BaseNeighborSimilarity):
         values = self._row_values(shared_ranks(view_x, view_y, xp=xp), xp)
         return xp.mean(values), {"row_values_": values, **self._how(view_x, view_y)}
 
-    def _permute(self, view, order, xp):
-        return relabelled(view, order, xp=xp)
 
-    def _prepare_permutations(self, view_x, view_y, xp):
-        view_x = with_table(view_x, xp=xp)
-        if view_x.table is None:
-            return view_x, view_y
-        # list by list, so that sums over a row's list add up whole arrays
-        return view_x, replace(view_y, indices=np.asfortranarray(view_y.indices))
+class BaseSharedNeighbors(BaseNeighborOverlap):
+    """An overlap that depends on the number of shared neighbours alone.
 
-    def _compare_permuted(self, view_x, view_y, orders, xp):
-        if view_x.table is None:
-            return super()._compare_permuted(view_x, view_y, orders, xp)
-        n_samples = view_x.table.shape[0]
-        table, lists = view_x.table.ravel(), view_y.indices.T
-        places, entries = np.empty(n_samples, dtype=np.intp), np.empty_like(lists)
-        ranks = np.empty(lists.shape, dtype=table.dtype)
-        values = []
-        for order in orders:
-            # row i of y becomes row places[i]: its list is looked up there
-            places[order] = np.arange(n_samples)
-            places.take(lists, out=entries, mode="clip")
-            entries += n_samples * places
-            table.take(entries, out=ranks, mode="clip")
-            values.append(float(self._row_values(ranks.T, xp).mean()))
-        return values
+    A measure writes ``_of_shared``.
+    """
+
+    _ordered = False
+
+    @abstractmethod
+    def _of_shared(self, n_shared, k):
+        """Value of a row that shares so many of its k neighbours, elementwise."""
+
+    def _row_values(self, ranks, xp):
+        return self._of_shared(_n_shared(ranks, xp), ranks.shape[1])
+
+    def _similarity_tags(self):
+        return replace(super()._similarity_tags(), exact={"null_mean"})
 
 
 def _n_shared(ranks, xp):
     return xp.sum(xp.astype(ranks > 0, xp.float64), axis=1)
 
 
-def _jaccard(ranks, xp):
-    n_shared = _n_shared(ranks, xp)
-    return n_shared / (2 * ranks.shape[1] - n_shared)
+def _jaccard(n_shared, k):
+    return n_shared / (2 * k - n_shared)
 
 
 def _rank_similarity(ranks, xp):
@@ -90,7 +128,7 @@ def _rank_similarity(ranks, xp):
     return totals / xp.take(harmonic, n_shared, axis=0)
 
 
-class NeighborJaccard(BaseNeighborOverlap):
+class NeighborJaccard(BaseSharedNeighbors):
     r"""Mean Jaccard index of the nearest neighbours.
 
     With :math:`N_k(i), N_k'(i)` the k nearest neighbours of row i in both
@@ -168,17 +206,8 @@ class NeighborJaccard(BaseNeighborOverlap):
     0.06
     """
 
-    _ordered = False
-
-    def _row_values(self, ranks, xp):
-        return _jaccard(ranks, xp)
-
-    def _null_mean(self, view_x, view_y, xp):
-        n_samples, k = view_x.indices.shape
-        n_shared = np.arange(k + 1)
-        # of the n - 1 other rows, k are neighbours in X and k are drawn for y
-        probabilities = hypergeom.pmf(n_shared, n_samples - 1, k, k)
-        return float(np.sum(probabilities * n_shared / (2 * k - n_shared)))
+    def _of_shared(self, n_shared, k):
+        return _jaccard(n_shared, k)
 
     def _similarity_tags(self):
         return replace(super()._similarity_tags(), reference="Schumacher et al. 2021")
@@ -331,13 +360,14 @@ class JointRankJaccard(BaseNeighborOverlap):
     """
 
     def _row_values(self, ranks, xp):
-        return _jaccard(ranks, xp) * _rank_similarity(ranks, xp)
+        sets = _jaccard(_n_shared(ranks, xp), ranks.shape[1])
+        return sets * _rank_similarity(ranks, xp)
 
     def _similarity_tags(self):
         return replace(super()._similarity_tags(), reference="Wang et al. 2020")
 
 
-class MutualKNN(BaseNeighborOverlap):
+class MutualKNN(BaseSharedNeighbors):
     r"""Mean share of the nearest neighbours that both representations have in common.
 
     .. math:: m(R, R') = \frac{1}{N} \sum_i \frac{|N_k(i) \cap N_k'(i)|}{k}
@@ -403,14 +433,8 @@ class MutualKNN(BaseNeighborOverlap):
     0.1
     """
 
-    _ordered = False
-
-    def _row_values(self, ranks, xp):
-        return _n_shared(ranks, xp) / ranks.shape[1]
-
-    def _null_mean(self, view_x, view_y, xp):
-        n_samples, k = view_x.indices.shape
-        return k / (n_samples - 1)
+    def _of_shared(self, n_shared, k):
+        return n_shared / k
 
     def _similarity_tags(self):
         return replace(super()._similarity_tags(), reference="Huh et al. 2024")

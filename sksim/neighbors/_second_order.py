@@ -3,39 +3,35 @@
 from dataclasses import dataclass, replace
 from numbers import Integral
 
-from sksim.neighbors._base import BaseNeighborSimilarity
+from sksim.neighbors._base import (
+    BaseNeighborSimilarity,
+    NeighborComparison,
+    NeighborView,
+)
 from sksim.utils._array_api import as_float64, device_of, row_sum_of_squares, take
 from sksim.utils._linalg import (
     refuse_rows,
     unit_rows,
 )
-from sksim.utils._neighbors import (
-    Neighbors,
-    products_with,
-    relabelled,
-    shared_ranks,
-    with_table,
-)
+from sksim.utils._neighbors import products_with, shared_ranks
 from sksim.utils._sklearn_compat import Interval, StrOptions
-from sksim.utils._views import View
 
 # Permutations pick cosines out of n x n matrices of up to this many entries.
 _MATRIX_ELEMENTS = 2**23
 
 
 @dataclass(frozen=True)
-class NeighborCosines(View):
+class NeighborCosines(NeighborView):
     """Neighbour lists, and what gives the cosine of any two rows.
 
     ``rows`` have unit norm; ``matrix`` holds the cosines of all pairs, for
     permutations.
     """
 
-    neighbors: Neighbors
     rows: object
     matrix: object = None
 
-    _row_fields = ("rows",)
+    _row_fields = ("neighbors", "rows")
     _row_by_row_fields = ("matrix",)
 
     def cosines(self, lists, *, xp):
@@ -47,6 +43,22 @@ class NeighborCosines(View):
         places = xp.reshape(own + lists, (-1,))
         cosines = take(xp.reshape(self.matrix, (-1,)), places, xp=xp)
         return as_float64(xp.reshape(cosines, lists.shape), xp=xp)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CosineComparison(NeighborComparison):
+    """Two views of neighbours and cosines."""
+
+    def for_permutations(self):
+        """The same with a table of ranks, and with all cosines of few rows."""
+        prepared = super().for_permutations()
+        if self.n_samples**2 > _MATRIX_ELEMENTS:
+            return prepared
+        views = (
+            replace(view, matrix=view.rows @ view.rows.T)
+            for view in (prepared.view_x, prepared.view_y)
+        )
+        return replace(prepared, view_x=next(views), view_y=next(views))
 
 
 class SecondOrderCosine(BaseNeighborSimilarity):
@@ -126,6 +138,7 @@ class SecondOrderCosine(BaseNeighborSimilarity):
         "verbose": ["verbose"],
     }
 
+    _kind = CosineComparison
     metric = "cosine"
 
     def __init__(self, n_neighbors=10, algorithm="exact", verbose=0):
@@ -159,18 +172,6 @@ class SecondOrderCosine(BaseNeighborSimilarity):
             "row_values_": values,
             **self._how(view_x.neighbors, view_y.neighbors),
         }
-
-    def _permute(self, view, order, xp):
-        moved = super()._permute(view, order, xp)
-        return replace(moved, neighbors=relabelled(view.neighbors, order, xp=xp))
-
-    def _prepare_permutations(self, view_x, view_y, xp):
-        view_x = replace(view_x, neighbors=with_table(view_x.neighbors, xp=xp))
-        if view_x.rows.shape[0] ** 2 > _MATRIX_ELEMENTS:
-            return view_x, view_y
-        return tuple(
-            replace(view, matrix=view.rows @ view.rows.T) for view in (view_x, view_y)
-        )
 
     def _similarity_tags(self):
         return replace(

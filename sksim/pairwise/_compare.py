@@ -11,11 +11,13 @@ import pandas as pd
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
-from sksim.inference import similarity_interval, similarity_test
+from sksim.inference._interval import interval_of
+from sksim.inference._test import similarity_test_of
 from sksim.pairwise._inputs import ArrayPair, ModelPair, NotApplicable
 from sksim.pairwise._measures import resolve_measures
 from sksim.utils._progress import ProgressBar
-from sksim.utils._sklearn_compat import Interval, num_samples, validate_params
+from sksim.utils._sklearn_compat import Interval, validate_params
+from sksim.utils._tags import tags_of
 
 # An interval leaves out rows one by one up to so many, and so many parts of more rows.
 _MAX_SINGLE_ROWS = 100
@@ -254,7 +256,7 @@ def _applicable(resolved, pair):
 
 def _one_row(label, measure, by_itself, inputs, job):
     """One row of the table."""
-    tags = measure._similarity_tags()
+    tags = tags_of(measure)
     if "random_state" in measure.get_params() and measure.random_state is None:
         measure.set_params(random_state=job.seed)
     row = dict.fromkeys(COLUMNS, np.nan)
@@ -263,7 +265,7 @@ def _one_row(label, measure, by_itself, inputs, job):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            row |= _numbers(measure, tags, inputs, job)
+            row |= _numbers(measure, inputs, job)
         except (ValueError, ImportError) as error:
             if by_itself:
                 raise ValueError(f"{label}: {error}") from error
@@ -273,15 +275,19 @@ def _one_row(label, measure, by_itself, inputs, job):
     return row
 
 
-def _numbers(measure, tags, inputs, job):
+def _numbers(measure, inputs, job):
+    """What there is to say of one comparison; its views are made once."""
     start = time.perf_counter()
-    measure.fit(inputs.x, inputs.y, **inputs.fit_params)
+    comparison = measure._open(inputs.x, inputs.y, **inputs.metadata)
+    tags = comparison.tags
+    statistic = measure._engine._as_number(comparison.value(), tags)
+    seconds = time.perf_counter() - start
     numbers = {
-        "value": measure.statistic_,
-        "score": measure.score_ + 0.0,
-        "seconds": time.perf_counter() - start,
+        "value": statistic,
+        "score": tags.orient(statistic) + 0.0,
+        "seconds": seconds,
     }
-    if not math.isfinite(numbers["value"]):
+    if not math.isfinite(statistic):
         return numbers
     notes = []
     for wanted, part in (
@@ -289,7 +295,7 @@ def _numbers(measure, tags, inputs, job):
         (job.confidence_level is not None, _limits),
     ):
         if wanted:
-            found, note = part(measure, tags, inputs, job, numbers["seconds"])
+            found, note = part(comparison, job, seconds)
             numbers |= found
             notes.append(note)
     return numbers | {"note": "; ".join(note for note in notes if note)}
@@ -298,20 +304,21 @@ def _numbers(measure, tags, inputs, job):
 # ----- permutations ------------------------------------------------------------------
 
 
-def _against_chance(measure, tags, inputs, job, seconds):
+def _against_chance(comparison, job, seconds):
     """Columns that come from permutations, and a note."""
+    tags = comparison.tags
     if tags.inputs == "models":
         return {}, "no p-value: this measure compares no rows"
     if not tags.paired:
         return {}, "no p-value: the order of rows does not matter to this measure"
     if job.time_limit is not None:
-        needed = _time_of_test(measure, inputs, job, seconds)
+        needed = _time_of_test(comparison, job, seconds)
         if needed > job.time_limit:
             return {}, (
                 f"no p-value: {job.n_permutations} permutations would take about "
                 f"{needed:.0f} s, more than the limit of {job.time_limit:g} s"
             )
-    result = _test(measure, inputs, job, job.n_permutations)
+    result = _test(comparison, job, job.n_permutations)
     found = {
         "null_mean": result.null_mean,
         "calibrated": result.adjusted_score,
@@ -322,20 +329,12 @@ def _against_chance(measure, tags, inputs, job, seconds):
     return found, ""
 
 
-def _test(measure, inputs, job, n_permutations):
-    return similarity_test(
-        measure,
-        inputs.x,
-        inputs.y,
-        n_permutations=n_permutations,
-        groups=job.groups,
-        permute=job.permute,
-        random_state=job.seed,
-        **inputs.fit_params,
-    )
+def _test(comparison, job, n_permutations):
+    design = {"groups": job.groups, "permute": job.permute, "random_state": job.seed}
+    return similarity_test_of(comparison, n_permutations=n_permutations, design=design)
 
 
-def _time_of_test(measure, inputs, job, seconds):
+def _time_of_test(comparison, job, seconds):
     """Seconds that the test will take, judged by two permutations if by nothing less.
 
     A permutation costs at most as much as the first comparison, and mostly far less.
@@ -343,19 +342,18 @@ def _time_of_test(measure, inputs, job, seconds):
     if seconds * job.n_permutations <= job.time_limit:
         return 0.0
     start = time.perf_counter()
-    _test(measure, inputs, job, 2)
-    for_two = time.perf_counter() - start - seconds
-    return max(for_two, 0.0) / 2 * job.n_permutations
+    _test(comparison, job, 2)
+    return (time.perf_counter() - start) / 2 * job.n_permutations
 
 
 # ----- intervals ---------------------------------------------------------------------
 
 
-def _limits(measure, tags, inputs, job, seconds):
+def _limits(comparison, job, seconds):
     """Columns of the interval, and a note."""
-    if "jackknife" not in tags.intervals:
+    if "jackknife" not in comparison.tags.intervals:
         return {}, "no interval: none is valid for this measure"
-    n_samples = num_samples(inputs.x)
+    n_samples = comparison.n_samples
     groups = job.groups
     if groups is None and n_samples > _MAX_SINGLE_ROWS:
         order = np.random.default_rng(job.seed).permutation(n_samples)
@@ -363,13 +361,13 @@ def _limits(measure, tags, inputs, job, seconds):
     n_parts = n_samples if groups is None else len(np.unique(groups))
     try:
         if job.time_limit is not None:
-            needed = _time_of_interval(measure, inputs, job, seconds, n_parts)
+            needed = _time_of_interval(comparison, job, seconds, n_parts)
             if needed > job.time_limit:
                 return {}, (
                     f"no interval: it would take about {needed:.0f} s, more than the "
                     f"limit of {job.time_limit:g} s"
                 )
-        result = _interval(measure, inputs, job, groups)
+        result = _interval(comparison, job, groups)
     except ValueError as error:
         return {}, f"no interval: {error}"
     if not result.standard_error > 1e-12 * max(1.0, abs(result.score)):
@@ -378,24 +376,20 @@ def _limits(measure, tags, inputs, job, seconds):
     return {"interval_low": low, "interval_high": high}, ""
 
 
-def _interval(measure, inputs, job, groups):
-    return similarity_interval(
-        measure,
-        inputs.x,
-        inputs.y,
+def _interval(comparison, job, groups):
+    return interval_of(
+        comparison,
         confidence_level=job.confidence_level,
         groups=groups,
         random_state=job.seed,
-        **inputs.fit_params,
     )
 
 
-def _time_of_interval(measure, inputs, job, seconds, n_parts):
+def _time_of_interval(comparison, job, seconds, n_parts):
     """Seconds that the interval will take, judged by a few parts if by nothing less."""
     if seconds * n_parts <= job.time_limit:
         return 0.0
     start = time.perf_counter()
     few = 4  # the fewest that a jackknife takes
-    _interval(measure, inputs, job, np.arange(num_samples(inputs.x)) % few)
-    for_few = time.perf_counter() - start - seconds
-    return max(for_few, 0.0) / few * n_parts
+    _interval(comparison, job, np.arange(comparison.n_samples) % few)
+    return (time.perf_counter() - start) / few * n_parts

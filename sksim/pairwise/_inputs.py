@@ -6,6 +6,7 @@ import numpy as np
 
 from sksim.models._extract import last_representation
 from sksim.utils._sklearn_compat import num_samples
+from sksim.utils._tags import tags_of
 from sksim.utils._validation import SIMPLEX_TOLERANCE, as_values
 
 
@@ -15,12 +16,12 @@ class NotApplicable(ValueError):
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a measure is fitted to, and what it is called."""
+    """What a measure compares, what it is called, and what is known of the rows."""
 
     description: str
     x: object
     y: object
-    fit_params: dict
+    metadata: dict
 
 
 def _with_labels(tags, y_true):
@@ -62,7 +63,7 @@ class ArrayPair:
 
     def inputs_of(self, measure):
         """Inputs of one measure; NotApplicable says why there are none."""
-        tags = measure._similarity_tags()
+        tags = tags_of(measure)
         keywords = _with_labels(tags, self.y_true)
         wanted = {tags.inputs, *({"probabilities", "outputs"} & set(tags.requires))}
         if not wanted <= self.offers:
@@ -140,7 +141,7 @@ class ModelPair:
 
     def inputs_of(self, measure):
         """Inputs of one measure; NotApplicable says why there are none."""
-        tags = measure._similarity_tags()
+        tags = tags_of(measure)
         keywords = _with_labels(tags, self.y_true)
         if tags.inputs == "representation":
             return Inputs(self.layer_names, *self.layers, keywords)
@@ -155,7 +156,7 @@ class ModelPair:
         except ValueError as error:
             raise NotApplicable(str(error)) from error
         x, y = _pair_of(outputs.arrays)
-        return Inputs(tags.inputs, x, y, keywords)
+        return Inputs(tags.inputs, x, y, {**keywords, "classes": outputs.classes})
 
 
 def _pair_of(arrays):

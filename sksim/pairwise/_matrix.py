@@ -1,30 +1,24 @@
 """One measure on all pairs of layers, or of models."""
 
 import itertools
-import warnings
 
 import numpy as np
 import pandas as pd
 from joblib import effective_n_jobs
 from sklearn.utils.parallel import Parallel, delayed
 
-from sksim.base import BaseSimilarity
-from sksim.pairwise._layers import (
-    make_views,
-    named_errors,
-    named_layers,
-    one_precision,
-    validate_layers,
-)
-from sksim.pairwise._measures import check_measure
+from sksim.base._layers import named_errors, open_layers
+from sksim.discovery import check_measure
 from sksim.utils._parallel import shared_by_jobs
 from sksim.utils._progress import ProgressBar
-from sksim.utils._sklearn_compat import StrOptions, num_samples, validate_params
-from sksim.utils._validation import check_labels
+from sksim.utils._sklearn_compat import StrOptions, validate_params
+from sksim.utils._tags import tags_of
+from sksim.utils._validation import row_metadata
 
 
 @validate_params(
     {
+        "metadata": [dict, None],
         "output": [StrOptions({"score", "statistic"})],
         "n_jobs": [int, None],
         "verbose": ["verbose"],
@@ -37,6 +31,7 @@ def similarity_matrix(
     Ys=None,
     *,
     y_true=None,
+    metadata=None,
     data=None,
     output="score",
     n_jobs=None,
@@ -61,6 +56,8 @@ def similarity_matrix(
         The layers that those of Xs are compared with; None compares Xs with itself.
     y_true : array-like of shape (n_samples,), default=None
         True labels, for measures that use them.
+    metadata : dict, default=None
+        More that is known of the rows and that the measure uses, by name.
     data : array-like of shape (n_samples, n_features), default=None
         Rows that models are applied to, for measures of models that do so.
     output : {"score", "statistic"}, default="score"
@@ -121,14 +118,15 @@ def similarity_matrix(
     second   0.87    1.00
     """
     measure = check_measure(measure)
-    names_x, names_y, values = _all_statistics(
-        measure, Xs, Ys, y_true, data, n_jobs=n_jobs, verbose=verbose
-    )
-    tags = measure._similarity_tags()
+    known = row_metadata(metadata, y_true=y_true, data=data)
+    layers = open_layers(measure, Xs, Ys, n_jobs=n_jobs, **known)
+    values = _compare_strips(layers.grid, n_jobs=n_jobs, verbose=verbose)
+    names_x, names_y = layers.names_x, layers.names_y
+    tags, engine = tags_of(measure), measure._engine
     for i, row in enumerate(names_x):
         for j, column in enumerate(names_y):
             with named_errors(row, column):
-                values[i, j] = measure._as_number(values[i, j], tags)
+                values[i, j] = engine._as_number(values[i, j], tags)
     if output == "score":
         values = tags.orient(values) + 0.0  # a score of -0.0 reads badly
     matrix = pd.DataFrame(values, index=names_x, columns=names_y)
@@ -141,122 +139,35 @@ def similarity_matrix(
     return matrix
 
 
-def _all_statistics(measure, Xs, Ys, y_true, data, *, n_jobs, verbose):
-    """Names of rows and columns, and the array of statistics."""
-    layers_x = named_layers(Xs, "Xs")
-    layers_y = None if Ys is None else named_layers(Ys, "Ys")
-    tags = measure._similarity_tags()
-    names = list(layers_x), list(layers_x if layers_y is None else layers_y)
-    first = next(iter(layers_x.values()))
-    layers_x, xp = validate_layers(measure, layers_x, first=first)
-    if layers_y is not None:
-        layers_y, _ = validate_layers(measure, layers_y, first=first)
-    if tags.inputs == "models":
-        data, y_true = measure._check_data(data, y_true)
-    else:
-        _refuse_other_lengths(tags, layers_x, layers_y)
-        layers_x, layers_y = _in_one_precision(layers_x, layers_y, xp)
-        like = next(iter(layers_x.values()))
-        n_samples = num_samples(like)
-        y_true = check_labels(measure, y_true, n_samples=n_samples, xp=xp, like=like)
-
-    settings = {"y_true": y_true, "seed": measure._draw_seed(), "data": data}
-    settings["n_jobs"] = n_jobs
-    views_x = make_views(measure, layers_x, xp, role="x", **settings)
-    if layers_y is None and tags.symmetric:
-        views_y = views_x
-    else:
-        source = layers_x if layers_y is None else layers_y
-        views_y = make_views(measure, source, xp, role="y", **settings)
-    _check_pairs(measure, views_x, views_y, names)
-    values = _compare_strips(
-        measure, views_x, views_y, xp, n_jobs=n_jobs, verbose=verbose
-    )
-    return *names, values
-
-
-def _in_one_precision(layers_x, layers_y, xp):
-    together = list(layers_x.values()) + list((layers_y or {}).values())
-    together = one_precision(together, xp)
-    x = dict(zip(layers_x, together, strict=False))
-    if layers_y is None:
-        return x, None
-    return x, dict(zip(layers_y, together[len(layers_x) :], strict=True))
-
-
-def _refuse_other_lengths(tags, layers_x, layers_y):
-    if not tags.paired and "y_true" not in tags.view_keywords:
-        return
-    lengths = {
-        name: num_samples(layer)
-        for layers in (layers_x, layers_y or {})
-        for name, layer in layers.items()
-    }
-    if len(set(lengths.values())) > 1:
-        raise ValueError(
-            "All layers must describe the same inputs, in the same order, but their "
-            f"numbers of rows differ: {lengths}."
-        )
-
-
-def _check_pairs(measure, views_x, views_y, names):
-    """Warn about degenerate pairs once, not once for each."""
-    found = []
-    symmetric = views_x is views_y
-    for i, view_x in enumerate(views_x):
-        for j, view_y in enumerate(views_y):
-            if symmetric and j <= i:
-                continue
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always")
-                with named_errors(names[0][i], names[1][j]):
-                    measure._check_views(view_x, view_y)
-            found += [(names[0][i], names[1][j], w) for w in caught]
-    if found:
-        row, column, warning = found[0]
-        others = f" ({len(found)} pairs in all)" if len(found) > 1 else ""
-        warnings.warn(
-            f"Layer {row!r} against {column!r}{others}: {warning.message}",
-            warning.category,
-            stacklevel=4,
-        )
-
-
-def _compare_strips(measure, views_x, views_y, xp, *, n_jobs, verbose):
+def _compare_strips(grid, *, n_jobs, verbose):
     """Statistics of all pairs, cut into strips of rows for workers and progress."""
-    symmetric = views_x is views_y
-    n_strips = _number_of_strips(measure, len(views_x), n_jobs, verbose)
-    bounds = np.linspace(0, len(views_x), n_strips + 1).astype(int)
+    n_x, n_y = len(grid.views_x), len(grid.views_y)
+    bounds = np.linspace(0, n_x, _number_of_strips(grid, n_jobs, verbose) + 1).astype(
+        int
+    )
     strips = list(itertools.pairwise(bounds))
-    views = (views_x, views_y)
-    tasks = (delayed(_strip)(measure, views, start, stop, xp) for start, stop in strips)
-    values = np.full((len(views_x), len(views_y)), np.nan)
+    tasks = (delayed(_strip)(grid, start, stop) for start, stop in strips)
+    values = np.full((n_x, n_y), np.nan)
     workers = Parallel(n_jobs=n_jobs, return_as="generator")
-    bar = ProgressBar(len(strips), type(measure).__name__, enabled=verbose > 0)
-    with bar, shared_by_jobs(views):
+    label = type(grid.owner).__name__
+    bar = ProgressBar(len(strips), label, enabled=verbose > 0)
+    with bar, shared_by_jobs(grid):
         for (start, stop), part in zip(strips, workers(tasks), strict=True):
-            values[start:stop, len(views_y) - part.shape[1] :] = part
+            values[start:stop, n_y - part.shape[1] :] = part
             bar.step()
-    if symmetric:
-        lower = np.tril_indices(len(views_x), k=-1)
+    if grid.views_x is grid.views_y:
+        lower = np.tril_indices(n_x, k=-1)
         values[lower] = values.T[lower]
     return values
 
 
-def _number_of_strips(measure, n_rows, n_jobs, verbose):
+def _number_of_strips(grid, n_jobs, verbose):
     """One strip where a measure compares many pairs at once, else one for each row."""
-    if type(measure)._compare_many is not BaseSimilarity._compare_many:
-        return min(n_rows, effective_n_jobs(n_jobs))
-    return n_rows if verbose or effective_n_jobs(n_jobs) > 1 else 1
+    n_x = len(grid.views_x)
+    if grid.at_once:
+        return min(n_x, effective_n_jobs(n_jobs))
+    return n_x if verbose or effective_n_jobs(n_jobs) > 1 else 1
 
 
-def _strip(measure, views, start, stop, xp):
-    """Rows start to stop; of a symmetric matrix only the columns from start on."""
-    views_x, views_y = views
-    rows, columns = views_x[start:stop], views_y
-    if views_x is views_y:
-        columns = views_x[start:]
-        if len(columns) == len(rows):
-            columns = rows
-    values = measure._compare_many(rows, columns, xp)
-    return np.array([[float(value) for value in row] for row in values])
+def _strip(grid, start, stop):
+    return grid.strip(start, stop).values()

@@ -1,15 +1,8 @@
 """Centered kernel alignment."""
 
-from sksim.rsm._kernels import BaseKernelSimilarity, KernelMomentMixin, LinearKernel
-from sksim.utils._array_api import as_float64, take
-from sksim.utils._kernels import u_leave_one_out, u_row_products
-from sksim.utils._pairs import BlockedMatrix
+from sksim.rsm._kernels import BaseKernelSimilarity, KernelMomentMixin
 from sksim.utils._sklearn_compat import StrOptions
 from sksim.utils._tags import SimilarityTags
-from sksim.utils._weighted import MatrixKernel, RowKernel, weighted_u_inner
-
-# Both kernels' product, and each one's with itself.
-_PAIRS_OF_TWO = ((0, 1), (0, 0), (1, 1))
 
 
 class CKA(KernelMomentMixin, BaseKernelSimilarity):
@@ -111,54 +104,15 @@ class CKA(KernelMomentMixin, BaseKernelSimilarity):
         self.kernel_params = kernel_params
         self.verbose = verbose
 
-    def _compare(self, view_x, view_y, xp):
-        return self._alignment(view_x, view_y, xp)
+    def _of_product(self, product, view_x, view_y, n_samples):
+        return product / (view_x.norm * view_y.norm)
 
     def _compare_moments(self, moments, xp):
         xy, xx, yy = self._kernel_products(moments, xp)
         return xy / float(xx) ** 0.5 / float(yy) ** 0.5
 
-    def _compare_many(self, views_x, views_y, xp):
-        many = self._alignment_many(views_x, views_y, xp)
-        return super()._compare_many(views_x, views_y, xp) if many is None else many
-
-    def _leave_one_out(self, view_x, view_y, xp):
-        # without a row the width of the RBF kernel is another one
-        if self._is_biased or self.kernel == "rbf":
-            return None
-        views = view_x, view_y
-        if all(isinstance(view, LinearKernel) for view in views):
-            rows = [view.centred for view in views]
-            products = [
-                u_row_products(rows[i], rows[j], xp=xp) for i, j in _PAIRS_OF_TWO
-            ]
-        else:
-            kernels = [view.matrix for view in self._as_kernels(*views, xp)]
-            products = [
-                xp.sum(kernels[i] * kernels[j], axis=1) for i, j in _PAIRS_OF_TWO
-            ]
-        xy, xx, yy = (u_leave_one_out(product, xp=xp) for product in products)
-        return xy / xp.sqrt(xx * yy)
-
-    def _compare_weighted(self, view_x, view_y, weights, xp):
-        if self._is_biased or isinstance(view_x, BlockedMatrix):
-            return None
-        views = view_x, view_y
-        if all(isinstance(view, LinearKernel) for view in views):
-            drawn = xp.nonzero(weights)[0]
-            weights = take(weights, drawn, xp=xp)
-            rows = (take(view.centred, drawn, xp=xp) for view in views)
-            kernels = [RowKernel(as_float64(part, xp=xp)) for part in rows]
-        else:
-            matrices = (view.matrix for view in self._as_kernels(*views, xp))
-            kernels = [MatrixKernel(as_float64(K, xp=xp)) for K in matrices]
-        xy, xx, yy = (
-            weighted_u_inner(kernels[i], kernels[j], weights, xp=xp)
-            for i, j in _PAIRS_OF_TWO
-        )
-        return xy / xp.sqrt(xx * yy)
-
     def _similarity_tags(self):
+        masked = set() if self._is_biased else {"masked_bootstrap"}
         return SimilarityTags(
             family="rsm",
             orientation="similarity",
@@ -166,8 +120,9 @@ class CKA(KernelMomentMixin, BaseKernelSimilarity):
             invariances=self._invariances(),
             requires=("nonzero_rows",) if self.kernel == "cosine" else (),
             view_keywords=("role",),
-            intervals=("jackknife", "subsample")
-            + (() if self._is_biased else ("masked_bootstrap",)),
+            intervals=("jackknife", "subsample", *masked),
+            exact=self._exact | masked,
+            differentiable=self._is_differentiable,
             streaming=self.kernel == "linear",
             complexity="n d^2" if self.kernel in ("linear", "cosine") else "n^2 d",
             reference="Kornblith et al. 2019",

@@ -1,37 +1,16 @@
 """Distance correlation."""
 
-import math
-from dataclasses import dataclass
-
 from sksim.base import BaseSimilarity
-from sksim.base._picking import PickedProductMixin
-from sksim.utils._array_api import inner
+from sksim.base._inner_product import InnerProductComparison
+from sksim.utils._array_api import inner, nonnegative, number, root
 from sksim.utils._kernels import double_center, u_center
 from sksim.utils._linalg import role_name
-from sksim.utils._pairs import (
-    MATRIX_ROWS,
-    BlockedMatrix,
-    blocked_inner,
-    blocked_matrix,
-    distance_matrix,
-    rows_for_distances,
-)
+from sksim.utils._pairs import MATRIX_ROWS, distance_matrix, rows_for_distances
+from sksim.utils._symmetric import Dense, blocked_matrix
 from sksim.utils._tags import SimilarityTags
-from sksim.utils._trace_form import TraceForm, dense
-from sksim.utils._views import View
 
 
-@dataclass(frozen=True)
-class CenteredDistances(View):
-    """Centred matrix of Euclidean distances, and its norm."""
-
-    matrix: object
-    norm: float
-
-    _row_by_row_fields = ("matrix",)
-
-
-class DistanceCorrelation(PickedProductMixin, BaseSimilarity):
+class DistanceCorrelation(BaseSimilarity):
     r"""Distance correlation.
 
     The cosine of the two doubly centred matrices of Euclidean distances
@@ -102,6 +81,7 @@ class DistanceCorrelation(PickedProductMixin, BaseSimilarity):
     True
     """
 
+    _kind = InnerProductComparison
     _parameter_constraints: dict = {
         "squared": ["boolean"],
         "unbiased": ["boolean"],
@@ -123,43 +103,28 @@ class DistanceCorrelation(PickedProductMixin, BaseSimilarity):
         matrix = centre(distances, xp=xp, overwrite=True)
         squared_norm = inner(matrix, matrix, xp=xp)
         rounding = 64 * float(xp.finfo(rows.dtype).eps)
-        if not float(squared_norm) > rounding**2 * float(xp.sum(squares)) * n:
+        if not number(squared_norm) > rounding**2 * number(xp.sum(squares)) * n:
             raise ValueError(
                 f"The centred distance matrix of {role_name(role)} is zero: all rows "
                 "are equally far apart, so that nothing is left to compare. Use more "
                 "rows, or unbiased=False."
             )
-        return CenteredDistances(matrix, float(squared_norm) ** 0.5)
+        return Dense(matrix, self.unbiased, root(squared_norm))
 
-    def _compare(self, view_x, view_y, xp):
-        if isinstance(view_x, BlockedMatrix):
-            return self._root(blocked_inner(view_x, view_y, xp=xp))
-        product = inner(view_x.matrix, view_y.matrix, xp=xp)
-        return self._of_product(product, view_x, view_y)
+    def _form(self, view, role, xp):
+        return view
 
-    def _product_shape(self, view):
-        if isinstance(view, BlockedMatrix):
-            return view.rows.shape[0], 0
-        return view.matrix.shape[0], math.inf
-
-    def _product_matrix(self, view, role, xp):
-        return view.matrix
-
-    def _of_product(self, product, view_x, view_y):
-        return self._root(product / view_x.norm / view_y.norm)
-
-    def _trace_form(self, view_x, view_y, xp):
-        is_product = self.unbiased or self.squared
-        if isinstance(view_x, BlockedMatrix) or not is_product:
-            return None
-        matrices = (dense(view.matrix, xp=xp) for view in (view_x, view_y))
-        return TraceForm(*matrices, 1 / view_x.norm / view_y.norm)
-
-    def _root(self, cosine):
-        if self.unbiased or self.squared:
+    def _of_product(self, product, view_x, view_y, n_samples):
+        cosine = product / view_x.norm / view_y.norm
+        if self._is_product:
             return cosine
         # the biased distance covariance is never negative, but for rounding
-        return max(float(cosine), 0.0) ** 0.5
+        return root(nonnegative(cosine))
+
+    @property
+    def _is_product(self):
+        """Whether no root is taken of the inner product."""
+        return self.unbiased or self.squared
 
     def _min_samples(self):
         return 4 if self.unbiased else 2
@@ -171,6 +136,9 @@ class DistanceCorrelation(PickedProductMixin, BaseSimilarity):
             bounds=(-1, 1) if self.unbiased else (0, 1),
             invariances={"PT", "OT", "IS", "TR"},
             view_keywords=("role",),
+            exact={"jackknife"}
+            | ({"null", "null_mean"} if self._is_product else set()),
+            differentiable=True,
             complexity="n^2 d",
             reference="Székely et al. 2007",
         )

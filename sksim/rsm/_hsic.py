@@ -2,7 +2,8 @@
 
 import sys
 
-from sksim.rsm._kernels import BaseKernelSimilarity, KernelMomentMixin, n_rows
+from sksim.rsm._kernels import BaseKernelSimilarity, KernelMomentMixin
+from sksim.utils._array_api import anywhere
 from sksim.utils._sklearn_compat import StrOptions
 from sksim.utils._tags import SimilarityTags
 
@@ -88,28 +89,22 @@ class HSIC(KernelMomentMixin, BaseKernelSimilarity):
         self.kernel_params = kernel_params
         self.verbose = verbose
 
-    def _compare(self, view_x, view_y, xp):
-        return self._times_norms(self._alignment(view_x, view_y, xp), view_x, view_y)
+    def _of_product(self, product, view_x, view_y, n_samples):
+        value = product / self._divisor(n_samples)
+        for view in (view_x, view_y):
+            value = value * view.unit
+        if anywhere((abs(value) < sys.float_info.min) & (product != 0)):
+            raise ValueError(
+                "The representations are so small that their HSIC vanishes. Rescale "
+                "them, for example to unit norm."
+            )
+        return value
 
     def _compare_moments(self, moments, xp):
         product = self._kernel_products(moments, xp)[0]
         value = float(product) / self._divisor(moments.n)
         for side in (moments.x, moments.y):
             value *= side.scale * side.scale
-        return value
-
-    def _of_product(self, product, view_x, view_y):
-        return self._times_norms(product, view_x, view_y)
-
-    def _times_norms(self, cosine, view_x, view_y):
-        value = float(cosine) / self._divisor(n_rows(view_y))
-        for view in (view_x, view_y):
-            value *= view.norm * view.unit
-        if abs(value) < sys.float_info.min and float(cosine) != 0:
-            raise ValueError(
-                "The representations are so small that their HSIC vanishes. Rescale "
-                "them, for example to unit norm."
-            )
         return value
 
     def _divisor(self, n):
@@ -126,6 +121,8 @@ class HSIC(KernelMomentMixin, BaseKernelSimilarity):
             invariances=invariances,
             requires=("nonzero_rows",) if self.kernel == "cosine" else (),
             view_keywords=("role",),
+            exact=self._exact,
+            differentiable=self._is_differentiable,
             streaming=self.kernel == "linear",
             complexity="n d^2" if self.kernel in ("linear", "cosine") else "n^2 d",
             reference="Gretton et al. 2005",

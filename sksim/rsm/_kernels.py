@@ -1,32 +1,21 @@
 """Views and products of kernel matrices, as CKA and HSIC share them."""
 
-import math
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from numbers import Real
 
 from sklearn.metrics.pairwise import PAIRWISE_KERNEL_FUNCTIONS
 
 from sksim.base import BaseSimilarity, MomentMixin
-from sksim.base._picking import PickedProductMixin
-from sksim.utils._array_api import (
-    as_float64,
-    inner,
-    is_numpy,
-    row_sum_of_squares,
-)
+from sksim.base._inner_product import InnerProductComparison
+from sksim.utils._array_api import inner, is_numpy, number, root
 from sksim.utils._kernels import (
     double_center,
-    factored_tile,
     kernel_matrix,
-    product_of_tiles,
     rbf_kernel,
     refuse_zero_bandwidth,
-    tiles_are_cheaper,
     u_center,
 )
 from sksim.utils._linalg import (
-    centered_product,
     lazily_centered,
     refuse_constant,
     rescaled,
@@ -35,21 +24,18 @@ from sksim.utils._linalg import (
 )
 from sksim.utils._pairs import (
     MATRIX_ROWS,
-    BlockedMatrix,
-    blocked_inner,
-    blocked_matrix,
     blocked_median,
-    centred_by_blocks,
     rows_for_distances,
 )
 from sksim.utils._sklearn_compat import Interval, StrOptions
-from sksim.utils._trace_form import (
-    TraceForm,
-    dense,
-    hollow_outer_product,
-    outer_product,
+from sksim.utils._symmetric import (
+    BlockedMatrix,
+    Dense,
+    Factored,
+    blocked_matrix,
+    centred_by_blocks,
+    without_diagonals,
 )
-from sksim.utils._views import View
 
 KERNEL_INVARIANCES = {
     "linear": {"PT", "OT", "IS", "TR"},
@@ -57,41 +43,6 @@ KERNEL_INVARIANCES = {
     "cosine": {"PT", "OT", "IS"},
     "laplacian": {"PT", "TR"},
 }
-
-
-@dataclass(frozen=True)
-class LinearKernel(View):
-    """Linear kernel in factored form: rows, never an n x n matrix.
-
-    ``mean`` is what is still to be subtracted from the rows, None if they are
-    centred. ``diagonal`` is that of the centred kernel matrix, which the unbiased
-    estimators leave out (None for the biased one), and ``norm`` the matrix's norm;
-    times ``unit`` it is the norm for the representation itself.
-    """
-
-    rows: object
-    mean: object
-    diagonal: object
-    norm: float
-    unit: float
-
-    _row_fields = ("rows", "diagonal")
-
-    @property
-    def centred(self):
-        """Rows with their mean subtracted."""
-        return self.rows if self.mean is None else self.rows - self.mean
-
-
-@dataclass(frozen=True)
-class CenteredKernel(View):
-    """Centred kernel matrix, divided by its norm, which is ``norm`` times ``unit``."""
-
-    matrix: object
-    norm: float
-    unit: float
-
-    _row_by_row_fields = ("matrix",)
 
 
 @dataclass(frozen=True)
@@ -120,44 +71,14 @@ def divided(K, norm, xp):
 def refuse_explained(squared_norm, role, xp):
     """Raise if a confounder leaves nothing of a similarity matrix of norm 1."""
     rounding = 64 * float(xp.finfo(squared_norm.dtype).eps)
-    if not float(squared_norm) > rounding**2:
+    if not number(squared_norm) > rounding**2:
         raise ValueError(
             f"The similarity matrix of {role_name(role)} is the one of z up to scale, "
             "so that nothing is left to compare after taking out the confounder."
         )
 
 
-def without_diagonals(product, shared, sums, n):
-    """Inner product of two linear kernels of centred rows, bias-corrected.
-
-    Centred rows make the kernel's row sums vanish, so that without its diagonal the
-    row sums are minus the diagonal.
-
-    Parameters
-    ----------
-    product : float
-        Inner product of the kernels with their diagonals.
-    shared, sums : float
-        Inner product of the two diagonals, and product of their sums.
-    n : int
-        Number of rows.
-    """
-    return product - shared * (1 + 2 / (n - 2)) + sums / ((n - 1) * (n - 2))
-
-
-def n_rows(view):
-    """Number of rows of the representation that a view is made of."""
-    return (view.matrix if isinstance(view, CenteredKernel) else view.rows).shape[0]
-
-
-def _tiles(view):
-    """Function of row and column slices that gives a tile of the kernel matrix."""
-    if isinstance(view, LinearKernel):
-        return partial(factored_tile, view.rows, view.mean)
-    return lambda rows, columns: view.matrix[rows, columns]
-
-
-class BaseKernelSimilarity(PickedProductMixin, BaseSimilarity):
+class BaseKernelSimilarity(BaseSimilarity):
     """A measure that is made of the inner product of two centred kernel matrices."""
 
     _parameter_constraints: dict = {
@@ -166,6 +87,8 @@ class BaseKernelSimilarity(PickedProductMixin, BaseSimilarity):
         "kernel_params": [dict, None],
         "verbose": ["verbose"],
     }
+
+    _kind = InnerProductComparison
 
     @property
     def _is_biased(self):
@@ -176,6 +99,20 @@ class BaseKernelSimilarity(PickedProductMixin, BaseSimilarity):
         """Whether no pair of kernel matrices has a negative product."""
         is_definite = self.kernel != "sigmoid" and not callable(self.kernel)
         return self._is_biased and is_definite
+
+    @property
+    def _exact(self):
+        """What is exact: without a row the width of the RBF kernel is another one."""
+        has_fixed_width = self.kernel != "rbf"
+        return {"null", "null_mean"} | ({"jackknife"} if has_fixed_width else set())
+
+    @property
+    def _is_differentiable(self):
+        """scikit-learn computes all other kernels, on numpy."""
+        return self.kernel in ("linear", "cosine", "rbf")
+
+    def _form(self, view, role, xp):
+        return view
 
     def _view(self, X, xp, role):
         if self.kernel == "cosine":
@@ -221,22 +158,18 @@ class BaseKernelSimilarity(PickedProductMixin, BaseSimilarity):
     def _linear_view(self, X, xp, role):
         rows, mean, squared_norm, scale = lazily_centered(X, xp=xp)
         refuse_constant(squared_norm, role)
-        gram = centered_product(rows, mean, rows, mean)
-        squared_norm = inner(gram, gram, xp=xp)
-        unit = scale * scale
+        form = Factored(rows, mean, unit=scale * scale)
+        squared_norm = form.inner(form, xp=xp)
         if self._is_biased:
-            return LinearKernel(rows, mean, None, float(squared_norm) ** 0.5, unit)
-        diagonal = row_sum_of_squares(rows, xp=xp)
-        if mean is not None:
-            diagonal = diagonal - 2 * (rows @ mean) + mean @ mean
-        unbiased = self._leave_out_diagonal(squared_norm, diagonal, diagonal, xp)
-        remaining = float(unbiased) / float(squared_norm)
+            return replace(form, norm=root(squared_norm))
+        form = replace(form, left_out=form.diagonal(xp=xp))
+        unbiased = form.without_diagonals(form, squared_norm, xp=xp)
+        remaining = number(unbiased) / number(squared_norm)
         if remaining < float(xp.finfo(X.dtype).eps) ** 0.25:
             # a few large rows: what is left without the diagonal has lost its digits
-            if mean is not None:
-                rows = rows - mean
-            return self._kernel_view(rows @ rows.T, xp, role, unit=unit)
-        return LinearKernel(rows, mean, diagonal, float(unbiased) ** 0.5, unit)
+            rows = form.centred
+            return self._kernel_view(rows @ rows.T, xp, role, unit=form.unit)
+        return replace(form, norm=root(unbiased))
 
     def _kernel_view(self, K, xp, role, unit=1.0):
         K, scale, before = rescaled(K, xp=xp)
@@ -244,145 +177,37 @@ class BaseKernelSimilarity(PickedProductMixin, BaseSimilarity):
         K = centre(K, xp=xp, overwrite=True)
         squared_norm = inner(K, K, xp=xp)
         self._refuse_flat_kernel(squared_norm, before, role, xp)
-        norm = float(squared_norm) ** 0.5
-        return CenteredKernel(divided(K, norm, xp), norm, unit * scale)
+        # of unit norm, so that products neither overflow nor vanish
+        norm = root(squared_norm)
+        matrix = divided(K, norm, xp)
+        return Dense(matrix, not self._is_biased, 1.0, norm * (unit * scale))
 
     def _residual_view(self, X, z, xp, role):
         """View of the centred kernel matrix without what that of z explains."""
-        matrix, norm, unit = self._dense(self._view(X, xp, role), xp, role)
-        confounder = self._dense(self._view(z, xp, "z"), xp, "z")[0]
+        view = self._whole(self._view(X, xp, role), xp)
+        confounder = self._whole(self._view(z, xp, "z"), xp).matrix
+        matrix = view.matrix
         matrix = matrix - inner(matrix, confounder, xp=xp) * confounder
         squared_norm = inner(matrix, matrix, xp=xp)
         refuse_explained(squared_norm, role, xp)
-        share = float(squared_norm) ** 0.5
-        return CenteredKernel(matrix / share, norm * share, unit)
+        return replace(view, matrix=matrix, norm=root(squared_norm))
 
-    def _dense(self, view, xp, role):
-        """Centred kernel matrix of unit norm of any view, its norm and its unit."""
-        if isinstance(view, LinearKernel):
-            rows = view.centred
-            view = self._kernel_view(rows @ rows.T, xp, role, unit=view.unit)
-        elif isinstance(view, BlockedMatrix):
-            everything = slice(0, view.rows.shape[0])
-            matrix = view.block(everything, everything, xp=xp) / view.norm
-            return matrix, view.norm, view.unit
-        return view.matrix, view.norm, view.unit
+    @staticmethod
+    def _whole(view, xp):
+        """Centred kernel matrix of unit norm."""
+        view = view.dense(xp=xp)
+        matrix = view.matrix / view.norm
+        return replace(view, matrix=matrix, norm=1.0, unit=view.norm * view.unit)
 
     @staticmethod
     def _refuse_flat_kernel(squared_norm, before, role, xp, dtype=None):
         rounding = 64 * float(xp.finfo(dtype or squared_norm.dtype).eps)
-        if not float(squared_norm) > rounding**2 * float(before):
+        if not number(squared_norm) > rounding**2 * number(before):
             raise ValueError(
                 f"The centred kernel matrix of {role_name(role)} is zero: all rows are "
                 "equally similar, so that nothing is left to compare. Check that the "
                 "representation is not constant, or choose another kernel."
             )
-
-    @staticmethod
-    def _leave_out_diagonal(product, diagonal_x, diagonal_y, xp):
-        """Inner product of two bias-corrected linear kernels, from the full one's."""
-        shared = inner(diagonal_x, diagonal_y, xp=xp)
-        sums = xp.sum(diagonal_x) * xp.sum(diagonal_y)
-        return without_diagonals(product, shared, sums, diagonal_x.shape[0])
-
-    def _alignment(self, view_x, view_y, xp):
-        """Cosine of the two centred kernel matrices."""
-        if isinstance(view_x, BlockedMatrix):
-            return blocked_inner(view_x, view_y, xp=xp)
-        x_is_factored = isinstance(view_x, LinearKernel)
-        y_is_factored = isinstance(view_y, LinearKernel)
-        if x_is_factored and y_is_factored:
-            M = centered_product(view_x.rows, view_x.mean, view_y.rows, view_y.mean)
-            product = inner(M, M, xp=xp)
-            if not self._is_biased:
-                product = self._leave_out_diagonal(
-                    product, view_x.diagonal, view_y.diagonal, xp
-                )
-            return product / (view_x.norm * view_y.norm)
-        if y_is_factored:
-            view_x, view_y = view_y, view_x
-        if x_is_factored or y_is_factored:
-            # centring is a projection: one centred kernel centres the other
-            product = inner(view_x.rows, view_y.matrix @ view_x.rows, xp=xp)
-            return product / view_x.norm
-        return inner(view_x.matrix, view_y.matrix, xp=xp)
-
-    def _alignment_many(self, views_x, views_y, xp):
-        """Cosines of all pairs, by one product of kernel matrices where cheaper."""
-        together = views_x if views_x is views_y else views_x + views_y
-        if any(isinstance(view, BlockedMatrix) for view in together):
-            return None
-        n = n_rows(together[0])
-        if all(isinstance(view, LinearKernel) for view in together):
-            widths_x = [view.rows.shape[1] for view in views_x]
-            widths_y = widths_x
-            if views_y is not views_x:
-                widths_y = [view.rows.shape[1] for view in views_y]
-            if not tiles_are_cheaper(widths_x, widths_y, n):
-                return None
-        tiles_x = [_tiles(view) for view in views_x]
-        tiles_y = tiles_x if views_y is views_x else [_tiles(view) for view in views_y]
-        products = product_of_tiles(tiles_x, tiles_y, n, xp=xp)
-        return [
-            [
-                self._from_product(products[i, j], view_x, view_y, xp)
-                for j, view_y in enumerate(views_y)
-            ]
-            for i, view_x in enumerate(views_x)
-        ]
-
-    def _from_product(self, product, view_x, view_y, xp):
-        """Cosine from the inner product of the kernel matrices as they are kept."""
-        views = [v for v in (view_x, view_y) if isinstance(v, LinearKernel)]
-        if not self._is_biased and len(views) == 2:
-            product = self._leave_out_diagonal(
-                product, view_x.diagonal, view_y.diagonal, xp
-            )
-        for view in views:
-            product = product / view.norm
-        return product
-
-    def _product_shape(self, view):
-        n_samples = n_rows(view)
-        if isinstance(view, BlockedMatrix):
-            return n_samples, 0
-        if isinstance(view, LinearKernel):
-            return view.rows.shape
-        return n_samples, math.inf
-
-    def _product_matrix(self, view, role, xp):
-        """Centred kernel matrix of unit norm."""
-        return self._as_kernel(view, xp, role).matrix
-
-    def _as_kernels(self, view_x, view_y, xp):
-        """Both views as kernel matrices, whose rows sum to zero."""
-        return self._as_kernel(view_x, xp, "x"), self._as_kernel(view_y, xp, "y")
-
-    def _as_kernel(self, view, xp, role):
-        if not isinstance(view, LinearKernel):
-            return view
-        if not self._is_biased:
-            K = view.rows @ view.rows.T
-            return self._kernel_view(K, xp, role, unit=view.unit)
-        # centred rows of the right norm leave nothing to be done to the matrix
-        rows = view.centred * view.norm**-0.5
-        return CenteredKernel(rows @ rows.T, view.norm, view.unit)
-
-    def _trace_form(self, view_x, view_y, xp):
-        if not self._product_shape(view_x)[1]:
-            return None
-        kernels, norms = [], 1.0
-        for view in (view_x, view_y):
-            if isinstance(view, LinearKernel):
-                rows = as_float64(view.centred, xp=xp)
-                # to the last digit of double precision, whatever the view's
-                rows = rows - xp.mean(rows, axis=0)
-                outer = outer_product if self._is_biased else hollow_outer_product
-                kernels.append(outer(rows, xp=xp))
-                norms *= view.norm
-            else:
-                kernels.append(dense(view.matrix, xp=xp))
-        return TraceForm(*kernels, self._of_product(1 / norms, view_x, view_y))
 
     def _min_samples(self):
         return 2 if self._is_biased else 4

@@ -6,6 +6,7 @@ from numbers import Integral
 
 import numpy as np
 
+from sksim.base._comparison import Comparison
 from sksim.rsm._kernels import BaseKernelSimilarity
 from sksim.utils._array_api import take
 from sksim.utils._matching import index_array
@@ -188,6 +189,8 @@ class MinibatchCKA(BaseKernelSimilarity):
     (0.5, 20, True)
     """
 
+    # every order makes other batches, so that nothing has a closed form
+    _kind = Comparison
     estimator = "debiased"
     _parameter_constraints: dict = {
         **BaseKernelSimilarity._parameter_constraints,
@@ -228,14 +231,11 @@ class MinibatchCKA(BaseKernelSimilarity):
             total = batch if total is None else total.plus(batch)
         return self._outcome(total)
 
-    def _product_shape(self, view):
-        # every order makes other batches: there is no matrix to prepare
-        return view.rows.shape[0], 0
-
     def _sums(self, X, y, xp):
         view_x, view_y = super()._view(X, xp, "x"), super()._view(y, xp, "y")
-        cosine = float(self._alignment(view_x, view_y, xp))
-        sizes = [float(view.norm) * float(view.unit) for view in (view_x, view_y)]
+        norms = [float(view.norm) for view in (view_x, view_y)]
+        cosine = float(view_x.inner(view_y, xp=xp)) / (norms[0] * norms[1])
+        sizes = [norms[0] * float(view_x.unit), norms[1] * float(view_y.unit)]
         for size, name in zip(sizes, "Xy", strict=True):
             if not 0 < size < math.inf:
                 raise ValueError(

@@ -4,7 +4,8 @@ import math
 from dataclasses import dataclass
 
 from sksim.base import BaseSimilarity
-from sksim.utils._array_api import inner, row_blocks_of
+from sksim.base._comparison import Comparison
+from sksim.utils._array_api import inner, number, row_blocks_of
 from sksim.utils._linalg import refuse_constant, rescaled, role_name
 from sksim.utils._pairs import (
     MATRIX_ROWS,
@@ -16,7 +17,7 @@ from sksim.utils._pairs import (
     squared_distance_rows,
     symmetric_blocks,
 )
-from sksim.utils._picking import UpperBlocks, permuted_inner, upper_blocks
+from sksim.utils._picking import permuted_inner, upper_blocks
 from sksim.utils._progress import tracked
 from sksim.utils._sklearn_compat import StrOptions
 from sksim.utils._tags import SimilarityTags
@@ -39,20 +40,66 @@ class PairMatrix(View):
     _row_fields = ("rows", "squares")
     _row_by_row_fields = ("matrix",)
 
+    def gains(self, other):
+        """(gain of this, gain of the other, unit): what brings both to one unit."""
+        unit = max(self.unit, other.unit)
+        return self.unit / unit, other.unit / unit, unit
 
-@dataclass(frozen=True)
-class PickedPairs(View):
-    """The view of X as permutations want it: of both views together, all but y's rows.
 
-    ``squared_norms`` is the sum of both matrices' squared norms and ``unit`` theirs,
-    ``gain`` the factor of their inner product.
+@dataclass(frozen=True, kw_only=True)
+class DifferenceComparison(Comparison):
+    """Two matrices of all pairs, which are subtracted from each other."""
+
+    def for_permutations(self):
+        """The form in which permutations pick entries, if matrices are kept."""
+        view_x, view_y, xp = self.view_x, self.view_y, self.xp
+        if view_x.matrix is None:
+            return super().for_permutations()
+        gain_x, gain_y, unit = view_x.gains(view_y)
+        norms = gain_x**2 * number(inner(view_x.matrix, view_x.matrix, xp=xp))
+        norms += gain_y**2 * number(inner(view_y.matrix, view_y.matrix, xp=xp))
+        return self.prepared_as(
+            PickedDifference,
+            upper=upper_blocks(view_x.matrix, xp=xp),
+            squared_norms=norms,
+            gain=gain_x * gain_y,
+            unit=unit,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PickedDifference(DifferenceComparison):
+    """The same by the matrices' norms and inner product, where these keep the digits.
+
+    Attributes
+    ----------
+    upper : UpperBlocks
+        Of X's matrix.
+    squared_norms : float
+        Sum of both matrices' squared norms, in units of ``unit``.
+    gain : float
+        Factor of their inner product.
+    unit : float
     """
 
-    view: PairMatrix
-    upper: UpperBlocks
+    upper: object
     squared_norms: float
     gain: float
     unit: float
+
+    def permuted(self, orders):
+        """Statistics with the rows of y in each of several orders."""
+        matrix, xp = self.view_y.matrix, self.xp
+        there = [self.there(order) for order in orders]
+        products = permuted_inner(self.upper, matrix, there, xp=xp)
+        return list(map(self._of_product, products, orders))
+
+    def _of_product(self, product, order):
+        squared = self.squared_norms - 2 * self.gain * product
+        if squared < 1e-4 * self.squared_norms:
+            # the difference of large numbers has lost its digits
+            return super().permuted([order])[0]
+        return squared**0.5 * self.unit
 
 
 class RSMNormDifference(BaseSimilarity):
@@ -115,6 +162,7 @@ class RSMNormDifference(BaseSimilarity):
     8.0
     """
 
+    _kind = DifferenceComparison
     _parameter_constraints: dict = {
         "rdm_metric": [StrOptions({*RDM_METRICS, "linear"})],
         "verbose": ["verbose"],
@@ -162,8 +210,7 @@ class RSMNormDifference(BaseSimilarity):
         return of_distances(block, None, xp=xp) if is_euclidean else block
 
     def _compare(self, view_x, view_y, xp):
-        unit = max(view_x.unit, view_y.unit)
-        gain_x, gain_y = view_x.unit / unit, view_y.unit / unit
+        gain_x, gain_y, unit = view_x.gains(view_y)
         total = 0.0
         if view_x.matrix is not None:
             for b in row_blocks_of(view_x.matrix):
@@ -177,31 +224,6 @@ class RSMNormDifference(BaseSimilarity):
             difference = difference - _scaled(self._block(view_y, i, j, xp), gain_y)
             total += weight * float(inner(difference, difference, xp=xp))
         return total**0.5 * unit
-
-    def _prepare_permutations(self, view_x, view_y, xp):
-        if view_x.matrix is None:
-            return view_x, view_y
-        unit = max(view_x.unit, view_y.unit)
-        gain_x, gain_y = view_x.unit / unit, view_y.unit / unit
-        K, L = view_x.matrix, view_y.matrix
-        norms = gain_x**2 * float(inner(K, K, xp=xp))
-        norms += gain_y**2 * float(inner(L, L, xp=xp))
-        upper = upper_blocks(K, xp=xp)
-        return PickedPairs(view_x, upper, norms, gain_x * gain_y, unit), view_y
-
-    def _compare_permuted(self, view_x, view_y, orders, xp):
-        if isinstance(view_x, PairMatrix):
-            return super()._compare_permuted(view_x, view_y, orders, xp)
-        norms, values = view_x.squared_norms, []
-        products = permuted_inner(view_x.upper, view_y.matrix, orders, xp=xp)
-        for order, product in zip(orders, products, strict=True):
-            squared = norms - 2 * view_x.gain * product
-            if squared < 1e-4 * norms:
-                # the difference of large numbers has lost its digits
-                values += super()._compare_permuted(view_x.view, view_y, [order], xp)
-            else:
-                values.append(squared**0.5 * view_x.unit)
-        return values
 
     def _similarity_tags(self):
         invariances = {

@@ -48,6 +48,8 @@ class PairBlocks(View):
     mean: float
     norm: float
 
+    _row_fields = ("distances",)
+
     def values(self, squares, *, xp):
         """What is compared of some squared distances."""
         if self.ranks is not None:

@@ -1,13 +1,14 @@
 """Representational similarity analysis."""
 
-import math
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 import scipy.stats
 
 from sksim.base import BaseSimilarity
-from sksim.base._picking import PickedProductMixin
+from sksim.base._comparison import Grid
+from sksim.base._inner_product import InnerProductComparison, InnerProductGrid
 from sksim.rsm._kernels import refuse_explained
 from sksim.rsm._pair_blocks import (
     PairBlocks,
@@ -16,21 +17,21 @@ from sksim.rsm._pair_blocks import (
     ranked_blocks,
     valued_blocks,
 )
-from sksim.utils._array_api import as_float64, inner, to_numpy
+from sksim.utils._array_api import as_float64, inner, namespace_of, to_numpy
 from sksim.utils._linalg import role_name
 from sksim.utils._pairs import (
     RDM_METRICS,
     SquaredDistances,
     condensed,
-    n_rows_of_pairs,
     pair_vector,
     square,
     squared_distance_rows,
 )
 from sksim.utils._ranks import average_ranks, quantized
 from sksim.utils._sklearn_compat import StrOptions
+from sksim.utils._symmetric import Dense
 from sksim.utils._tags import SimilarityTags
-from sksim.utils._views import View, take_rows
+from sksim.utils._views import View
 
 # Beyond this many rows neither a list of all pairs (268 MB) is kept nor, for the sake
 # of permutations, a square matrix of them.
@@ -46,14 +47,15 @@ class PairValues(View):
 
     values: object
 
+    def moved(self, order):
+        """The same pairs with the rows in another order."""
+        xp = namespace_of(self.values)
+        matrix = Dense(square(self.values, xp=xp)).moved(order).matrix
+        return PairValues(condensed(matrix, xp=xp))
 
-@dataclass(frozen=True)
-class SquarePairs(View):
-    """The same in a square matrix, of which permutations pick entries."""
-
-    matrix: object
-
-    _row_by_row_fields = ("matrix",)
+    def without_rows(self):
+        """Nothing is left without the pairs."""
+        return PairValues(None)
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,49 @@ class PairMoments(View):
     mean: float
     norm: float
 
+    _row_fields = ("distances",)
 
-class RSA(PickedProductMixin, BaseSimilarity):
+
+@dataclass(frozen=True, kw_only=True)
+class ListsComparison(InnerProductComparison):
+    """Two lists of all pairs, of which permutations pick entries out of squares.
+
+    A list is centred as a list: the rows of its square do not sum to zero, so that
+    nothing else of an inner product follows.
+    """
+
+    carries: ClassVar = frozenset()
+
+    @classmethod
+    def grid(cls, **fields):
+        """All pairs of many views."""
+        return ListsGrid(kind=cls, **fields)
+
+    def for_permutations(self):
+        """Squares of the lists, where there are any."""
+        if self.measure._has_lists(self.n_samples):
+            return super().for_permutations()
+        return replace(self, rows=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListsGrid(InnerProductGrid):
+    """Many lists of all pairs, compared pair by pair."""
+
+    at_once = False
+
+    def values(self):
+        """Statistics of all pairs, as an array of shape (n_x, n_y)."""
+        return Grid.values(self)
+
+    def for_permutations(self):
+        """Squares of the lists, where there are any."""
+        if self.measure._has_lists(self.n_samples):
+            return super().for_permutations()
+        return replace(self, rows=None)
+
+
+class RSA(BaseSimilarity):
     r"""Representational similarity analysis.
 
     The correlation of the dissimilarities of all pairs of rows in both
@@ -154,6 +197,7 @@ class RSA(PickedProductMixin, BaseSimilarity):
     1.0
     """
 
+    _kind = ListsComparison
     _parameter_constraints: dict = {
         "rdm_metric": [StrOptions(set(RDM_METRICS))],
         "comparison": [StrOptions({"spearman", "pearson", "kendall", "cosine"})],
@@ -312,25 +356,14 @@ class RSA(PickedProductMixin, BaseSimilarity):
             return self._pair_view(squares, None, xp).values
         return view.values
 
-    def _permute(self, view, order, xp):
-        if isinstance(view, PairMoments | PairBlocks):
-            moved = take_rows(view.distances, order, xp=xp)
-            return replace(view, distances=moved)
-        values = view.values
-        if self.comparison == "kendall":
-            order, xp = to_numpy(order, xp=xp), np
-        moved = take_rows(SquarePairs(square(values, xp=xp)), order, xp=xp)
-        return PairValues(condensed(moved.matrix, xp=xp))
+    def _has_lists(self, n_samples):
+        """Whether permutations pick entries: of values or ranks, not of Kendall's."""
+        return self.comparison != "kendall" and n_samples <= _LISTED_ROWS
 
-    def _product_shape(self, view):
-        n_samples = _n_rows(view)
-        listed = self.comparison != "kendall" and n_samples <= _LISTED_ROWS
-        return n_samples, math.inf if listed else 0
+    def _form(self, view, role, xp):
+        return Dense(square(self._values(view, xp), xp=xp))
 
-    def _product_matrix(self, view, role, xp):
-        return square(self._values(view, xp), xp=xp)
-
-    def _of_product(self, product, view_x, view_y):
+    def _of_product(self, product, view_x, view_y, n_samples):
         return product / 2  # both (i, j) and (j, i)
 
     def _min_samples(self):
@@ -355,12 +388,6 @@ class RSA(PickedProductMixin, BaseSimilarity):
             complexity="n^2 (d + log n)",
             reference="Kriegeskorte et al. 2008",
         )
-
-
-def _n_rows(view):
-    if isinstance(view, PairValues):
-        return n_rows_of_pairs(view.values)
-    return view.distances.rows.shape[0]
 
 
 def _sum_of_products(a, b, xp):

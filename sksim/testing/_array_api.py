@@ -95,9 +95,7 @@ def _check_permutations_there(measure, moved, params, fitted):
         return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        X, y, xp = measure._validate_pair(*moved, reset=True)
-        views = measure._prepare_permutations(*measure._views(X, y, xp), xp)
-        order = xp.arange(X.shape[0], device=get_namespace_and_device(X)[2])
-        value = float(measure._compare_permuted(*views, [order], xp)[0])
+        comparison = measure._open(*moved).for_permutations()
+        value = comparison.permuted([np.arange(comparison.n_samples)])[0]
     if "seed" not in tags.view_keywords:
         assert_close(value, fitted.statistic_, "unpermuted view", 1e-9)

@@ -5,9 +5,9 @@ import warnings
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils import get_tags
 
 from sksim.testing._inputs import make_inputs
+from sksim.utils._tags import tags_of
 
 
 def fit(measure, X, y, fit_params=None):
@@ -26,10 +26,6 @@ def outcome_of(measure, X, y, fit_params=None):
         return statistic_of(measure, X, y, fit_params)
     except ValueError as error:
         return error
-
-
-def tags_of(measure):
-    return get_tags(measure).similarity_tags
 
 
 def assert_close(actual, desired, message, rtol=1e-7, atol=1e-9):

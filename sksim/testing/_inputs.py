@@ -6,9 +6,9 @@ from copy import deepcopy
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
-from sklearn.utils import get_tags
 
 from sksim.testing._requirements import REQUIREMENTS
+from sksim.utils._tags import tags_of
 
 
 def make_inputs(measure, random_state=0, n_samples=40):
@@ -39,7 +39,7 @@ def make_inputs(measure, random_state=0, n_samples=40):
     >>> X.shape, y.shape, fit_params
     ((40, 6), (40, 6), {})
     """
-    tags = get_tags(measure).similarity_tags
+    tags = tags_of(measure)
     rng = np.random.default_rng(random_state)
     truth = np.arange(n_samples) % 3
     truth = truth[rng.permutation(n_samples)]

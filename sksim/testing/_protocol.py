@@ -26,17 +26,15 @@ def check_permutations(measure):
     if labels is not None:
         # the truth travels with its rows: each view is made with its own labels
         return
-    fresh = clone(measure)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        X, y, xp = fresh._validate_pair(X, y, reset=True)
-        prepared = fresh._prepare_permutations(*fresh._views(X, y, xp), xp)
-        for seed in range(3):
-            order = np.random.default_rng(seed).permutation(len(X))
-            fast = float(fresh._compare_permuted(*prepared, [order], xp)[0])
+        comparison = clone(measure)._open(X, y)
+        orders = [np.random.default_rng(seed).permutation(len(X)) for seed in range(3)]
+        fast = comparison.for_permutations().permuted(orders)
+        for value, order in zip(fast, orders, strict=True):
             slow = statistic_of(measure, X, rows_of(y, order))
             if "seed" not in tags.view_keywords:
-                assert_close(fast, slow, "permuted view", rtol=1e-9, atol=1e-11)
+                assert_close(value, slow, "permuted view", rtol=1e-9, atol=1e-11)
 
 
 def check_group_of_two(measure):
@@ -56,11 +54,10 @@ def check_group_permutations(measure):
     if fit_params:
         # the truth travels with its rows: each view is made with its own labels
         return
-    models, xp = measure._validate_group(X, reset=True)
-    views = measure._group_views(models, xp)
+    comparison = clone(measure)._open(X)
     rng = np.random.default_rng(0)
-    orders = [None, *(rng.permutation(len(X)) for _ in models[1:])]
-    fast = float(measure._aggregate_permuted(views, orders, xp))
+    orders = [None, *(rng.permutation(len(X)) for _ in comparison.views[1:])]
+    fast = comparison.for_permutations().permuted([orders])[0]
     moved = [X[:, i] if o is None else X[o, i] for i, o in enumerate(orders)]
     slow = statistic_of(measure, np.stack(moved, axis=1), None)
     assert_close(fast, slow, "permuted views", rtol=1e-9, atol=1e-11)

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.utils import get_tags
+
+from sksim.utils._tags import tags_of
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,6 @@ def expected_failed_checks(measure):
     """
     return {
         check: REQUIREMENTS[word].reason
-        for word in get_tags(measure).similarity_tags.requires
+        for word in tags_of(measure).requires
         for check in REQUIREMENTS[word].checks
     }

@@ -14,14 +14,12 @@ from sksim.topology._distances import (
 from sksim.topology._spanning_trees import (
     SpannedRows,
     joint_tree_length,
-    relabelled_rows,
     spanned_rows,
 )
-from sksim.utils._array_api import to_numpy
 from sksim.utils._pairs import MATRIX_ROWS
 from sksim.utils._sklearn_compat import StrOptions
 from sksim.utils._tags import SimilarityTags
-from sksim.utils._views import View, take_rows
+from sksim.utils._views import View
 
 
 @dataclass(frozen=True)
@@ -124,12 +122,6 @@ class RTDLite(BaseSimilarity):
             joint = spanning_tree_length(smaller)
         x_to_y, y_to_x = view_x.tree_length - joint, view_y.tree_length - joint
         return (x_to_y + y_to_x) / 2, {"x_to_y_": x_to_y, "y_to_x_": y_to_x}
-
-    def _permute(self, view, order, xp):
-        order = to_numpy(order, xp=xp)
-        if isinstance(view, SpannedRows):
-            return relabelled_rows(view, order)
-        return take_rows(view, order, xp=np)
 
     def _similarity_tags(self):
         return SimilarityTags(

@@ -9,7 +9,7 @@ import numpy as np
 from sksim.utils._array_api import row_sum_of_squares
 from sksim.utils._kernels import row_blocks
 from sksim.utils._neighbors import nearest_neighbors
-from sksim.utils._views import View, take_rows
+from sksim.utils._views import View
 
 _N_NEIGHBORS = 15
 
@@ -27,7 +27,8 @@ class SpannedRows(View):
     lengths: np.ndarray
     tree_length: float
 
-    _row_fields = ("rows", "squares", "neighbors", "lengths")
+    _row_fields = ("rows", "squares", "lengths")
+    _index_fields = ("neighbors",)
 
     def between(self, first, second):
         """Distances of some pairs of rows."""
@@ -55,12 +56,6 @@ def spanned_rows(rows, role):
     lengths = view.between(every, found.indices.ravel()).reshape(found.indices.shape)
     view = replace(view, lengths=lengths)
     return replace(view, tree_length=joint_tree_length([view]))
-
-
-def relabelled_rows(view, order):
-    """View of the same rows in another order."""
-    moved = take_rows(view, order, xp=np)
-    return replace(moved, neighbors=np.argsort(order)[moved.neighbors])
 
 
 def joint_tree_length(views):

@@ -43,6 +43,7 @@ except ImportError:  # scikit-learn < 1.9
 
 
 __all__ = [
+    "anywhere",
     "as_float64",
     "average_ranks",
     "cholesky_upper",
@@ -52,12 +53,16 @@ __all__ = [
     "device_of",
     "encode",
     "get_namespace_and_device",
+    "in_double",
     "inner",
     "is_numpy",
     "joint_counts",
     "move_to",
     "namespace_of",
+    "nonnegative",
+    "number",
     "right_solve_triangular",
+    "root",
     "row_blocks_of",
     "row_inner",
     "row_norms",
@@ -89,6 +94,40 @@ def namespace_of(array):
 def as_float64(array, *, xp):
     """``array`` in double precision (the array itself if it is already)."""
     return xp.astype(array, xp.float64, copy=False)
+
+
+def number(value):
+    """Python float of a 0-d array, without its gradients."""
+    return float(value.detach() if hasattr(value, "detach") else value)
+
+
+def root(value):
+    """Square root of a number or of an array, which keeps its gradients."""
+    if isinstance(value, np.generic):
+        value = np.float64(value)
+    return value**0.5
+
+
+def nonnegative(value):
+    """A number or an array with 0 in place of negative values; nan stays."""
+    if isinstance(value, np.generic | float | int):
+        return max(float(value), 0.0)
+    xp = namespace_of(value)
+    return xp.where(value < 0, xp.zeros_like(value), value)
+
+
+def in_double(value, *, xp):
+    """A number or an array in double precision, with its gradients."""
+    if isinstance(value, np.generic | float | int):
+        return float(value)
+    return as_float64(value, xp=xp)
+
+
+def anywhere(condition):
+    """Whether a condition holds, or one of an array of conditions."""
+    if isinstance(condition, bool | np.bool_):
+        return bool(condition)
+    return bool(namespace_of(condition).any(condition))
 
 
 def zeros(shape, *, like, xp):

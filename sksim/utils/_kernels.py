@@ -1,15 +1,14 @@
 """Kernel matrices: distances, centring, and inner products of many pairs."""
 
-import math
-
 import numpy as np
 from sklearn.metrics.pairwise import pairwise_kernels
 
 from sksim.utils._array_api import (
     device_of,
-    inner,
     is_numpy,
     move_to,
+    number,
+    root,
     row_sum_of_squares,
     to_numpy,
 )
@@ -48,7 +47,7 @@ def median_distance(squares, *, xp):
     count = values.shape[0]
     middle = (count - 1) // 2, count // 2
     values = np.partition(values, middle) if is_numpy(xp) else xp.sort(values)
-    return sum(math.sqrt(float(values[place])) for place in middle) / 2
+    return sum(root(values[place]) for place in middle) / 2
 
 
 def rbf_kernel(X, bandwidth, *, xp, name="X"):
@@ -63,7 +62,8 @@ def rbf_kernel(X, bandwidth, *, xp, name="X"):
 
 def refuse_zero_bandwidth(median, squared_norms, name, *, xp):
     """Raise where the median distance is 0, or what rounding makes of it."""
-    typical = float(xp.sort(squared_norms)[squared_norms.shape[0] // 2])
+    typical = number(xp.sort(squared_norms)[squared_norms.shape[0] // 2])
+    median = number(median)
     info = xp.finfo(squared_norms.dtype)
     if median**2 <= max(16 * float(info.eps) * typical, float(info.smallest_normal)):
         raise ValueError(
@@ -124,42 +124,7 @@ def u_center(K, *, xp, overwrite=False):
     return centred * (1 - _identity_like(K, xp=xp))
 
 
-def u_row_products(rows_x, rows_y, *, xp):
-    """Row sums of the product of two bias-corrected linear kernels of centred rows.
-
-    The same as the row sums of ``u_center(x @ x.T) * u_center(y @ y.T)``, without an
-    n x n matrix.
-    """
-    n = rows_x.shape[0]
-    norms, effects = [], []
-    for rows in (rows_x, rows_y):
-        squares = row_sum_of_squares(rows, xp=xp)
-        norms.append(squares)
-        # off the diagonal, bias correction subtracts effects[i] + effects[j]
-        effects.append(-squares / (n - 2) + xp.sum(squares) / (2 * (n - 1) * (n - 2)))
-    a, b = effects
-    products = xp.sum((rows_x @ (rows_x.T @ rows_y)) * rows_y, axis=1)
-    products = products - rows_x @ (rows_x.T @ b) - rows_y @ (rows_y.T @ a)
-    products = products + n * a * b + a * xp.sum(b) + b * xp.sum(a) + inner(a, b, xp=xp)
-    return products - (norms[0] - 2 * a) * (norms[1] - 2 * b)
-
-
-def u_leave_one_out(row_products, *, xp):
-    """Inner products of two bias-corrected kernels without each row in turn.
-
-    Bias correction is a projection, so that the kernels without a row can be corrected
-    again from their corrected forms, whose rows sum to zero.
-
-    Parameters
-    ----------
-    row_products : array of shape (n_samples,)
-        Row sums of the product of both bias-corrected kernels.
-    """
-    n = row_products.shape[0]
-    return xp.sum(row_products) - row_products * (2 * (n - 2) / (n - 3))
-
-
-def product_of_tiles(tiles_x, tiles_y, n, *, xp):
+def product_of_tiles(forms_x, forms_y, n, *, xp):
     """Inner products of all pairs of symmetric n x n matrices.
 
     Many pairs become one matrix product: tiles of all matrices are laid out as rows,
@@ -168,8 +133,7 @@ def product_of_tiles(tiles_x, tiles_y, n, *, xp):
 
     Parameters
     ----------
-    tiles_x, tiles_y : list of callable
-        For each matrix a function of two slices (rows and columns) that gives a tile.
+    forms_x, forms_y : list of Factored or Dense
         The same list twice asks for all pairs of one set.
     n : int
         Order of the matrices.
@@ -178,9 +142,10 @@ def product_of_tiles(tiles_x, tiles_y, n, *, xp):
 
     Returns
     -------
-    products : array of shape (len(tiles_x), len(tiles_y)), in double precision
+    products : array of shape (len(forms_x), len(forms_y)), in double precision
+        Of what the forms' tiles hold; `from_tiles` makes inner products of them.
     """
-    layers = len(tiles_x) + (0 if tiles_x is tiles_y else len(tiles_y))
+    layers = len(forms_x) + (0 if forms_x is forms_y else len(forms_y))
     # 32 MB of tiles: enough rows for fast products, little beside the views
     size = max(16, min(n, 4 * _BLOCK_ELEMENTS // (layers * n)))
     total = 0.0
@@ -188,28 +153,19 @@ def product_of_tiles(tiles_x, tiles_y, n, *, xp):
         for columns, weight in ((rows, 1), (slice(rows.stop, n), 2)):
             if columns.start == columns.stop:
                 continue
-            flat_x = _flat_tiles(tiles_x, rows, columns, xp=xp)
+            flat_x = _flat_tiles(forms_x, rows, columns, xp=xp)
             flat_y = (
                 flat_x
-                if tiles_y is tiles_x
-                else _flat_tiles(tiles_y, rows, columns, xp=xp)
+                if forms_y is forms_x
+                else _flat_tiles(forms_y, rows, columns, xp=xp)
             )
             total = total + weight * xp.astype(flat_x @ flat_y.T, xp.float64)
     return total
 
 
-def _flat_tiles(tiles, rows, columns, *, xp):
-    return xp.stack([xp.reshape(tile(rows, columns), (-1,)) for tile in tiles])
-
-
-def factored_tile(factor, mean, rows, columns):
-    """Tile of the linear kernel of centred rows; ``mean`` is None if they are."""
-    left, right = factor[rows, :], factor[columns, :]
-    if mean is None:
-        return left @ right.T
-    # one centred factor centres one side; what is left of the other is a column
-    left = left - mean
-    return left @ right.T - (left @ mean)[:, None]
+def _flat_tiles(forms, rows, columns, *, xp):
+    tiles = (form.tile(rows, columns, xp=xp) for form in forms)
+    return xp.stack([xp.reshape(tile, (-1,)) for tile in tiles])
 
 
 def tiles_are_cheaper(widths_x, widths_y, n):

@@ -13,6 +13,7 @@ from sksim.utils._array_api import (
     column_sum_of_squares,
     inner,
     is_numpy,
+    number,
     right_solve_triangular,
     row_blocks_of,
     row_sum_of_squares,
@@ -37,7 +38,7 @@ def safe_range(xp, dtype):
 
 def _power_of_two_scale(X, *, xp):
     """Largest power of two not above the largest magnitude; 1 for all zeros."""
-    largest = max(float(xp.max(X)), -float(xp.min(X)))
+    largest = max(number(xp.max(X)), -number(xp.min(X)))
     if largest == 0:
         return 1.0
     exponent = math.frexp(largest)[1] - 1
@@ -54,12 +55,12 @@ def rescaled(X, *, xp):
     """
     low, high = safe_range(xp, X.dtype)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        squared_norm = float(xp.sum(column_sum_of_squares(X, xp=xp)))
+        squared_norm = number(xp.sum(column_sum_of_squares(X, xp=xp)))
     if low < squared_norm < high:
         return X, 1.0, squared_norm
     scale = _power_of_two_scale(X, xp=xp)
     rows = X * (1.0 / scale)
-    return rows, scale, float(xp.sum(column_sum_of_squares(rows, xp=xp)))
+    return rows, scale, number(xp.sum(column_sum_of_squares(rows, xp=xp)))
 
 
 def rows_and_norms(X, *, xp, role=None):
@@ -75,7 +76,7 @@ def rows_and_norms(X, *, xp, role=None):
                 for b in row_blocks_of(X)
             ]
         )
-    if float(xp.min(squares)) > 1e-200 and float(xp.max(squares)) < 1e200:
+    if number(xp.min(squares)) > 1e-200 and number(xp.max(squares)) < 1e200:
         return X, xp.sqrt(squares)
     X = as_float64(X, xp=xp)
     largest = xp.max(xp.abs(X), axis=1)
@@ -133,7 +134,7 @@ def centered(X, *, xp):
     rounding = 8 * eps
     scale = 1.0
     mean, rows, squares = _subtract_mean(X, xp=xp)
-    if not low < float(xp.sum(squares)) < high:
+    if not low < number(xp.sum(squares)) < high:
         # before the means, which have no digits to spare among the smallest numbers
         scale = _power_of_two_scale(X, xp=xp)
         mean, rows, squares = _subtract_mean(X * (1.0 / scale), xp=xp)
@@ -142,18 +143,18 @@ def centered(X, *, xp):
         mean_of_rest, rows, squares = _subtract_mean(rows, xp=xp)
         mean = mean + mean_of_rest
     mean_scale = scale
-    squared_norm = float(xp.sum(squares))
+    squared_norm = number(xp.sum(squares))
     if squared_norm > low:
         constant = squares <= X.shape[0] * (rounding * mean) ** 2
     else:
         constant = xp.max(xp.abs(rows), axis=0) <= rounding * xp.abs(mean)
     if bool(xp.any(constant)):
         rows = xp.where(constant, xp.zeros_like(rows), rows)
-        squared_norm = float(xp.sum(column_sum_of_squares(rows, xp=xp)))
+        squared_norm = number(xp.sum(column_sum_of_squares(rows, xp=xp)))
     if squared_norm <= low:
         spread = _power_of_two_scale(rows, xp=xp)
         rows = rows * (1.0 / spread)
-        squared_norm = float(xp.sum(column_sum_of_squares(rows, xp=xp)))
+        squared_norm = number(xp.sum(column_sum_of_squares(rows, xp=xp)))
         scale = scale * spread
     return Centered(rows, mean * mean_scale, scale, squared_norm)
 
@@ -190,8 +191,8 @@ def uncentered(X, *, xp):
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         mean = xp.mean(X, axis=0)
         squares = column_sum_of_squares(X, xp=xp)
-        total = float(xp.sum(as_float64(squares, xp=xp)))
-        offset = X.shape[0] * float(xp.sum(as_float64(mean, xp=xp) ** 2))
+        total = number(xp.sum(as_float64(squares, xp=xp)))
+        offset = X.shape[0] * number(xp.sum(as_float64(mean, xp=xp) ** 2))
     if low < total < high and offset <= 0.8 * total:
         return Offset(X, mean, total - offset, 1.0)
     return None
@@ -253,14 +254,14 @@ def nuclear_norm(M, *, xp):
     if rounding > 0:
         roots = xp.sqrt(xp.clip(squares, rounding, None))
         errors = rounding / (2 * roots)
-        tolerance = enough * float(xp.sum(roots))
+        tolerance = enough * number(xp.sum(roots))
         if _norm(errors, xp=xp) <= tolerance:
             return xp.sum(roots)
         if M.shape[0] == M.shape[1] and _norm(errors[1:], xp=xp) <= tolerance:
             # only the smallest is in doubt, and the determinant is their product
             others = roots[1:]
             log_det = xp.linalg.slogdet(exact)[1]
-            smallest = float(xp.exp(log_det - xp.sum(xp.log(others))))
+            smallest = number(xp.exp(log_det - xp.sum(xp.log(others))))
             errors[0] = smallest * _norm(errors[1:] / others, xp=xp)
             if _norm(errors, xp=xp) <= tolerance:
                 return xp.sum(others) + smallest
@@ -268,7 +269,7 @@ def nuclear_norm(M, *, xp):
 
 
 def _norm(vector, *, xp):
-    return float(inner(vector, vector, xp=xp)) ** 0.5
+    return number(inner(vector, vector, xp=xp)) ** 0.5
 
 
 def _refuse_infinite(M, *, xp):
@@ -341,7 +342,7 @@ def tall_svd(X, *, xp):
 def numerical_rank(singular_values, shape, *, xp):
     """Number of singular values above rounding, relative to the largest."""
     epsilon = float(xp.finfo(singular_values.dtype).eps)
-    tolerance = max(shape) * epsilon * float(singular_values[0])
+    tolerance = max(shape) * epsilon * number(singular_values[0])
     return int(xp.count_nonzero(singular_values > tolerance))
 
 
@@ -408,8 +409,8 @@ def _diagonal_ratio(R, *, xp):
 
     Without pivoting the largest need not be on the diagonal.
     """
-    smallest = float(xp.min(xp.abs(xp.linalg.diagonal(R))))
-    return smallest / float(xp.max(xp.abs(R)))
+    smallest = number(xp.min(xp.abs(xp.linalg.diagonal(R))))
+    return smallest / number(xp.max(xp.abs(R)))
 
 
 def well_conditioned(R, *, xp):

@@ -60,6 +60,21 @@ class Neighbors(View):
     n_tied: int
     table: object = None
 
+    _row_fields = ("squared_distances",)
+    _index_fields = ("indices",)
+    _derived_fields = ("table",)
+
+    def with_table(self, *, xp):
+        """The same neighbours with a table of ranks, where one is affordable."""
+        n_samples, n_neighbors = self.indices.shape
+        if not is_numpy(xp) or n_samples**2 > _TABLE_ELEMENTS:
+            return self
+        dtype = np.min_scalar_type(n_neighbors)
+        table = np.zeros((n_samples, n_samples), dtype=dtype)
+        ranks = np.arange(1, n_neighbors + 1, dtype=dtype)
+        np.put_along_axis(table, self.indices, ranks[None, :], axis=1)
+        return replace(self, table=table)
+
 
 # ----- the search -------------------------------------------------------------------
 
@@ -415,38 +430,7 @@ def check_n_neighbors(n_neighbors, X, y):
             )
 
 
-# ----- neighbour lists under permutation ----------------------------------------------
-
-
-def relabelled(view, order, *, xp):
-    """Neighbours of the same representation with its rows in another order.
-
-    Row ``order[i]`` moves to place i, and so the lists name it i.
-    """
-    places = xp.argsort(order)
-    indices = take(view.indices, order, xp=xp)
-    return replace(
-        view,
-        indices=xp.reshape(
-            take(places, xp.reshape(indices, (-1,)), xp=xp), indices.shape
-        ),
-        squared_distances=None
-        if view.squared_distances is None
-        else take(view.squared_distances, order, xp=xp),
-        table=None,
-    )
-
-
-def with_table(view, *, xp):
-    """The same neighbours with a table of ranks, where one is affordable."""
-    n_samples, n_neighbors = view.indices.shape
-    if not is_numpy(xp) or n_samples**2 > _TABLE_ELEMENTS:
-        return view
-    dtype = np.min_scalar_type(n_neighbors)
-    table = np.zeros((n_samples, n_samples), dtype=dtype)
-    ranks = np.arange(1, n_neighbors + 1, dtype=dtype)
-    np.put_along_axis(table, view.indices, ranks[None, :], axis=1)
-    return replace(view, table=table)
+# ----- two lists ----------------------------------------------------------------------
 
 
 def shared_ranks(view_x, view_y, *, xp):

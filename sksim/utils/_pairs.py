@@ -10,7 +10,6 @@ from scipy.spatial.distance import squareform
 from sksim.utils._array_api import (
     as_float64,
     device_of,
-    inner,
     is_numpy,
     row_slices,
     row_sum_of_squares,
@@ -33,7 +32,7 @@ RDM_METRICS = ("correlation", "cosine", "euclidean", "sqeuclidean")
 # Below this many rows an n x n matrix (134 MB) is kept, since it makes every further
 # comparison and permutation cheap; above it, sums run over blocks.
 MATRIX_ROWS = 4096
-_BLOCK_ROWS = 1024
+BLOCK_ROWS = 1024
 # A quantile is bracketed by pairs of evenly spaced rows up to this many rows, and by
 # this many random pairs above.
 _EVENLY_SAMPLED_ROWS = 16384
@@ -209,7 +208,7 @@ def n_rows_of_pairs(values):
 
 def symmetric_blocks(n):
     """(rows, columns, weight) that cover a symmetric n x n matrix once."""
-    cuts = [slice(i, min(i + _BLOCK_ROWS, n)) for i in range(0, n, _BLOCK_ROWS)]
+    cuts = [slice(i, min(i + BLOCK_ROWS, n)) for i in range(0, n, BLOCK_ROWS)]
     for a, rows in enumerate(cuts):
         for columns in cuts[a:]:
             yield rows, columns, 1 if columns is rows else 2
@@ -225,7 +224,7 @@ def pair_values(block, weight, *, xp):
 
 def evenly_spaced(distances):
     """At most a thousand rows, evenly spaced, as a sample of all."""
-    step = -(-distances.rows.shape[0] // _BLOCK_ROWS)
+    step = -(-distances.rows.shape[0] // BLOCK_ROWS)
     return replace(
         distances, rows=distances.rows[::step, :], squares=distances.squares[::step]
     )
@@ -252,47 +251,6 @@ def distance_block(rows, squares, i, j, *, xp):
     return xp.where(same, xp.zeros_like(block), block)
 
 
-@dataclass(frozen=True)
-class BlockedMatrix(View):
-    """A centred n x n matrix that is a function of the rows' distances, never made.
-
-    Entries are f(d_ij) - o_i - o_j with f the distance itself or, where ``decay`` is
-    given, exp(-decay d^2). ``hollow`` matrices are zero on the diagonal.
-    """
-
-    rows: object
-    squares: object
-    offsets: object
-    decay: float | None
-    hollow: bool
-    norm: float
-    unit: float = 1.0
-
-    _row_fields = ("rows", "squares", "offsets")
-
-    def entries(self, i, j, *, xp):
-        """What is centred, for some rows and columns; may be overwritten."""
-        squares = distance_block(self.rows, self.squares, i, j, xp=xp)
-        return of_distances(squares, self.decay, xp=xp)
-
-    def block(self, i, j, *, xp):
-        """The centred entries of some rows and columns, both slices."""
-        entries = self.entries(i, j, xp=xp)
-        if is_numpy(xp):
-            entries -= self.offsets[i, None]
-            entries -= self.offsets[None, j]
-            if self.hollow and i == j:
-                np.fill_diagonal(entries, 0)
-            return entries
-        entries = entries - self.offsets[i, None] - self.offsets[None, j]
-        if self.hollow and i == j:
-            diagonal = xp.eye(
-                entries.shape[0], dtype=entries.dtype, device=device_of(entries)
-            )
-            entries = entries * (1 - diagonal)
-        return entries
-
-
 def of_distances(squares, decay, *, xp):
     """The distances, or exp(-decay d^2), of squared ones that may be overwritten."""
     if is_numpy(xp):
@@ -301,72 +259,6 @@ def of_distances(squares, decay, *, xp):
         squares *= -decay
         return np.exp(squares, out=squares)
     return xp.sqrt(squares) if decay is None else xp.exp(-decay * squares)
-
-
-def blocked_matrix(rows, squares, decay, *, hollow, xp):
-    """Centre a function of the distances block by block, and find its norm.
-
-    Parameters
-    ----------
-    rows, squares : arrays
-        Centred rows and their squared norms.
-    decay : float or None
-        None for the distances themselves, a number for exp(-decay d^2).
-    hollow : bool
-        Whether the diagonal is set aside (unbiased estimators) or centred too.
-    xp : module
-        Array namespace.
-    """
-    matrix = BlockedMatrix(rows, squares, None, decay, hollow, 1.0)
-    return centred_by_blocks(matrix, xp=xp)
-
-
-def centred_by_blocks(matrix, *, xp):
-    """The same blocked matrix with its offsets and its norm."""
-    rows, hollow = matrix.rows, matrix.hollow
-    n = rows.shape[0]
-    sums = [0.0] * len(range(0, n, _BLOCK_ROWS))
-    total_squares = 0.0
-    diagonal = []
-    for i, j, weight in tracked(symmetric_blocks(n), "centring distances"):
-        entries = as_float64(matrix.entries(i, j, xp=xp), xp=xp)
-        if hollow and weight == 1:
-            # a copy, so that the block is let go
-            own = xp.asarray(xp.linalg.diagonal(entries), copy=True)
-            diagonal.append(own)
-        total_squares += weight * float(inner(entries, entries, xp=xp))
-        sums[i.start // _BLOCK_ROWS] += xp.sum(entries, axis=1)
-        if weight == 2:
-            sums[j.start // _BLOCK_ROWS] += xp.sum(entries, axis=0)
-    sums = xp.concat(sums)
-    if hollow:
-        own = xp.concat(diagonal)
-        sums = sums - own
-        total_squares -= float(inner(own, own, xp=xp))
-        offsets = sums / (n - 2)
-        offsets = offsets - xp.sum(offsets) / (2 * (n - 1))
-    else:
-        offsets = sums / n - xp.sum(sums) / (2 * n * n)
-    matrix = replace(matrix, offsets=xp.astype(offsets, rows.dtype))
-    # the norm after centring, from sums of this pass where that keeps ten digits
-    removed = 4 * float(xp.sum(offsets * sums))
-    both = 2 * float(xp.sum(offsets)) ** 2
-    both += 2 * (n - 2 * hollow) * float(xp.sum(offsets * offsets))
-    squared_norm = total_squares - removed + both
-    if rows.dtype != xp.float64 or squared_norm < 1e-5 * total_squares:
-        squared_norm = blocked_inner(matrix, matrix, xp=xp)
-    return replace(matrix, norm=squared_norm**0.5)
-
-
-def blocked_inner(a, b, *, xp):
-    """Sum of the elementwise product of two blocked matrices, divided by the norms."""
-    total = 0.0
-    blocks = symmetric_blocks(a.rows.shape[0])
-    for i, j, weight in tracked(blocks, "comparing distances"):
-        first = a.block(i, j, xp=xp)
-        second = first if a is b else b.block(i, j, xp=xp)
-        total += weight * float(inner(first, second, xp=xp))
-    return total / a.norm / b.norm
 
 
 def rows_for_distances(X, *, xp, role=None):

@@ -2,6 +2,10 @@
 
 import math
 from dataclasses import dataclass, field
+from functools import cache
+from types import FunctionType
+
+from sklearn.base import BaseEstimator
 
 from sksim.utils._sklearn_compat import Tags
 
@@ -28,7 +32,11 @@ _CHOICES = {
     "arity": {"pair", "group"},
     "null": {"rows", "exchange"},
 }
-_VIEW_KEYWORDS = {"role", "y_true", "seed", "data"}
+# What a row is known by beside its place in X and y, and which travels with it.
+ROW_METADATA = ("y_true", "z", "groups", "strata", "runs", "subjects", "weights")
+_VIEW_KEYWORDS = {"role", "seed", "data", "classes", *ROW_METADATA}
+# What a kind of comparison may have in closed form.
+EXACT = ("null", "null_mean", "jackknife", "masked_bootstrap", "bootstrap")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +79,10 @@ class SimilarityTags:
         What the input must be beyond any finite matrix: see
         :data:`sksim.testing.REQUIREMENTS`.
     view_keywords : tuple of str, default=()
-        Keywords that the view step wants: "role", "y_true", "seed", "data".
+        Keywords that the view step wants: "role" ("x" or "y"), "seed" (an integer, the
+        same for both sides), "data" (rows that models are applied to), "classes" (names
+        of the columns), and metadata of rows: "y_true", "z", "groups", "strata",
+        "runs", "subjects", "weights".
     paired : bool, default=True
         Whether row i of X is compared with row i of y, so that permuting the rows of
         y means something.
@@ -81,6 +92,14 @@ class SimilarityTags:
     intervals : tuple of str, default=("jackknife", "subsample")
         Resampling methods that give valid intervals: "jackknife", "subsample",
         "masked_bootstrap" and "bootstrap".
+    exact : frozenset of str, default=()
+        What of inference has a closed form with the present parameters: "null" (the
+        moments over all orders of rows) and "null_mean" (the first of them),
+        "jackknife" (all scores without one row), "masked_bootstrap" and "bootstrap"
+        (the score of rows that count several times). Only what the measure's kind of
+        comparison can compute may be named; all else is done row by row.
+    differentiable : bool, default=False
+        Whether ``score_array`` keeps the gradients of its arrays.
     streaming : bool or "batches", default=False
         Whether there are ``partial_fit`` and ``merge``, and any split of the rows
         gives the number of all rows together. "batches": there are, but each call of
@@ -117,6 +136,8 @@ class SimilarityTags:
     paired: bool = True
     null: str = "rows"
     intervals: tuple = ("jackknife", "subsample")
+    exact: frozenset = frozenset()
+    differentiable: bool = False
     streaming: bool | str = False
     score_uses_fit: bool = False
     deterministic: bool = True
@@ -146,6 +167,11 @@ class SimilarityTags:
             raise ValueError(
                 f"The tag 'view_keywords' knows {sorted(_VIEW_KEYWORDS)}, got "
                 f"{self.view_keywords}."
+            )
+        object.__setattr__(self, "exact", frozenset(self.exact))
+        if not self.exact <= set(EXACT):
+            raise ValueError(
+                f"The tag 'exact' knows {sorted(EXACT)}, got {sorted(self.exact)}."
             )
         if self.score_bounds is None:
             low, high = self.bounds
@@ -194,3 +220,58 @@ class MeasureTags(Tags):
     """scikit-learn's estimator tags, with the measure's own beside them."""
 
     similarity_tags: SimilarityTags | None = field(default=None)
+
+
+# ----- tags are made once for each setting ------------------------------------------
+
+_MOST_SETTINGS = 1024
+_known = {}
+
+
+class _UnknownSetting(Exception):
+    """A parameter whose value can't be told from another's."""
+
+
+def tags_of(measure):
+    """SimilarityTags of a measure with its present parameters.
+
+    They follow from the class and its parameters, and are kept for as long as these
+    are numbers, words, functions or estimators of such.
+
+    Parameters
+    ----------
+    measure : BaseSimilarity
+
+    Returns
+    -------
+    tags : SimilarityTags
+    """
+    try:
+        setting = _setting_of(measure)
+    except _UnknownSetting:
+        return measure._similarity_tags()
+    tags = _known.get(setting)
+    if tags is None:
+        tags = measure._similarity_tags()
+        if len(_known) >= _MOST_SETTINGS:
+            _known.clear()
+        _known[setting] = tags
+    return tags
+
+
+def _setting_of(value):
+    kind = type(value)
+    if kind in (str, int, float, bool, type(None)):
+        return kind, value
+    if kind is FunctionType:
+        return value
+    if not isinstance(value, BaseEstimator):
+        raise _UnknownSetting
+    names = _parameter_names(kind)
+    writer = getattr(kind, "_similarity_tags", None)
+    return kind, writer, *[_setting_of(getattr(value, name, None)) for name in names]
+
+
+@cache
+def _parameter_names(kind):
+    return tuple(kind._get_param_names())

@@ -14,6 +14,7 @@ from sksim.utils._array_api import (
 )
 from sksim.utils._dask import refuse_dask
 from sksim.utils._sklearn_compat import get_feature_names
+from sksim.utils._tags import ROW_METADATA, tags_of
 
 # Rows of probabilities from single-precision networks sum to one only this closely.
 SIMPLEX_TOLERANCE = 1e-5
@@ -51,7 +52,7 @@ def check_representation_pair(measure, X, y, *, reset, min_samples=None):
         return X, None, xp
     y = _check_matrix(measure, y, "y", reset=reset, min_samples=min_samples)
     y = move_to(y, xp=xp, device=device)
-    tags = measure._similarity_tags()
+    tags = tags_of(measure)
     if tags.paired or "y_true" in tags.view_keywords:
         check_same_length(X, y)
     if X.dtype != y.dtype:
@@ -299,7 +300,7 @@ def check_output_pair(measure, X, y, *, reset):
             "None. y is the second model's output."
         )
     refuse_dask(measure, X, y)
-    inputs = measure._similarity_tags().inputs
+    inputs = tags_of(measure).inputs
     xp, _, device = get_namespace_and_device(X)
     if inputs == "labels":
         X = check_label_vector(X, "X", measure)
@@ -427,7 +428,7 @@ def check_output_group(measure, X, y=None, *, reset):
         Array namespace.
     """
     refuse_dask(measure, X, y)
-    inputs = measure._similarity_tags().inputs
+    inputs = tags_of(measure).inputs
     axes = 2 if inputs == "labels" else 3
     if not (has_dtype(X) or hasattr(X, "dtypes")):  # tables keep their column names
         X = _as_array(X, "X")
@@ -544,30 +545,124 @@ def check_probability_pair(X, y, rounding, *, xp):
     )
 
 
-def check_labels(measure, y_true, *, n_samples, xp, like):
-    """Validate ``y_true`` for a measure, or return None where it uses none."""
-    tags = measure._similarity_tags()
-    if "y_true" not in tags.view_keywords:
-        return None
-    if y_true is None:
-        if "y_true" in tags.requires:
-            raise ValueError(
-                f"{type(measure).__name__} needs the true labels: pass y_true=... to "
-                "fit and score. Inside cross_val_score and Pipelines this needs "
-                "scikit-learn's metadata routing (set_config(enable_metadata_routing="
-                "True)) and params={'y_true': ...}."
+def check_metadata(measure, name, values, *, xp, like):
+    """Validate metadata of the rows of ``like``, or return None where there are none.
+
+    Parameters
+    ----------
+    measure : BaseSimilarity
+    name : str
+        One of ``ROW_METADATA``.
+    values : array-like or None
+    xp : module
+        Array namespace of ``like``.
+    like : array
+        Validated rows.
+    """
+    tags = tags_of(measure)
+    if values is None and name in tags.requires:
+        raise ValueError(
+            _MISSING.get(name, _MISSING_OTHER).format(
+                measure=type(measure).__name__, name=name
             )
+        )
+    if values is None:
         return None
+    if name == "y_true":
+        return _check_true_labels(measure, values, tags, xp=xp, like=like)
+    if name == "z":
+        return check_confounder(measure, values, xp=xp, like=like)
+    if name == "weights":
+        return _check_weights(values, xp=xp, like=like)
+    labels = check_label_vector(values, name, measure)
+    _check_number_of_labels(labels, name, like)
+    return labels
+
+
+def row_metadata(metadata, **named):
+    """What is known of the rows, by name; a misspelt name is refused.
+
+    Parameters
+    ----------
+    metadata : dict or None
+        What a function was passed by this name.
+    **named : dict
+        What it was passed by names of its own.
+    """
+    unknown = sorted(set(metadata or {}) - set(ROW_METADATA))
+    if unknown:
+        raise ValueError(
+            f"metadata knows {', '.join(ROW_METADATA)}, got {', '.join(unknown)}."
+        )
+    return {**named, **(metadata or {})}
+
+
+_MISSING_OTHER = (
+    "{measure} needs {name}: pass {name}=..., with one entry for each row, to fit and "
+    "score. Inside cross_val_score and Pipelines this needs scikit-learn's metadata "
+    "routing (set_config(enable_metadata_routing=True)) and params={{'{name}': ...}}."
+)
+_MISSING = {
+    "y_true": _MISSING_OTHER.replace(
+        "needs {name}: pass {name}=..., with one entry for each row,",
+        "needs the true labels: pass {name}=...",
+    )
+}
+
+
+def _check_number_of_labels(labels, name, like):
+    if labels.shape[0] != like.shape[0]:
+        raise ValueError(
+            f"{name} has {labels.shape[0]} labels for {like.shape[0]} rows: it must "
+            "hold one label for each row."
+        )
+
+
+def _check_true_labels(measure, y_true, tags, *, xp, like):
     y_true = check_label_vector(
         y_true, "y_true", measure, allow_fractions=tags.inputs == "outputs"
     )
-    if y_true.shape[0] != n_samples:
-        raise ValueError(
-            f"y_true has {y_true.shape[0]} labels for {n_samples} rows: it must hold "
-            "one label for each row."
-        )
+    _check_number_of_labels(y_true, "y_true", like)
     if tags.inputs == "labels":
         refuse_mixed_kinds((like, y_true), ["The predictions", "y_true"])
     if _is_text(y_true):
         return y_true
     return move_to(y_true, xp=xp, device=get_namespace_and_device(like)[2])
+
+
+@overflow_is_silent
+def check_confounder(measure, z, *, xp, like):
+    """Rows of a confounder, in the namespace and precision of the representations."""
+    refuse_unreadable(z, "z")
+    own = get_namespace_and_device(z)[0]
+    z = check_array(
+        z,
+        dtype=[own.float64, own.float32],
+        ensure_2d=False,
+        input_name="z",
+        estimator=measure,
+    )
+    if z.ndim == 1:
+        z = own.reshape(z, (-1, 1))
+    if z.shape[0] != like.shape[0]:
+        raise ValueError(
+            f"z has {z.shape[0]} rows and X has {like.shape[0]}: z must describe the "
+            "same inputs, in the same order."
+        )
+    z = move_to(z, xp=xp, device=get_namespace_and_device(like)[2])
+    return xp.astype(z, like.dtype, copy=False)
+
+
+def _check_weights(weights, *, xp, like):
+    weights = check_array(weights, ensure_2d=False, input_name="weights")
+    if weights.shape != like.shape[:1] or bool((weights < 0).any()):
+        raise ValueError(
+            f"weights must hold one number, not below 0, for each of the "
+            f"{like.shape[0]} rows; got an array of shape {tuple(weights.shape)}."
+        )
+    return move_to(weights, xp=xp, device=get_namespace_and_device(like)[2])
+
+
+def rounding_of(dtype_name):
+    """Relative difference below which two statistics of a precision are equal."""
+    return 1e-4 if "float32" in dtype_name else 1e-11

@@ -455,14 +455,14 @@ def test_null_distribution_of_a_regression(ridge):
     """Exact mean over all orders of rows, and matrices whose product is R^2."""
     X, y = views(6, 2, 3)
     measure = LinearRegressionSimilarity(ridge)
-    fitted = measure._make_view(X, np, role="x"), measure._make_view(y, np, role="y")
-    form = measure._trace_form(*fitted, np)
+    comparison = measure._open(X, y)
+    form = comparison.trace_form()
     K, L = form.K.toarray(), form.L.toarray()
     assert_allclose(form.scale * np.sum(K * L), measure.fit(X, y).statistic_)
     assert_allclose([K.sum(axis=0), L.sum(axis=0)], 0, atol=1e-12)
     orders = itertools.permutations(range(6))
     mean = np.mean([measure.fit(X, y[list(order)]).score_ for order in orders])
-    assert_allclose(measure._null_mean(*fitted, np), mean)
+    assert_allclose(comparison.null_mean(), mean)
 
 
 # ----- precision -----------------------------------------------------------------

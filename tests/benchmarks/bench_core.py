@@ -129,13 +129,11 @@ def main(n_samples=10000, n_features=512):
 
     X, y = related(rng, 1000, 256)
     orders = [rng.permutation(1000) for _ in range(20)]
-    measure = CKA()
-    a, b, xp = measure._validate_pair(X, y, reset=True)
-    views = measure._prepare_permutations(*measure._views(a, b, xp), xp)
+    comparison = CKA()._open(X, y).for_permutations()
 
     def permutations():
         for order in orders:
-            measure._compare_permuted(*views, [order], xp)[0]
+            comparison.permuted([order])
 
     report(
         "20 CKA permutations 1000 x 256 against the n x n formula",

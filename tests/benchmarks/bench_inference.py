@@ -26,7 +26,6 @@ from sksim.inference import (
     similarity_test,
 )
 from sksim.inference._nulls import RowNull
-from sksim.inference._pair import make_pair
 from sksim.rsm import CKA
 
 # What is replaced runs this many times, and permutations are drawn by the batch.
@@ -36,7 +35,7 @@ BATCHES = [range(start, start + 32) for start in range(0, 96, 32)]
 
 def permutations_of(measure, X, y):
     """Permutations of views that are made already."""
-    null = RowNull(make_pair(clone(measure), X, y), random_state=0)
+    null = RowNull(clone(measure)._open(X, y), random_state=0)
     return lambda: [null.draw(numbers) for numbers in BATCHES]
 
 

@@ -180,11 +180,10 @@ def bench_permutations(n_samples=1000, n_features=256):
         GraphBasedSimilarity(),
         GraphBasedSimilarity(K),
     ):
-        xp = measure._validate_pair(X, y, reset=True)[2]
-        views = measure._prepare_permutations(*measure._views(X, y, xp), xp)
+        comparison = measure._open(X, y).for_permutations()
         report(
             f"a permutation, recomputed, {measure}",
-            lambda m=measure, v=views: m._compare_permuted(*v, [order], xp)[0],
+            lambda c=comparison: c.permuted([order]),
             lambda m=measure: m.fit(X, y[order]),
             20,
         )

@@ -299,10 +299,10 @@ def compare_permutations(only):
     for name, (measure, _) in MEASURES.items():
         if not is_wanted(name, only) or name == "SoftMatching":
             continue
-        views = measure._prepare_permutations(*measure._views(X, y, np), np)
+        comparison = measure._open(X, y).for_permutations()
 
-        def relabelled(measure=measure, views=views):
-            return measure._compare_permuted(*views, [order], np)[0]
+        def relabelled(comparison=comparison):
+            return comparison.permuted([order])[0]
 
         def again(measure=measure):
             return measure.fit(X, y[order]).statistic_

@@ -1,14 +1,28 @@
 """Similarity without what the inputs explain."""
 
+import itertools
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy.spatial.distance import pdist
 from scipy.stats import kendalltau, pearsonr, spearmanr
 from sklearn import config_context
+from sklearn.base import clone
 from sklearn.model_selection import cross_val_score
 
 from sksim.compose import DeconfoundedSimilarity
+from sksim.inference import (
+    CalibratedSimilarity,
+    compare_similarities,
+    permutations,
+    similarity_interval,
+    similarity_matrix_test,
+    similarity_test,
+)
+from sksim.inference._moments import null_moments
+from sksim.pairwise import similarity_matrix
 from sksim.rsm import CKA, HSIC, RSA, NormalizedBures
 
 
@@ -89,6 +103,71 @@ def test_score_of_new_rows(data):
     assert (measure.n_features_in_, measure.n_features_z_in_) == (7, 4)
 
 
+OF_RESIDUALS = [CKA(), CKA(estimator="debiased"), HSIC(), RSA("euclidean", "pearson")]
+
+
+@pytest.mark.parametrize("measure", OF_RESIDUALS, ids=repr)
+def test_residuals_are_permuted(data, measure):
+    """The confounder goes with y's view, as in the partial Mantel test."""
+    X, y, z = data
+    measure = DeconfoundedSimilarity(measure)
+    settings = {"n_permutations": 19, "random_state": 0}
+    result = similarity_test(measure, X, y, metadata={"z": z}, **settings)
+    comparison = clone(measure)._open(X, y, z=z)
+    other = clone(measure)
+    null = []
+    for order in permutations(40, 19, random_state=0):
+        moved = other._open(X, y[order], z=z[order])
+        null.append(replace(comparison, view_y=moved.view_y).score())
+    assert_allclose(result.null_distribution, null, rtol=1e-10, atol=1e-13)
+    assert result.statistic == pytest.approx(measure.fit(X, y, z=z).statistic_)
+    greater = np.sum(np.array(null) >= result.score - 1e-12)
+    assert result.pvalue == (1 + greater) / 20
+
+
+def test_mean_over_all_orders_of_residuals(data):
+    X, y, z = (rows[:6] for rows in data)
+    measure = DeconfoundedSimilarity(CKA())
+    exact = similarity_test(measure, X, y, metadata={"z": z}, method="exact")
+    comparison = measure._open(X, y, z=z)
+    assert comparison.null_mean() == pytest.approx(exact.null_mean, rel=1e-10)
+    moments = null_moments(comparison.trace_form())
+    assert moments.mean == pytest.approx(exact.null_mean, rel=1e-10)
+    assert moments.std == pytest.approx(exact.null_std, rel=1e-10)
+    calibrated = CalibratedSimilarity(measure).fit(X, y, z=z)
+    assert calibrated.null_mean_ == pytest.approx(exact.null_mean, rel=1e-10)
+    assert calibrated.score(X, y, z=z) == pytest.approx(calibrated.score_)
+
+
+@pytest.mark.parametrize("measure", OF_RESIDUALS, ids=repr)
+def test_jackknife_leaves_rows_of_the_confounder_out(data, measure):
+    X, y, z = data
+    measure = DeconfoundedSimilarity(measure)
+    result = similarity_interval(measure, X, y, metadata={"z": z})
+    parts = [np.delete(np.arange(40), i) for i in range(40)]
+    refits = [measure.fit(X[rows], y[rows], z=z[rows]).score_ for rows in parts]
+    assert_allclose(result.replicates, refits, rtol=1e-10, atol=1e-13)
+    both = compare_similarities(measure, X, y, X[:, :5], metadata={"z": z})
+    assert_allclose(both.replicates[:, 0], refits, rtol=1e-10, atol=1e-13)
+    assert both.scores[0] == pytest.approx(measure.fit(X, y, z=z).score_)
+
+
+@pytest.mark.parametrize("measure", OF_RESIDUALS, ids=repr)
+def test_matrices_take_the_confounder(data, measure):
+    X, y, z = data
+    measure = DeconfoundedSimilarity(measure)
+    layers = {"a": X, "b": y, "c": X[:, 4:]}
+    matrix = similarity_matrix(measure, layers, metadata={"z": z})
+    for name, other in itertools.product(layers, repeat=2):
+        expected = measure.fit(layers[name], layers[other], z=z).score_
+        assert_allclose(matrix.loc[name, other], expected, rtol=1e-9, atol=1e-12)
+    settings = {"metadata": {"z": z}, "n_permutations": 19, "random_state": 0}
+    cells = similarity_matrix_test(measure, {"a": X}, {"b": y}, **settings)
+    single = similarity_test(measure, X, y, **settings)
+    assert cells.pvalues[0, 0] == single.pvalue
+    assert cells.null_mean[0, 0] == pytest.approx(single.null_mean, rel=1e-9)
+
+
 def test_confounder_is_routed(data):
     X, y, z = data
     with config_context(enable_metadata_routing=True):
@@ -102,8 +181,8 @@ def test_what_cannot_be_deconfounded(data):
     X, y, z = data
     with pytest.raises(ValueError, match="pass z="):
         DeconfoundedSimilarity(CKA()).fit(X, y)
-    with pytest.raises(ValueError, match="can't pass it on"):
-        DeconfoundedSimilarity(CKA())._validate_pair(X, y, reset=True)
+    with pytest.raises(ValueError, match="metadata={'z': ...} to functions"):
+        similarity_test(DeconfoundedSimilarity(CKA()), X, y)
     with pytest.raises(ValueError, match="one of z up to scale"):
         DeconfoundedSimilarity(CKA()).fit(2 * z, y, z=z)
     with pytest.raises(ValueError, match="one of z up to scale"):

@@ -114,11 +114,8 @@ def test_large_counts_do_not_overflow():
 
 def test_permutations_move_predictions_with_their_truth(example):
     first, second, truth = example
-    measure = DoubleFault()
-    X, y, xp = measure._validate_pair(first, second, reset=True)
-    views = measure._views(X, y, xp, y_true=truth)
     order = np.random.default_rng(0).permutation(len(truth))
-    value = measure._compare_permuted(*views, [order], xp)[0]
+    value = DoubleFault()._open(first, second, y_true=truth).permuted([order])[0]
     expected = np.mean((first != truth) & (second != truth)[order])
     assert value == expected
 

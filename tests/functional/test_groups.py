@@ -269,11 +269,9 @@ def test_baseline_must_be_a_model(votes):
 @pytest.mark.parametrize("measure", OF_CORRECTNESS, ids=repr)
 def test_permutations_move_predictions_with_their_truth(measure, votes):
     X, truth = votes
-    models, xp = measure._validate_group(X, reset=True)
-    views = measure._group_views(models, xp, y_true=truth)
     rng = np.random.default_rng(0)
-    orders = [rng.permutation(len(X)) for _ in models]
-    fast = measure._aggregate_permuted(views, orders, xp)
+    orders = [rng.permutation(len(X)) for _ in X.T]
+    fast = measure._open(X, y_true=truth).permuted([orders])[0]
     right = np.stack([(X[:, i] == truth)[o] for i, o in enumerate(orders)], axis=1)
     slow = measure.fit(right, y_true=np.ones(len(X), dtype=bool)).statistic_
     assert_allclose(fast, slow)
@@ -317,17 +315,21 @@ def test_probabilities_from_estimators(models, iris):
     expected = PredictionDifference().fit(np.stack(soft, axis=1)).distance_
     measure = PredictionDifference.from_estimators(models, X)
     assert measure.distance_ == expected
-    assert measure.labels.tolist() == [0, 1, 2]
+    assert measure.get_params()["labels"] is None
     named = np.array(["z", "a", "m"])[y]
     others = [
         GaussianNB().fit(X, named),
         LogisticRegression(max_iter=500).fit(X, named),
     ]
     relative = PredictionDifference.from_estimators(others, X, named, relative=True)
+    assert relative.classes_.tolist() == ["a", "m", "z"]
+    assert relative.get_params()["labels"] is None
     columns = np.array([2, 0, 1])[y]
     true = np.stack([m.predict_proba(X)[np.arange(150), columns] for m in others], 1)
     mean = true.mean(axis=1, keepdims=True)
     assert_allclose(relative.distance_, (abs(true - mean) / mean).mean())
+    soft = np.stack([m.predict_proba(X) for m in others], axis=1)
+    assert relative.score(soft, y_true=named) == relative.score_
 
 
 def test_models_that_make_no_group(models, iris):

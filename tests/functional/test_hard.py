@@ -142,20 +142,18 @@ def test_undefined(measure, first, second, truth):
 def test_permuted_labels_are_judged_by_one_truth():
     measure = MinMaxNormalizedDisagreement(replace_undefined_by=0)
     first, second, truth = random_labels(0)
-    X, y, xp = measure._validate_pair(first, second, reset=True)
-    views = measure._views(X, y, xp, y_true=truth)
+    comparison = measure._open(first, second, y_true=truth)
     for seed in range(20):
         order = np.random.default_rng(seed).permutation(len(truth))
-        value = measure._compare_permuted(*views, [order], xp)[0]
+        value = comparison.permuted([order])[0]
         assert 0 <= value <= 1
         assert value == measure.fit(first, second[order], y_true=truth).distance_
 
 
 def test_undefined_permutations_do_not_warn():
     measure = CohenKappa(replace_undefined_by=0.25)
-    X, y, xp = measure._validate_pair([1, 1], [1, 1], reset=True)
-    views = measure._views(X, y, xp)
-    assert measure._compare_permuted(*views, [np.array([1, 0])], xp)[0] == 0.25
+    comparison = measure._open([1, 1], [1, 1])
+    assert comparison.permuted([np.array([1, 0])]) == [0.25]
 
 
 @pytest.mark.parametrize("value", [2.0, -2.0, None, "nan"])

@@ -7,6 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.stats import binomtest
 from sklearn import config_context
+from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.ensemble import RandomForestClassifier, VotingClassifier
@@ -138,6 +139,15 @@ def test_labels_and_probabilities_of_named_classes(wine):
     assert measure.distance_ == expected
     hard = [names[rows.argmax(axis=1)] for rows in soft]
     assert PerformanceDifference().fit(*hard, y_true=named).distance_ == expected
+    of_names = [clone(models[m]).fit(X, named) for m in ("logistic", "forest")]
+    measure = PerformanceDifference.from_estimators(
+        *of_names, X, named, response_method="predict_proba"
+    )
+    assert measure.classes_.tolist() == ["a", "b", "c"]
+    assert measure.get_params()["labels"] is None
+    soft_names = [model.predict_proba(X) for model in of_names]
+    assert measure.score(*soft_names, y_true=named) == measure.score_
+    assert not hasattr(measure.fit(*hard, y_true=named), "classes_")
     two = y < 2
     rows = [p[two] for p in soft]
     # classes 0 and 1 of the columns' 0, 1, 2; names have to be told
@@ -157,22 +167,13 @@ def test_mcnemar():
     assert by_f1.mcnemar_pvalue_ is None
 
 
-def exchanged_statistics(measure, first, second, truth, masks):
-    X, y, xp = measure._validate_pair(first, second, reset=True)
-    views = measure._views(X, y, xp, y_true=truth)
-    return [
-        float(measure._statistic(*measure._exchange(*views, mask, xp), xp))
-        for mask in masks
-    ]
-
-
 @pytest.mark.parametrize("scoring", ["accuracy", "balanced_accuracy"])
 def test_exchange_swaps_rows_of_both_models(scoring):
     rng = np.random.default_rng(0)
     first, second, truth = rng.integers(0, 3, (3, 50))
     masks = rng.random((5, 50)) < 0.5
     measure = PerformanceDifference(scoring, signed=True)
-    values = exchanged_statistics(measure, first, second, truth, masks)
+    values = measure._open(first, second, y_true=truth).exchanged(masks)
     for value, mask in zip(values, masks, strict=True):
         pair = np.where(mask, second, first), np.where(mask, first, second)
         assert_allclose(value, measure.fit(*pair, y_true=truth).statistic_)
@@ -184,7 +185,7 @@ def test_all_exchanges_give_mcnemars_pvalue():
     second = np.array([0, 0, 0, 0, 0, 0, 1, 1, 0])
     masks = (np.arange(2**9)[:, None] >> np.arange(9)) % 2 == 1
     measure = PerformanceDifference()
-    values = exchanged_statistics(measure, first, second, truth, masks)
+    values = measure._open(first, second, y_true=truth).exchanged(masks)
     measure.fit(first, second, y_true=truth)
     share = np.mean(np.array(values) >= measure.distance_ - 1e-12)
     assert_allclose(share, measure.mcnemar_pvalue_)
@@ -192,18 +193,13 @@ def test_all_exchanges_give_mcnemars_pvalue():
 
 def test_exchange_of_views_with_fields():
     P, Q = np.random.default_rng(0).dirichlet(np.ones(3), size=(2, 6))
-    measure = JensenShannonDivergence()
-    X, y, xp = measure._validate_pair(P, Q, reset=True)
-    views = measure._views(X, y, xp)
+    comparison = JensenShannonDivergence()._open(P, Q)
+    x, y = comparison.view_x, comparison.view_y
     mask = np.array([True, False, True, False, False, True])
-    swapped = measure._exchange(*views, mask, xp)
+    swapped = x.swapped(y, mask)
     assert_allclose(swapped[0].rows, np.where(mask[:, None], Q, P))
-    assert_allclose(
-        swapped[1].negentropy, np.where(mask, views[0].negentropy, views[1].negentropy)
-    )
-    assert measure._statistic(*swapped, xp) == pytest.approx(
-        measure._statistic(*views, xp)
-    )
+    assert_allclose(swapped[1].negentropy, np.where(mask, x.negentropy, y.negentropy))
+    assert comparison.exchanged([mask]) == pytest.approx([comparison.value()])
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,19 @@ from sklearn.utils import get_tags
 from sksim import all_measures
 from sksim.alignment import LinearRegressionSimilarity
 from sksim.cca import MeanSquaredCCA
-from sksim.functional import Ambiguity, FleissKappa, PerformanceDifference
-from sksim.inference import permutations, similarity_interval, similarity_test
+from sksim.functional import (
+    Ambiguity,
+    DoubleFault,
+    FleissKappa,
+    PerformanceDifference,
+)
+from sksim.inference import (
+    permutations,
+    similarity_interval,
+    similarity_matrix_test,
+    similarity_test,
+)
 from sksim.inference._moments import null_moments
-from sksim.inference._pair import make_pair, trace_form
 from sksim.neighbors import GraphBasedSimilarity, MutualKNN, NeighborJaccard
 from sksim.rsm import CKA, HSIC, RSA, DistanceCorrelation, RSMNormDifference
 from sksim.testing import make_inputs
@@ -43,15 +52,12 @@ ROWS = [m for m in PAIRED if _tags(m).null == "rows" and _tags(m).arity == "pair
 
 def _permuted_scores(measure, X, y, fit_params, orders):
     """The measure on views made afresh of permuted rows and their labels."""
-    measure = clone(measure)
-    labels = fit_params.get("y_true")
-    X, y, xp = measure._validate_pair(X, y, reset=True)
-    seed = measure._draw_seed()
-    view_x = measure._make_view(X, xp, role="x", y_true=labels, seed=seed)
+    rows = clone(measure)._read(X, y, **fit_params)
+    view_x = rows.view(0)
     for order in orders:
-        moved = None if labels is None else labels[order]
-        view_y = measure._make_view(y[order], xp, role="y", y_true=moved, seed=seed)
-        yield measure._orient(float(measure._statistic(view_x, view_y, xp)))
+        view_y = rows.some(order).view(1)
+        comparison = measure._kind.of(view_x, view_y, **rows._setting())
+        yield _tags(measure).orient(float(comparison.value()))
 
 
 # A random subset of rows, drawn by seed, is another one after a permutation.
@@ -175,9 +181,9 @@ def test_closed_forms_of_the_null(measure):
     X, y, fit_params = make_inputs(measure, n_samples=40)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        pair = make_pair(clone(measure), X, y, fit_params.get("y_true"))
-    form = trace_form(pair)
-    mean = pair.measure._null_mean(*pair.both, pair.xp)
+        pair = clone(measure)._open(X, y, **fit_params)
+    form = pair.trace_form()
+    mean = pair.null_mean()
     if form is not None:
         K, L = form.K.toarray(), form.L.toarray()
         assert form.scale * np.vdot(K, L) == pytest.approx(pair.statistic(), rel=1e-9)
@@ -200,8 +206,7 @@ def test_closed_forms_of_the_null(measure):
 def test_neighbour_null_means_equal_full_enumeration(measure):
     X, y = np.random.default_rng(0).normal(size=(2, 6, 3))
     exact = similarity_test(measure, X, y, method="exact").null_mean
-    pair = make_pair(clone(measure), X, y)
-    assert pair.measure._null_mean(*pair.both, pair.xp) == pytest.approx(exact)
+    assert measure._open(X, y).null_mean() == pytest.approx(exact)
 
 
 # ----- two models that are interchangeable --------------------------------------------
@@ -292,6 +297,21 @@ def test_equally_good_models_are_not_called_different():
     # binomial(200, .05) exceeds 19 with probability .003
     assert np.sum(np.array(pvalues) <= 0.05) <= 19
     assert np.mean(np.array(pvalues) <= 0.5) > 0.3
+
+
+def test_labels_may_come_as_metadata(judged):
+    a, b, truth = judged
+    measure, metadata = DoubleFault(), {"metadata": {"y_true": truth}}
+    settings = {"n_permutations": 9, "random_state": 0}
+    found = similarity_test(measure, a, b, **metadata, **settings)
+    expected = similarity_test(measure, a, b, y_true=truth, **settings)
+    np.testing.assert_array_equal(found.null_distribution, expected.null_distribution)
+    found = similarity_interval(measure, a, b, **metadata)
+    expected = similarity_interval(measure, a, b, y_true=truth)
+    np.testing.assert_array_equal(found.replicates, expected.replicates)
+    found = similarity_matrix_test(measure, [a, b], **metadata, **settings)
+    expected = similarity_matrix_test(measure, [a, b], y_true=truth, **settings)
+    np.testing.assert_array_equal(found.null_mean, expected.null_mean)
 
 
 # ----- groups of models ---------------------------------------------------------------

@@ -10,7 +10,6 @@ from sksim import all_measures
 from sksim.alignment import LinearRegressionSimilarity, MaximumMatching
 from sksim.cca import PWCCA, MeanCCA, MeanSquaredCCA
 from sksim.inference import compare_similarities, similarity_test
-from sksim.inference._pair import make_pair, trace_form
 from sksim.neighbors import GraphBasedSimilarity
 from sksim.rsm import CKA, RSA, DistanceCorrelation
 
@@ -56,8 +55,7 @@ def _trace_type():
     """Measures that offer the two factors of a trace, and so Pearson III p-values."""
     X, y = np.random.default_rng(0).normal(size=(2, 20, 3))
     for measure in _measures():
-        pair = make_pair(clone(measure), X, y)
-        if trace_form(pair) is not None:
+        if clone(measure)._open(X, y).trace_form() is not None:
             yield measure
 
 

@@ -12,8 +12,9 @@ from sksim.cca import MeanSquaredCCA
 from sksim.functional import Disagreement, JensenShannonDivergence, RankCorrelation
 from sksim.inference import compare_similarities, similarity_interval
 from sksim.rsm import CKA
-from sksim.utils._kernels import u_center, u_row_products
-from sksim.utils._weighted import MatrixKernel, RowKernel, weighted_u_inner
+from sksim.utils._kernels import u_center
+from sksim.utils._symmetric import Dense, Factored
+from sksim.utils._weighted import weighted_u_inner
 
 DEBIASED = CKA(estimator="debiased")
 
@@ -69,18 +70,16 @@ def test_closed_form_of_the_jackknife(shape, kernel):
     X, y = rng.normal(size=(n, width_x)) + 3, rng.normal(size=(n, width_y))
     y[:, 0] += X[:, 0]
     measure = CKA(estimator="debiased", kernel=kernel)
-    X, y, xp = measure._validate_pair(X, y, reset=True)
-    views = measure._views(X, y, xp)
-    closed = measure._leave_one_out(*views, xp)
+    comparison = measure._open(X, y)
+    closed = comparison.without_each_row()
     parts = [np.delete(np.arange(n), i) for i in range(n)]
     refits = _refits(measure, X, y, parts)
     np.testing.assert_allclose(closed, refits, rtol=1e-9, atol=1e-12)
     # a row of weight 0 is a row left out; weights of 1 change nothing
     weights = np.ones(n)
-    statistic = measure._statistic(*views, xp)
-    assert measure._compare_weighted(*views, weights, xp) == pytest.approx(statistic)
+    assert comparison.weighted(weights) == pytest.approx(comparison.value())
     weights[3] = 0
-    assert measure._compare_weighted(*views, weights, xp) == pytest.approx(refits[3])
+    assert comparison.weighted(weights) == pytest.approx(refits[3])
 
 
 def test_row_products_equal_those_of_the_matrices():
@@ -88,10 +87,12 @@ def test_row_products_equal_those_of_the_matrices():
     X, y = rng.normal(size=(20, 4)), rng.normal(size=(20, 3))
     X, y = X - X.mean(0), y - y.mean(0)
     K, L = u_center(X @ X.T, xp=np), u_center(y @ y.T, xp=np)
-    np.testing.assert_allclose(u_row_products(X, y, xp=np), (K * L).sum(axis=1))
+    forms = (Factored(Z, left_out=(Z * Z).sum(axis=1)) for Z in (X, y))
+    products = next(forms).row_products(next(forms), xp=np)
+    np.testing.assert_allclose(products, (K * L).sum(axis=1))
 
 
-@pytest.mark.parametrize("kind", [MatrixKernel, RowKernel])
+@pytest.mark.parametrize("kind", [Dense, Factored])
 def test_weighted_product_projects_additive_effects_out(kind):
     """Against the least-squares definition, pair by pair."""
     rows = np.random.default_rng(0).normal(size=(2, 6, 4)) + 1
@@ -105,7 +106,7 @@ def test_weighted_product_projects_additive_effects_out(kind):
         for target in (K[i, j] * root, L[i, j] * root)
     ]
     expected = residuals[0] @ residuals[1]
-    kernels = map(kind, rows if kind is RowKernel else (K, L))
+    kernels = map(kind, rows if kind is Factored else (K, L))
     assert weighted_u_inner(*kernels, weights, xp=np) == pytest.approx(expected)
 
 
@@ -202,7 +203,6 @@ def test_labels_stay_with_their_rows():
         (CKA(), {"method": "bootstrap"}, "drawn twice are neighbours.*'jackknife'"),
         (MeanSquaredCCA(), {"method": "bootstrap"}, "shared structure"),
         (CKA(), {"method": "masked_bootstrap"}, "pairs of copies"),
-        (CKA, {}, "add brackets"),
         (CKA(), {"method": "magic"}, "method"),
         (CKA(), {"confidence_level": 1.0}, "confidence_level"),
         (CKA(), {"method": "subsample", "subsample_size": 40}, "below the number"),
@@ -212,6 +212,17 @@ def test_labels_stay_with_their_rows():
 def test_refusals(measure, options, message, data):
     with pytest.raises(ValueError, match=message):
         similarity_interval(measure, *data, **options)
+
+
+@pytest.mark.parametrize("measure", [CKA, "CKA"])
+def test_the_measure_may_be_a_class_or_a_name(measure, data):
+    X, y = data
+    found, expected = (similarity_interval(m, X, y) for m in (measure, CKA()))
+    np.testing.assert_array_equal(found.replicates, expected.replicates)
+    found, expected = (
+        compare_similarities(m, X, y, X[:, :2]) for m in (measure, CKA())
+    )
+    np.testing.assert_array_equal(found.replicates, expected.replicates)
 
 
 def test_comparison_is_the_jackknife_of_the_difference(data):

@@ -7,11 +7,11 @@ from sklearn import config_context
 from sklearn.base import clone
 
 from sksim.alignment import LinearRegressionSimilarity, OrthogonalProcrustes
-from sksim.base._picking import PickedView
+from sksim.base._inner_product import PickedGrid
+from sksim.base._layers import open_layers
 from sksim.cca import MeanSquaredCCA
 from sksim.functional import Disagreement
 from sksim.inference import permutations, similarity_matrix_test, similarity_test
-from sksim.inference._matrix import _make_cells
 from sksim.rsm import CKA, HSIC, RSA, DistanceCorrelation, MinibatchCKA
 
 
@@ -83,16 +83,15 @@ PICKED = [
 @pytest.mark.parametrize("measure", PICKED, ids=repr)
 def test_null_of_all_cells_by_refitting(measure, picked, dtype, monkeypatch):
     if not picked:
-        monkeypatch.setattr("sksim.base._picking._MOST_MEMORY", 0)
+        monkeypatch.setattr("sksim.base._inner_product._MOST_MEMORY", 0)
     rng = np.random.default_rng(0)
     a, b = (
         [rng.normal(size=(60, width)).astype(dtype) + 1 for width in widths]
         for widths in ((20, 25, 30), (22, 28))
     )
-    cells = _make_cells(clone(measure), a, b, None)
-    prepared = cells.prepared()
+    prepared = open_layers(clone(measure), a, b).grid.for_permutations()
     never = isinstance(measure, MinibatchCKA) or "kendall" in repr(measure)
-    assert isinstance(prepared.views_x, PickedView) == (picked and not never)
+    assert isinstance(prepared, PickedGrid) == (picked and not never)
     orders = list(permutations(60, 3, random_state=0))
     found = prepared.permuted(orders)
     expected = [
@@ -305,14 +304,23 @@ def test_other_array_libraries(namespace, layers):
         ((CKA(), {}), "Xs is empty"),
         ((CKA(), np.ones((3, 4))), "Xs must be a dict"),
         ((CKA(), [np.eye(5)]), "makes no pair"),
-        ((CKA(), {"a": np.eye(5)}, {"b": np.eye(4)}), "'b': X has 5 rows"),
+        ((CKA(), {"a": np.eye(5)}, {"b": np.eye(4)}), "differ: {'a': 5, 'b': 4}"),
         ((CKA(), {"a": np.eye(5), "flat": np.ones((5, 2))}), "'flat'.*constant"),
-        ((CKA, [np.eye(5)] * 2), "add brackets"),
+        (("CKAA", [np.eye(5)] * 2), "Did you mean CKA"),
     ],
 )
 def test_bad_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         similarity_matrix_test(*arguments)
+
+
+@pytest.mark.parametrize("measure", [CKA, "CKA"])
+def test_the_measure_may_be_a_class_or_a_name(measure, layers):
+    found, expected = (
+        similarity_matrix_test(m, *layers, n_permutations=9, random_state=0)
+        for m in (measure, CKA())
+    )
+    np.testing.assert_array_equal(found.null_mean, expected.null_mean)
 
 
 def test_labels_are_tested_by_rows():

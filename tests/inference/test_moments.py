@@ -12,7 +12,7 @@ from sksim.cca import MeanCCA, MeanSquaredCCA
 from sksim.inference import CalibratedSimilarity, similarity_test
 from sksim.inference._moments import null_moments
 from sksim.rsm import CKA, HSIC
-from sksim.utils._trace_form import DenseSymmetric, FactoredSymmetric, TraceForm
+from sksim.utils._exact import DenseSymmetric, FactoredSymmetric, TraceForm
 
 TRACE_TYPE = [
     CKA(),
@@ -22,12 +22,6 @@ TRACE_TYPE = [
     MeanSquaredCCA(denominator="geometric"),
     MeanSquaredCCA(denominator="width"),
 ]
-
-
-def _form(measure, X, y):
-    X, y, xp = measure._validate_pair(X, y, reset=True)
-    views = measure._views(X, y, xp)
-    return views, measure._trace_form(*views, xp), xp
 
 
 @pytest.mark.parametrize("n", [4, 5, 6])
@@ -53,8 +47,9 @@ def test_moments_equal_full_enumeration(n, seed):
 def test_moments_of_measures_equal_full_enumeration(measure):
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(6, 3)), rng.normal(size=(6, 2))
-    (view_x, view_y), form, xp = _form(measure, X, y)
-    statistic = measure._statistic(view_x, view_y, xp)
+    comparison = measure._open(X, y)
+    form = comparison.trace_form()
+    statistic = comparison.value()
     product = np.vdot(form.K.toarray(), form.L.toarray())
     assert form.scale * product == pytest.approx(statistic, rel=1e-12)
     result = similarity_test(measure, X, y, method="exact")
@@ -64,7 +59,7 @@ def test_moments_of_measures_equal_full_enumeration(measure):
     assert moments.skewness == pytest.approx(
         stats.skew(result.null_distribution), rel=1e-9
     )
-    closed = measure._null_mean(view_x, view_y, xp)
+    closed = comparison.null_mean()
     if closed is not None:
         assert closed == pytest.approx(result.null_mean, rel=1e-12)
 
@@ -73,7 +68,7 @@ def test_moments_of_many_rows_lose_no_digits():
     """The mean is 180 standard deviations: raw third moments would be noise."""
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(2, 100, 256))
-    _, form, _ = _form(CKA(), X, y)
+    form = CKA()._open(X, y).trace_form()
     moments = null_moments(form)
     result = similarity_test(CKA(), X, y, n_permutations=4000, random_state=0)
     assert moments.mean == pytest.approx(result.null_mean, abs=4e-4)
@@ -87,7 +82,7 @@ def test_moments_of_many_rows_lose_no_digits():
 @pytest.mark.parametrize("measure", [CKA(), CKA(estimator="debiased")], ids=repr)
 def test_half_as_many_columns_as_rows_lose_no_digits(measure):
     X, y = np.random.default_rng(0).normal(size=(2, 60, 30)) + 5
-    _, form, _ = _form(measure, X, y)
+    form = measure._open(X, y).trace_form()
     moments = null_moments(form)
     K, L = (DenseSymmetric(matrix.toarray()) for matrix in (form.K, form.L))
     whole = null_moments(TraceForm(K, L, form.scale))

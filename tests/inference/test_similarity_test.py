@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from sklearn import config_context
 from sklearn.base import clone
+from sklearn.decomposition import PCA
 
 from sksim.alignment import OrthogonalProcrustes
 from sksim.base import BaseSimilarity
@@ -240,8 +241,8 @@ def test_unpaired_measures_are_refused(n_rows):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"measure": CKA}, "add brackets"),
-        ({"measure": "CKA"}, "measure must be a similarity measure"),
+        ({"measure": PCA}, "measure must be a similarity measure"),
+        ({"measure": "CKAA"}, "Did you mean CKA"),
         ({"measure": CKA(kernel=3)}, "kernel"),
         ({"n_permutations": 0}, "n_permutations"),
         ({"alternative": "more"}, "alternative"),
@@ -257,6 +258,13 @@ def test_bad_arguments(data, options, message):
     arguments = {"measure": CKA(), "X": data[0], "y": data[1]} | options
     with pytest.raises(ValueError, match=message):
         similarity_test(**arguments)
+
+
+@pytest.mark.parametrize("measure", [CKA, "CKA", "cka"])
+def test_the_measure_may_be_a_class_or_a_name(data, measure):
+    result = similarity_test(measure, *data, n_permutations=9, random_state=0)
+    expected = similarity_test(CKA(), *data, n_permutations=9, random_state=0)
+    np.testing.assert_array_equal(result.null_distribution, expected.null_distribution)
 
 
 def test_the_measure_stays_as_it_is(data):

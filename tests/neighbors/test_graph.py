@@ -137,14 +137,12 @@ def test_permutation_is_recomputation(k, width):
     rng = np.random.default_rng(5)
     X, y = rng.normal(size=(2, 50, width))
     measure = GraphBasedSimilarity(k)
-    views = measure._views(*measure._validate_pair(X, y, reset=True))
-    prepared = measure._prepare_permutations(*views, np)
-    assert isinstance(prepared[0], module.WeightRows) == (k is None and width == 40)
+    prepared = measure._open(X, y).for_permutations()
+    assert isinstance(prepared, module.PickedGraphs) == (k is None and width == 40)
     for _ in range(3):
         order = rng.permutation(50)
         expected = measure.fit(X, y[order]).statistic_
-        value = measure._compare_permuted(*prepared, [order], np)[0]
-        assert_allclose(value, expected, rtol=1e-11)
+        assert_allclose(prepared.permuted([order]), [expected], rtol=1e-11)
 
 
 def test_rows_without_edges_or_direction():

@@ -162,17 +162,14 @@ def null_mean(n_samples, k):
 def test_permutation_is_recomputation(cls):
     rng = np.random.default_rng(5)
     X, y = rng.normal(size=(2, 50, 4))
-    measure = cls(n_neighbors=4)
-    X, y, xp = measure._validate_pair(X, y, reset=True)
-    views = measure._views(X, y, xp)
-    prepared = measure._prepare_permutations(*views, xp)
-    assert prepared[0].table is not None
+    comparison = cls(n_neighbors=4)._open(X, y)
+    prepared = comparison.for_permutations()
+    assert prepared.view_x.table is not None
     for _ in range(5):
         order = rng.permutation(50)
         expected = cls(n_neighbors=4).fit(X, y[order]).statistic_
-        for pair in (views, prepared):
-            value = measure._compare_permuted(*pair, [order], xp)[0]
-            assert_allclose(value, expected, rtol=1e-13)
+        for pair in (comparison, prepared):
+            assert_allclose(pair.permuted([order]), [expected], rtol=1e-13)
 
 
 def test_mean_over_permutations_is_hypergeometric():
@@ -185,14 +182,10 @@ def test_mean_over_permutations_is_hypergeometric():
         (NeighborJaccard, null_mean(n, k)),
         (MutualKNN, k / (n - 1)),
     ):
-        measure = cls(n_neighbors=k)
-        views = measure._views(*measure._validate_pair(X, y, reset=True))
-        assert_allclose(measure._null_mean(*views, np), expected, rtol=1e-12)
-        prepared = measure._prepare_permutations(*views, np)
-        values = [
-            measure._compare_permuted(*prepared, [rng.permutation(n)], np)[0]
-            for _ in range(n_permutations)
-        ]
+        comparison = cls(n_neighbors=k)._open(X, y)
+        assert_allclose(comparison.null_mean(), expected, rtol=1e-12)
+        orders = [rng.permutation(n) for _ in range(n_permutations)]
+        values = comparison.for_permutations().permuted(orders)
         error = np.std(values) / n_permutations**0.5
         assert abs(np.mean(values) - expected) < 4 * error
 
@@ -200,10 +193,8 @@ def test_mean_over_permutations_is_hypergeometric():
 def test_hypergeometric_mean_by_hand():
     """Of 3 other rows, 1 is a neighbour in each view: the same one third of times."""
     assert_allclose(null_mean(4, 1), 1 / 3)
-    measure = NeighborJaccard(1)
     X = np.random.default_rng(7).normal(size=(4, 2))
-    view = measure._view(X, np, role="x")
-    assert_allclose(measure._null_mean(view, view, np), 1 / 3)
+    assert_allclose(NeighborJaccard(1)._open(X, X).null_mean(), 1 / 3)
 
 
 def test_single_precision_keeps_the_neighbours():

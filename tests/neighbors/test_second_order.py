@@ -122,14 +122,12 @@ def test_cknna_of_unrelated_and_of_equal_views():
 def test_permutation_is_recomputation(measure, monkeypatch):
     rng = np.random.default_rng(5)
     X, y = rng.normal(size=(2, 50, 4))
-    xp = measure._validate_pair(X, y, reset=True)[2]
-    views = measure._views(X, y, xp)
-    prepared = measure._prepare_permutations(*views, xp)
+    comparison = measure._open(X, y)
+    prepared = comparison.for_permutations()
     monkeypatch.setattr(module, "_MATRIX_ELEMENTS", 10)
-    without_matrix = measure._prepare_permutations(*views, xp)
+    without_matrix = comparison.for_permutations()
     for _ in range(3):
         order = rng.permutation(50)
         expected = measure.fit(X, y[order]).statistic_
-        for pair in (views, prepared, without_matrix):
-            value = measure._compare_permuted(*pair, [order], xp)[0]
-            assert_allclose(value, expected, rtol=1e-11)
+        for pair in (comparison, prepared, without_matrix):
+            assert_allclose(pair.permuted([order]), [expected], rtol=1e-11)

@@ -10,6 +10,7 @@ from sklearn.neural_network import MLPClassifier
 
 from sksim import all_measures
 from sksim.alignment import OrthogonalProcrustes
+from sksim.base import Comparison, InnerProductComparison
 from sksim.cca import PWCCA, SVCCA, MeanCCA, MeanSquaredCCA
 from sksim.functional import Disagreement, JensenShannonDivergence
 from sksim.neighbors import NeighborJaccard
@@ -108,7 +109,7 @@ def test_many_wide_layers_by_tiles(measure, offset, monkeypatch):
         for d in (60, 55, 48, 60, 52, 50, 58, 60)
     ]
     Xs = [X + offset * rng.normal(size=X.shape[1]) for X in Xs]
-    monkeypatch.setattr(type(measure), "_compare", None)  # tiles only
+    monkeypatch.setattr(InnerProductComparison, "outcome", None)  # tiles only
     by_tiles = similarity_matrix(measure, Xs)
     rectangle = similarity_matrix(measure, Xs[:3], Xs[3:])
     monkeypatch.undo()
@@ -128,12 +129,12 @@ class CountingViews(CKA):
         CountingViews.views += 1
         return super()._view(X, xp, role)
 
+    _kind = Comparison
+
     def _compare(self, view_x, view_y, xp):
         CountingViews.comparisons += 1
-        return super()._compare(view_x, view_y, xp)
-
-    def _compare_many(self, views_x, views_y, xp):
-        return super(CKA, self)._compare_many(views_x, views_y, xp)
+        product = view_x.inner(view_y, xp=xp)
+        return self._of_product(product, view_x, view_y, None)
 
 
 def test_each_layer_is_viewed_once_and_half_of_the_pairs_are_compared():

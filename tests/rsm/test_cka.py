@@ -161,9 +161,7 @@ def test_permuted_kernel_matrices_are_permuted_rows(n_samples):
     order = np.random.default_rng(1).permutation(n_samples)
     for estimator in ("biased", "debiased"):
         measure = CKA(estimator=estimator)
-        a, b, xp = measure._validate_pair(X, y, reset=True)
-        prepared = measure._prepare_permutations(*measure._views(a, b, xp), xp)
-        fast = float(measure._compare_permuted(*prepared, [order], xp)[0])
+        fast = measure._open(X, y).for_permutations().permuted([order])[0]
         assert_allclose(fast, CKA(estimator=estimator).fit(X, y[order]).score_)
 
 

@@ -169,10 +169,8 @@ def test_rsa_permutes_what_it_has_ranked(comparison):
     X, y = views(25, 4, 6)
     measure = RSA("sqeuclidean", comparison)
     order = np.random.default_rng(1).permutation(25)
-    view_x, view_y = (measure._make_view(v, np) for v in (X, y))
-    moved = measure._permute(view_y, order, np)
     expected = measure.fit(X, y[order]).score_
-    assert_allclose(measure._statistic(view_x, moved, np), expected, rtol=1e-10)
+    assert_allclose(measure._open(X, y).permuted([order]), [expected], rtol=1e-10)
 
 
 # ----- HSIC, distance correlation ---------------------------------------------------
@@ -299,7 +297,8 @@ def test_blocks_give_the_value_of_matrices(measure, dtype, monkeypatch):
     expected = [measure.fit(X, v).statistic_ for v in (y, y[order])]
     for module in ("_dcor", "_kernels", "_norm_difference"):
         monkeypatch.setattr(f"sksim.rsm.{module}.MATRIX_ROWS", 10)
-    monkeypatch.setattr(_pairs, "_BLOCK_ROWS", 20)
+    for module in ("_pairs", "_symmetric"):
+        monkeypatch.setattr(f"sksim.utils.{module}.BLOCK_ROWS", 20)
     rtol = 1e-10 if dtype is np.float64 else 1e-4
     assert_allclose(
         measure.fit(X, y).statistic_,
@@ -307,8 +306,7 @@ def test_blocks_give_the_value_of_matrices(measure, dtype, monkeypatch):
         rtol=rtol,
         atol=1e-5 * (dtype is np.float32),
     )
-    view_x, view_y = (measure._make_view(v, np) for v in (X, y))
-    permuted = measure._compare_permuted(view_x, view_y, [order], np)[0]
+    permuted = measure._open(X, y).permuted([order])[0]
     assert_allclose(permuted, expected[1], rtol=rtol, atol=1e-5 * (dtype is np.float32))
 
 
@@ -323,7 +321,8 @@ def test_blocks_of_other_libraries(namespace, monkeypatch):
     X, y = views(75, 5, 8)
     monkeypatch.setattr("sksim.rsm._dcor.MATRIX_ROWS", 10)
     monkeypatch.setattr("sksim.rsm._kernels.MATRIX_ROWS", 10)
-    monkeypatch.setattr(_pairs, "_BLOCK_ROWS", 20)
+    for name in ("_pairs", "_symmetric"):
+        monkeypatch.setattr(f"sksim.utils.{name}.BLOCK_ROWS", 20)
     for measure in (
         DistanceCorrelation(unbiased=True),
         CKA(kernel="rbf"),
@@ -338,7 +337,7 @@ def test_blocks_of_other_libraries(namespace, monkeypatch):
 @pytest.mark.parametrize("n_samples", [60, 61, 62])
 @pytest.mark.parametrize("decimals", [0, 8])
 def test_median_without_a_list_of_pairs(n_samples, decimals, monkeypatch):
-    monkeypatch.setattr(_pairs, "_BLOCK_ROWS", 16)
+    monkeypatch.setattr(_pairs, "BLOCK_ROWS", 16)
     X = np.round(views(n_samples, 3)[0], decimals)
     rows, squares, _ = _pairs.rows_for_distances(X, xp=np)
     value = _pairs.blocked_median(rows, squares, xp=np)
@@ -347,7 +346,7 @@ def test_median_without_a_list_of_pairs(n_samples, decimals, monkeypatch):
 
 def test_median_outside_of_the_first_bracket(monkeypatch):
     """Evenly spaced rows are no sample of the others."""
-    monkeypatch.setattr(_pairs, "_BLOCK_ROWS", 16)
+    monkeypatch.setattr(_pairs, "BLOCK_ROWS", 16)
     X = views(64, 3)[0]
     X[::4] *= 100
     rows, squares, _ = _pairs.rows_for_distances(X, xp=np)
@@ -529,7 +528,7 @@ def test_ill_conditioned_view_with_itself(measure):
 def test_trace_form(measure, widths):
     """Centred matrices whose inner product is the statistic."""
     X, y = views(30, *widths)
-    form = measure._trace_form(*(measure._make_view(v, np) for v in (X, y)), np)
+    form = measure._open(X, y).trace_form()
     K, L = form.K.toarray(), form.L.toarray()
     assert_allclose(
         form.scale * np.sum(K * L), measure.fit(X, y).statistic_, rtol=1e-10

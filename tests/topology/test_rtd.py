@@ -141,8 +141,7 @@ def test_rtd_of_a_permutation_of_y():
     X, y = related(30)
     measure = RTD(n_subsets=2, subset_size=10, random_state=0)
     order = np.random.default_rng(0).permutation(30)
-    view_x, view_y = measure._views(X, y, np)
-    moved = measure._compare_permuted(view_x, view_y, [order], np)[0]
+    moved = measure._open(X, y).permuted([order])[0]
     assert_allclose(moved, measure.fit(X, y[order]).distance_)
 
 
@@ -177,8 +176,7 @@ def test_rtd_lite_is_never_above_rtd(name):
 def test_rtd_lite_of_a_permutation_of_y():
     X, y = related(30)
     order = np.random.default_rng(0).permutation(30)
-    view_x, view_y = RTDLite()._views(X, y, np)
-    moved = RTDLite()._compare_permuted(view_x, view_y, [order], np)[0]
+    moved = RTDLite()._open(X, y).permuted([order])[0]
     assert_allclose(moved, RTDLite().fit(X, y[order]).distance_)
 
 

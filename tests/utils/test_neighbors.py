@@ -10,9 +10,7 @@ from sksim.utils._linalg import unit_rows
 from sksim.utils._neighbors import (
     nearest_neighbors,
     products_with,
-    relabelled,
     shared_ranks,
-    with_table,
 )
 
 
@@ -176,7 +174,7 @@ def test_relabelling_is_a_search_of_the_permuted_rows():
     rng = np.random.default_rng(9)
     X = rng.normal(size=(60, 4))
     order = rng.permutation(60)
-    moved = relabelled(search(X, 6), order, xp=np)
+    moved = search(X, 6).moved(order)
     again = search(X[order], 6)
     assert_array_equal(moved.indices, again.indices)
     assert_allclose(moved.squared_distances, again.squared_distances)
@@ -190,11 +188,11 @@ def test_shared_ranks_with_and_without_a_table(monkeypatch):
         place = np.flatnonzero(x.indices[i] == y.indices[i, q])
         expected[i, q] = place[0] + 1 if len(place) else 0
     assert_array_equal(shared_ranks(x, y, xp=np), expected)
-    with_lookup = with_table(x, xp=np)
+    with_lookup = x.with_table(xp=np)
     assert with_lookup.table.dtype == np.uint8
     assert_array_equal(shared_ranks(with_lookup, y, xp=np), expected)
     monkeypatch.setattr(_neighbors, "_TABLE_ELEMENTS", 40)
-    assert with_table(x, xp=np).table is None
+    assert x.with_table(xp=np).table is None
 
 
 def test_products_with_listed_rows(monkeypatch):

@@ -194,7 +194,7 @@ class TraceForm(NamedTuple):
     scale: float = 1.0
 
 
-def dense(matrix, *, xp):
+def dense_matrix(matrix, *, xp):
     """A matrix of any array library."""
     return DenseSymmetric(_double(matrix, xp=xp))
 
@@ -203,7 +203,7 @@ def outer_product(rows, *, xp):
     """``rows @ rows.T`` of centred rows, factored where that is smaller."""
     n, width = rows.shape
     if 2 * width > n:
-        return dense(rows @ rows.T, xp=xp)
+        return dense_matrix(rows @ rows.T, xp=xp)
     rows = CentredRows(_double(rows, xp=xp))
     return FactoredSymmetric(rows, np.zeros(n), np.zeros(n))
 
@@ -216,7 +216,7 @@ def hollow_outer_product(rows, *, xp):
     """
     n, width = rows.shape
     if 2 * width > n:
-        return dense(u_center(rows @ rows.T, xp=xp, overwrite=True), xp=xp)
+        return dense_matrix(u_center(rows @ rows.T, xp=xp, overwrite=True), xp=xp)
     whole = outer_product(rows, xp=xp)
     offsets = (whole.diagonal - np.sum(whole.diagonal) / (2 * (n - 1))) / (n - 2)
     whole = replace(whole, offsets=offsets)

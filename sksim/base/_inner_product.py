@@ -1,0 +1,251 @@
+"""Statistics of the inner product of two symmetric matrices, one for each view."""
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+
+from sksim.base._comparison import Comparison, Grid
+from sksim.utils._array_api import in_double, is_numpy, number, root
+from sksim.utils._exact import TraceForm
+from sksim.utils._kernels import product_of_tiles, tiles_are_cheaper
+from sksim.utils._picking import (
+    permuted_inner,
+    permuted_products,
+    picking_is_cheaper,
+    stacked_upper_blocks,
+    upper_blocks,
+)
+from sksim.utils._symmetric import products_without_each_row
+from sksim.utils._validation import overflow_is_silent
+from sksim.utils._weighted import weighted_u_inner
+
+# Memory that the matrices of all views together may take, in bytes.
+_MOST_MEMORY = 2**30
+
+
+@dataclass(frozen=True, kw_only=True)
+class InnerProductComparison(Comparison):
+    """A statistic that is a function of the inner product of two symmetric matrices.
+
+    The measure writes ``_form(view, role, xp)``, the symmetric matrix of a view as
+    `Factored`, `Dense` or `BlockedMatrix`, and ``_of_product(product, view_x, view_y,
+    n_samples)``, the statistic of the inner product: elementwise, since the closed
+    jackknife passes arrays of products, and views whose ``norm`` is an array. It writes
+    ``_compare`` too where ``fit`` is to store more than the number.
+
+    Attributes
+    ----------
+    measure, owner, view_x, view_y, xp, device, n_samples, rounding, rows : object
+        As of :class:`Comparison`.
+    """
+
+    carries: ClassVar = frozenset(
+        {"null", "null_mean", "jackknife", "masked_bootstrap"}
+    )
+
+    @classmethod
+    def grid(cls, **fields):
+        """All pairs of many views."""
+        return InnerProductGrid(kind=cls, **fields)
+
+    def _outcome_of(self, view_x, view_y):
+        measure, xp = self.measure, self.xp
+        if hasattr(type(measure), "_compare"):
+            return measure._compare(view_x, view_y, xp)
+        form_y = measure._form(view_y, "y", xp)
+        product = measure._form(view_x, "x", xp).inner(form_y, xp=xp)
+        product = in_double(product, xp=xp)
+        return measure._of_product(product, view_x, view_y, self.n_samples)
+
+    @cached_property
+    def _forms(self):
+        form = self.measure._form
+        return form(self.view_x, "x", self.xp), form(self.view_y, "y", self.xp)
+
+    def _of_product(self, product):
+        views = self.view_x, self.view_y
+        return self.measure._of_product(product, *views, self.n_samples)
+
+    def for_permutations(self):
+        """The form in which permutations pick entries, where that is cheaper."""
+        form_x, form_y = self._forms
+        if not _picking_pays([form_x], [form_y]):
+            return replace(self, rows=None)
+        xp = self.xp
+        return self.prepared_as(
+            PickedComparison,
+            view_x=self.view_x.without_rows(),
+            view_y=self.view_y.without_rows(),
+            upper=upper_blocks(form_x.dense(xp=xp).matrix, xp=xp),
+            matrix=form_y.dense(xp=xp).matrix,
+        )
+
+    def _without_each_row(self):
+        xp = self.xp
+        x, y = (form.settled() for form in self._forms)
+        xy, xx, yy = (
+            in_double(products_without_each_row(a, b, xp=xp), xp=xp)
+            for a, b in ((x, y), (x, x), (y, y))
+        )
+        return self.measure._of_product(xy, *self._normed(xx, yy), self.n_samples - 1)
+
+    @overflow_is_silent
+    def _weighted(self, weights):
+        """By pairs of different rows alone, bias-corrected in a weighted way."""
+        xp, forms = self.xp, self._forms
+        if any(form.width == 0 for form in forms):
+            return None
+        if len({type(form) for form in forms}) > 1:
+            forms = [form.dense(xp=xp) for form in forms]
+        drawn = xp.nonzero(weights)[0]
+        x, y = (form.drawn(drawn, xp=xp) for form in forms)
+        weights = xp.take(weights, drawn, axis=0)
+        xy, xx, yy = (
+            weighted_u_inner(a, b, weights, xp=xp) for a, b in ((x, y), (x, x), (y, y))
+        )
+        return number(
+            self.measure._of_product(xy, *self._normed(xx, yy), self.n_samples)
+        )
+
+    def _normed(self, xx, yy):
+        """Both views with the norms of other rows."""
+        norms = (root(squared) for squared in (xx, yy))
+        views = zip((self.view_x, self.view_y), norms, strict=True)
+        return [replace(view, norm=norm) for view, norm in views]
+
+    def _trace_form(self):
+        if any(form.width == 0 for form in self._forms):
+            return None
+        matrices = (form.exact(xp=self.xp) for form in self._forms)
+        return TraceForm(*matrices, number(self._of_product(1.0)))
+
+    def _null_mean(self):
+        if any(form.width == 0 for form in self._forms):
+            return None
+        x, y = (0.0 if form.hollow else self._trace(form) for form in self._forms)
+        return number(self._of_product(x * y / (self.n_samples - 1)))
+
+    def _trace(self, form):
+        return number(self.xp.sum(form.diagonal(xp=self.xp)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PickedComparison(Comparison):
+    """Two matrices of which a permutation picks entries; views hold no rows.
+
+    Attributes
+    ----------
+    upper : UpperBlocks
+        Of X's matrix.
+    matrix : array of shape (n_samples, n_samples)
+        y's.
+    """
+
+    upper: object
+    matrix: object
+
+    @overflow_is_silent
+    def permuted(self, orders):
+        """Statistics with the rows of y in each of several orders."""
+        orders = [self.there(order) for order in orders]
+        products = permuted_inner(self.upper, self.matrix, orders, xp=self.xp)
+        views = self.view_x, self.view_y
+        of_product, n = self.measure._of_product, self.n_samples
+        return [number(of_product(product, *views, n)) for product in products]
+
+
+@dataclass(frozen=True, kw_only=True)
+class InnerProductGrid(Grid):
+    """Many symmetric matrices against many: as one product where that is cheaper."""
+
+    @property
+    def at_once(self):
+        """Whether many pairs are compared as one."""
+        return True
+
+    @cached_property
+    def _forms(self):
+        form, xp = self.measure._form, self.xp
+        of_x = [form(view, "x", xp) for view in self.views_x]
+        if self.is_of_one_set:
+            return of_x, of_x
+        return of_x, [form(view, "y", xp) for view in self.views_y]
+
+    @overflow_is_silent
+    def values(self):
+        """Statistics of all pairs, as an array of shape (n_x, n_y)."""
+        forms_x, forms_y = self._forms
+        widths_x, widths_y = ([f.width for f in forms] for forms in self._forms)
+        if forms_x is forms_y:
+            widths_y = widths_x
+        if 0 in widths_x + widths_y or not tiles_are_cheaper(
+            widths_x, widths_y, self.n_samples
+        ):
+            return super().values()
+        products = product_of_tiles(forms_x, forms_y, self.n_samples, xp=self.xp)
+        values = np.empty(products.shape)
+        for i, j in np.ndindex(values.shape):
+            x, y = forms_x[i], forms_y[j]
+            product = x.from_tiles(y, products[i, j], xp=self.xp)
+            values[i, j] = number(self._of_product(product, i, j))
+        return values
+
+    def _of_product(self, product, i, j):
+        views = self.views_x[i], self.views_y[j]
+        return self.measure._of_product(product, *views, self.n_samples)
+
+    def for_permutations(self):
+        """The form in which each matrix is picked once for all pairs, if that pays."""
+        forms_x, forms_y = self._forms
+        n_matrices = len(forms_x) / 2 + len(forms_y)
+        fits = 8 * self.n_samples**2 * n_matrices <= _MOST_MEMORY
+        if not (is_numpy(self.xp) and fits and _picking_pays(forms_x, forms_y)):
+            return replace(self, rows=None)
+        matrices = [form.dense(xp=np).matrix for form in forms_y]
+        dtype = np.result_type(*matrices)
+        return self.prepared_as(
+            PickedGrid,
+            views_x=[view.without_rows() for view in self.views_x],
+            views_y=[view.without_rows() for view in self.views_y],
+            upper=stacked_upper_blocks(form.dense(xp=np).matrix for form in forms_x),
+            matrices=[matrix.astype(dtype, copy=False) for matrix in matrices],
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PickedGrid(InnerProductGrid):
+    """Many matrices of which a permutation picks entries; views hold no rows.
+
+    Attributes
+    ----------
+    upper : UpperBlocks
+        Of all of X's matrices.
+    matrices : list of arrays of shape (n_samples, n_samples)
+        y's, of one dtype.
+    """
+
+    upper: object
+    matrices: list
+
+    @overflow_is_silent
+    def permuted(self, orders):
+        """Statistics of all pairs with the rows of all y in each of several orders."""
+        values = permuted_products(self.upper, self.matrices, orders)
+        for place in np.ndindex(values.shape):
+            values[place] = self._of_product(values[place], *place[1:])
+        return values
+
+
+def _picking_pays(forms_x, forms_y):
+    """Whether picking matrix entries beats multiplying what they are kept as."""
+    widths = [[form.width for form in forms] for forms in (forms_x, forms_y)]
+    if 0 in widths[0] + widths[1]:
+        return False
+    totals = [sum(each) for each in widths]
+    if math.inf in totals:
+        return True
+    n = forms_x[0].n_samples
+    return picking_is_cheaper(n, *totals, len(forms_x), len(forms_y))

@@ -1,0 +1,74 @@
+"""Statistics that are functions of sums over rows: means, shares, counts."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+
+from sksim.base._comparison import Comparison, parted
+from sksim.utils._array_api import to_numpy
+from sksim.utils._validation import overflow_is_silent
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowSumComparison(Comparison):
+    """A statistic that is a function of sums over rows.
+
+    The measure writes ``_row_terms(view_x, view_y, xp)``, an array of shape
+    (n_samples,) or (n_samples, k), and ``_of_sums(sums, n_samples)``: the statistic, or
+    (statistic, details), of the sums of all rows, a float or an array of k floats.
+    With ``_keeps_row_values = True`` the terms become the attribute ``row_values_``.
+
+    Rows may then be left out, or count several times, at the cost of a sum.
+
+    Attributes
+    ----------
+    measure, owner, view_x, view_y, xp, device, n_samples, rounding, rows : object
+        As of :class:`Comparison`.
+    """
+
+    carries: ClassVar = frozenset({"jackknife", "bootstrap"})
+
+    def _outcome_of(self, view_x, view_y):
+        terms = self.measure._row_terms(view_x, view_y, self.xp)
+        sums = _sums(to_numpy(terms, xp=self.xp))
+        outcome = self.measure._of_sums(sums, self.n_samples)
+        if not getattr(self.measure, "_keeps_row_values", False):
+            return outcome
+        statistic, details = parted(outcome)
+        return statistic, {**details, "row_values_": terms}
+
+    @cached_property
+    def _terms(self):
+        terms = self.measure._row_terms(self.view_x, self.view_y, self.xp)
+        return to_numpy(terms, xp=self.xp).astype(np.float64)
+
+    def _of_sums(self, sums, n_samples):
+        return float(self.measure._value_of(self.measure._of_sums(sums, n_samples)))
+
+    @overflow_is_silent
+    def _weighted(self, weights):
+        if not np.isfinite(self._terms).all():
+            return None
+        weights = to_numpy(weights, xp=self.xp)
+        return self._of_sums(_sums(self._terms, weights), float(weights.sum()))
+
+    def _without_each_row(self):
+        n = self.n_samples
+        if n < 2 or not np.isfinite(self._terms).all():
+            return None
+        sums = _sums(self._terms)
+        # without either of two rows of equal terms the same is left
+        kinds, kind_of = np.unique(self._terms, axis=0, return_inverse=True)
+        values = np.array([self._of_sums(sums - kind, n - 1) for kind in kinds])
+        return values[kind_of.reshape(-1)]
+
+
+def _sums(terms, weights=None):
+    """Sums over rows in double precision, exact for counts."""
+    if weights is None:
+        sums = terms.sum(axis=0, dtype=np.float64)
+    else:
+        sums = weights @ terms
+    return sums if sums.ndim else float(sums)
