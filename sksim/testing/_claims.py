@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from sklearn.base import clone
 
 from sksim.testing._helpers import (
     assert_close,
@@ -107,17 +108,37 @@ def check_pairing(measure):
     X, y, fit_params = make_inputs(measure)
     if fit_params and not tags.paired:
         return
-    before = statistic_of(measure, X, y, fit_params)
     orders = [np.random.default_rng(seed).permutation(len(X)) for seed in range(3)]
+    if "seed" in tags.view_keywords and not tags.paired:
+        _check_unpaired_by_seeds(measure, X, y, orders)
+        return
+    before = statistic_of(measure, X, y, fit_params)
     after = [
         statistic_of(measure, X, rows_of(y, order), fit_params) for order in orders
     ]
     if tags.paired:
         changed = max(abs(value - before) for value in after)
         assert changed > 1e-6, "tagged paired, but the rows' order does not matter"
-    elif "seed" not in tags.view_keywords:
+    else:
         for value in after:
             assert_close(value, before, "statistic of permuted rows")
+
+
+def _check_unpaired_by_seeds(measure, X, y, orders):
+    """A random measure of unpaired rows is moved by their order as by its seed."""
+
+    def values_of(order):
+        seeded = (clone(measure).set_params(random_state=seed) for seed in range(5))
+        return [statistic_of(each, X, rows_of(y, order)) for each in seeded]
+
+    before = np.array(values_of(np.arange(len(X))))
+    after = np.concatenate([values_of(order) for order in orders])
+    spread = max(before.std(ddof=1), after.std(ddof=1))
+    shift = abs(before.mean() - after.mean())
+    assert shift <= 3 * spread + 1e-7 * abs(before.mean()), (
+        f"tagged paired=False, but another order of rows moves the statistic by "
+        f"{shift:.3g}, and another seed by {spread:.3g}"
+    )
 
 
 def check_triangle_inequality(measure):

@@ -3,7 +3,6 @@
 from functools import partial
 
 from sklearn.base import clone
-from sklearn.utils import get_tags
 
 from sksim.testing._claims import (
     check_bounds,
@@ -16,6 +15,23 @@ from sksim.testing._claims import (
     check_symmetry,
     check_tags,
     check_triangle_inequality,
+)
+from sksim.testing._comparisons import (
+    check_bootstrap_is_valid,
+    check_exact_tag,
+    check_exchanged,
+    check_gradients,
+    check_jackknife,
+    check_joined,
+    check_kernels_store_nothing,
+    check_many_pairs,
+    check_null_moments,
+    check_origin,
+    check_permuted,
+    check_some_rows,
+    check_transform_lands,
+    check_weighted_rows,
+    check_wrapped,
 )
 from sksim.testing._estimator import (
     check_clone,
@@ -54,7 +70,7 @@ from sksim.testing._streaming import (
     check_streaming_tag,
     check_streams_of_hard_input,
 )
-from sksim.utils._tags import ALL_INVARIANCES
+from sksim.utils._tags import ALL_INVARIANCES, tags_of
 
 
 def similarity_checks(measure):
@@ -70,7 +86,7 @@ def similarity_checks(measure):
     measure, check : tuple
         A clone of the measure and a function of it that raises on failure.
     """
-    tags = get_tags(measure).similarity_tags
+    tags = tags_of(measure)
     checks = [
         check_tags,
         check_requirements_are_known,
@@ -90,9 +106,16 @@ def similarity_checks(measure):
         check_missing_y,
         check_unfitted,
         check_streaming_tag,
+        check_origin,
+        check_kernels_store_nothing,
+        check_wrapped,
     ]
+    if tags.inputs != "models":
+        checks += [check_permuted, check_some_rows, check_exchanged, check_joined]
+        checks += [check_exact_tag, check_jackknife, check_null_moments]
+        checks += [check_weighted_rows, check_bootstrap_is_valid]
     if tags.arity == "pair" and tags.inputs != "models":
-        checks += [check_pairing, check_permutations]
+        checks += [check_pairing, check_permutations, check_many_pairs]
     if tags.arity == "group":
         checks += [check_group_of_two, check_group_permutations, check_lone_model]
     if "y_true" in tags.requires:
@@ -110,9 +133,10 @@ def similarity_checks(measure):
             check_offset,
             check_hard_input,
             check_bad_input,
+            check_gradients,
         ]
     if tags.inputs == "representation" and hasattr(measure, "transform"):
-        checks += [check_transform]
+        checks += [check_transform, check_transform_lands]
     if tags.streaming:
         checks += [
             check_partial_fit_goes_on,
