@@ -13,13 +13,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 
+from sksim._progress import ProgressBar
 from sksim.discovery import FAMILIES, all_measures
 from sksim.models import extract_outputs, extract_representations
 from sksim.models._extract import last_representation
 from sksim.pairwise import compare, similarity_matrix
 from sksim.report import write_report
 from sksim.report._text import format_table
-from sksim.utils._progress import ProgressBar
 
 _INTRODUCTION = (
     "Five models of handwritten digits (8 x 8 pixels, ten classes), fitted to the same "

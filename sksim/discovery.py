@@ -6,7 +6,7 @@ import inspect
 
 from sklearn.base import BaseEstimator, clone
 
-from sksim.utils._tags import tags_of
+from sksim.base._tags import tags_of
 
 FAMILIES = (
     "cca",

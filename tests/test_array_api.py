@@ -11,13 +11,13 @@ from sklearn.base import clone
 from sklearn.utils import get_tags
 
 from sksim import all_measures
+from sksim.arrays._namespace import move_to
 from sksim.functional import KullbackLeibler, PredictionDifference
 from sksim.inference import similarity_test
 from sksim.neighbors import NeighborJaccard
 from sksim.pairwise import similarity_matrix
 from sksim.rsm import CKA, RSA
 from sksim.testing import make_inputs
-from sksim.utils._array_api import move_to
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("array_api_strict")

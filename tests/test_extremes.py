@@ -7,16 +7,16 @@ import pytest
 from numpy.testing import assert_allclose
 
 from sksim.alignment import OrthogonalProcrustes, SoftMatching
-from sksim.neighbors import CKNNA, MutualKNN, SecondOrderCosine
-from sksim.rsm import CKA, HSIC, RiemannianDistance, RSMNormDifference
-from sksim.statistics import IntrinsicDimension, Uniformity
-from sksim.utils._array_api import row_sum_of_squares
-from sksim.utils._kernels import refuse_zero_bandwidth
-from sksim.utils._linalg import (
+from sksim.arrays._kernels import refuse_zero_bandwidth
+from sksim.arrays._linalg import (
     centered,
     numerical_rank,
     unit_rows,
 )
+from sksim.arrays._namespace import row_sum_of_squares
+from sksim.neighbors import CKNNA, MutualKNN, SecondOrderCosine
+from sksim.rsm import CKA, HSIC, RiemannianDistance, RSMNormDifference
+from sksim.statistics import IntrinsicDimension, Uniformity
 
 
 @pytest.fixture

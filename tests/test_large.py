@@ -13,6 +13,7 @@ from sklearn.base import clone
 from sklearn.utils import get_tags
 
 from sksim import all_measures
+from sksim.arrays import _pairs
 from sksim.inference import similarity_test
 from sksim.neighbors import CKNNA, GraphBasedSimilarity, NeighborJaccard
 from sksim.rsm import (
@@ -25,7 +26,6 @@ from sksim.rsm import (
 )
 from sksim.statistics import IntrinsicDimension, Uniformity
 from sksim.topology import RTD, GeometryScore, RTDLite, _spanning_trees
-from sksim.utils import _pairs
 
 QUICK = {
     "GeometryScore": {"n_draws": 2, "random_state": 0},

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sksim.base import AlignmentMixin, BaseSimilarity, MomentMixin
-from sksim.base._alignment import maps_back
-from sksim.utils._array_api import (
+from sksim._sklearn_compat import StrOptions
+from sksim.arrays._linalg import centered, refuse_constant
+from sksim.arrays._matching import assignment_vector, best_assignment, index_array
+from sksim.arrays._namespace import (
     column_sum_of_squares,
     device_of,
     move_to,
@@ -15,11 +16,10 @@ from sksim.utils._array_api import (
     take,
     to_numpy,
 )
-from sksim.utils._linalg import centered, refuse_constant
-from sksim.utils._matching import assignment_vector, best_assignment, index_array
-from sksim.utils._sklearn_compat import StrOptions
-from sksim.utils._tags import SimilarityTags
-from sksim.utils._views import View
+from sksim.arrays._views import View
+from sksim.base import AlignmentMixin, BaseSimilarity, MomentMixin
+from sksim.base._alignment import maps_back
+from sksim.base._tags import SimilarityTags
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """Aligned cosine similarity."""
 
 from sksim.alignment._procrustes import OrthogonalProcrustes
-from sksim.utils._array_api import row_inner, row_sum_of_squares
-from sksim.utils._linalg import numerical_rank, role_name, unsigned_svd
-from sksim.utils._tags import SimilarityTags
+from sksim.arrays._linalg import numerical_rank, role_name, unsigned_svd
+from sksim.arrays._namespace import row_inner, row_sum_of_squares
+from sksim.base._tags import SimilarityTags
 
 
 class AlignedCosine(OrthogonalProcrustes):

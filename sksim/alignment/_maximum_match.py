@@ -6,8 +6,16 @@ from numbers import Real
 
 import numpy as np
 
-from sksim.base import BaseSimilarity
-from sksim.utils._array_api import (
+from sksim._sklearn_compat import Interval
+from sksim.arrays._linalg import (
+    numerical_rank,
+    refuse_constant,
+    rescaled,
+    tall_svd,
+    well_conditioned,
+)
+from sksim.arrays._matching import index_array
+from sksim.arrays._namespace import (
     as_float64,
     cholesky_upper,
     column_sum_of_squares,
@@ -18,17 +26,9 @@ from sksim.utils._array_api import (
     take,
     triangular_factor,
 )
-from sksim.utils._linalg import (
-    numerical_rank,
-    refuse_constant,
-    rescaled,
-    tall_svd,
-    well_conditioned,
-)
-from sksim.utils._matching import index_array
-from sksim.utils._sklearn_compat import Interval
-from sksim.utils._tags import SimilarityTags
-from sksim.utils._views import View
+from sksim.arrays._views import View
+from sksim.base import BaseSimilarity
+from sksim.base._tags import SimilarityTags
 
 # Below this distance a square from Gram matrices would lose too many digits.
 _GRAM_EPSILON = 1e-2

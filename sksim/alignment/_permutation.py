@@ -3,21 +3,21 @@
 import numpy as np
 
 from sksim.alignment._procrustes import OrthogonalProcrustes, root_of_difference
-from sksim.base._alignment import maps_back
-from sksim.utils._array_api import (
+from sksim.arrays._matching import (
+    assignment_vector,
+    best_assignment,
+    index_array,
+    selection_matrix,
+)
+from sksim.arrays._namespace import (
     device_of,
     inner,
     move_to,
     take,
     to_numpy,
 )
-from sksim.utils._matching import (
-    assignment_vector,
-    best_assignment,
-    index_array,
-    selection_matrix,
-)
-from sksim.utils._tags import SimilarityTags
+from sksim.base._alignment import maps_back
+from sksim.base._tags import SimilarityTags
 
 
 class PermutationProcrustes(OrthogonalProcrustes):

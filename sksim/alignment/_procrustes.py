@@ -2,14 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from sksim.base import AlignmentMixin, BaseSimilarity, MomentMixin
-from sksim.base._alignment import maps_back
-from sksim.utils._array_api import (
-    as_float64,
-    inner,
-    zeros,
-)
-from sksim.utils._linalg import (
+from sksim.arrays._linalg import (
     centered,
     centered_product,
     nuclear_norm,
@@ -21,9 +14,16 @@ from sksim.utils._linalg import (
     thin_svd,
     uncentered,
 )
-from sksim.utils._moments import about_zero
-from sksim.utils._tags import SimilarityTags
-from sksim.utils._views import View
+from sksim.arrays._moments import about_zero
+from sksim.arrays._namespace import (
+    as_float64,
+    inner,
+    zeros,
+)
+from sksim.arrays._views import View
+from sksim.base import AlignmentMixin, BaseSimilarity, MomentMixin
+from sksim.base._alignment import maps_back
+from sksim.base._tags import SimilarityTags
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,8 @@ import warnings
 from dataclasses import dataclass
 from numbers import Real
 
-from sksim.base import AlignmentMixin, BaseSimilarity, MomentMixin
-from sksim.base._inner_product import InnerProductComparison
-from sksim.utils._array_api import as_float64, inner, is_numpy
-from sksim.utils._linalg import (
+from sksim._sklearn_compat import Interval
+from sksim.arrays._linalg import (
     Basis,
     centered,
     numerical_rank,
@@ -16,16 +14,18 @@ from sksim.utils._linalg import (
     tall_svd,
     thin_svd,
 )
-from sksim.utils._moments import (
+from sksim.arrays._moments import (
     BasisWeights,
     basis_weights,
     principal_axes,
     refuse_ill_conditioned,
 )
-from sksim.utils._sklearn_compat import Interval
-from sksim.utils._symmetric import Factored
-from sksim.utils._tags import ALL_INVARIANCES, SimilarityTags
-from sksim.utils._views import View
+from sksim.arrays._namespace import as_float64, inner, is_numpy
+from sksim.arrays._symmetric import Factored
+from sksim.arrays._views import View
+from sksim.base import AlignmentMixin, BaseSimilarity, MomentMixin
+from sksim.base._inner_product import InnerProductComparison
+from sksim.base._tags import ALL_INVARIANCES, SimilarityTags
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,9 @@ import math
 from dataclasses import dataclass, replace
 from numbers import Real
 
+from sksim._sklearn_compat import Interval
 from sksim.alignment._procrustes import AlignedRows, OrthogonalProcrustes
-from sksim.base._alignment import maps_back
-from sksim.utils._array_api import as_float64, namespace_of
-from sksim.utils._linalg import (
+from sksim.arrays._linalg import (
     centered,
     centered_product,
     numerical_rank,
@@ -17,14 +16,15 @@ from sksim.utils._linalg import (
     tall_svd,
     uncentered,
 )
-from sksim.utils._moments import (
+from sksim.arrays._moments import (
     Products,
     basis_weights,
     principal_axes,
     refuse_ill_conditioned,
 )
-from sksim.utils._sklearn_compat import Interval
-from sksim.utils._tags import ALL_INVARIANCES, SimilarityTags
+from sksim.arrays._namespace import as_float64, namespace_of
+from sksim.base._alignment import maps_back
+from sksim.base._tags import ALL_INVARIANCES, SimilarityTags
 
 _PI = 3.141592653589793
 

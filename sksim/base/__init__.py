@@ -7,6 +7,8 @@ number out); everything else follows from these two. The *kind* of a measure
 times at less cost than by comparing anew.
 """
 
+from sksim.arrays._symmetric import Dense, Factored
+from sksim.arrays._views import View
 from sksim.base._alignment import AlignmentMixin
 from sksim.base._comparison import Comparison, GroupComparison
 from sksim.base._inner_product import InnerProductComparison
@@ -19,9 +21,7 @@ from sksim.base._outputs import (
 )
 from sksim.base._row_sums import RowSumComparison
 from sksim.base._similarity import BaseSimilarity
-from sksim.utils._symmetric import Dense, Factored
-from sksim.utils._tags import SimilarityTags
-from sksim.utils._views import View
+from sksim.base._tags import SimilarityTags
 
 __all__ = [
     "AlignmentMixin",

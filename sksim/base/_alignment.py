@@ -8,9 +8,9 @@ from sklearn.base import TransformerMixin
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
+from sksim.arrays._namespace import check_same_namespace, namespace_of
 from sksim.base._comparison import parted
-from sksim.utils._array_api import check_same_namespace, namespace_of
-from sksim.utils._validation import (
+from sksim.base._validation import (
     check_representation_pair,
     overflow_is_silent,
     refuse_infinite_rows,

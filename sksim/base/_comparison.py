@@ -14,10 +14,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from sksim.utils._array_api import is_numpy, move_to, number, to_numpy
-from sksim.utils._tags import ROW_METADATA, tags_of
-from sksim.utils._validation import overflow_is_silent
-from sksim.utils._views import moved, some, swapped
+from sksim.arrays._namespace import is_numpy, move_to, number, to_numpy
+from sksim.arrays._views import moved, some, swapped
+from sksim.base._tags import ROW_METADATA, tags_of
+from sksim.base._validation import overflow_is_silent
 
 
 def parted(outcome):

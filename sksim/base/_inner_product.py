@@ -7,20 +7,20 @@ from typing import ClassVar
 
 import numpy as np
 
-from sksim.base._comparison import Comparison, Grid
-from sksim.utils._array_api import in_double, is_numpy, number, root
-from sksim.utils._exact import TraceForm
-from sksim.utils._kernels import product_of_tiles, tiles_are_cheaper
-from sksim.utils._picking import (
+from sksim.arrays._exact import TraceForm
+from sksim.arrays._kernels import product_of_tiles, tiles_are_cheaper
+from sksim.arrays._namespace import in_double, is_numpy, number, root
+from sksim.arrays._picking import (
     permuted_inner,
     permuted_products,
     picking_is_cheaper,
     stacked_upper_blocks,
     upper_blocks,
 )
-from sksim.utils._symmetric import products_without_each_row
-from sksim.utils._validation import overflow_is_silent
-from sksim.utils._weighted import weighted_u_inner
+from sksim.arrays._symmetric import products_without_each_row
+from sksim.arrays._weighted import weighted_u_inner
+from sksim.base._comparison import Comparison, Grid
+from sksim.base._validation import overflow_is_silent
 
 # Memory that the matrices of all views together may take, in bytes.
 _MOST_MEMORY = 2**30

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.utils.parallel import Parallel, delayed
 
-from sksim.utils._array_api import device_of, is_numpy
-from sksim.utils._sklearn_compat import num_samples
-from sksim.utils._tags import tags_of
-from sksim.utils._validation import rounding_of
+from sksim._sklearn_compat import num_samples
+from sksim.arrays._namespace import device_of, is_numpy
+from sksim.base._tags import tags_of
+from sksim.base._validation import rounding_of
 
 
 @dataclass(frozen=True)

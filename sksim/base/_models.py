@@ -6,11 +6,11 @@ import numpy as np
 from sklearn.utils import metadata_routing
 from sklearn.utils.validation import check_is_fitted
 
+from sksim._sklearn_compat import fit_context
 from sksim.base._comparison import Rows
 from sksim.base._similarity import BaseSimilarity
-from sksim.utils._sklearn_compat import fit_context
-from sksim.utils._tags import tags_of
-from sksim.utils._validation import overflow_is_silent, rounding_of
+from sksim.base._tags import tags_of
+from sksim.base._validation import overflow_is_silent, rounding_of
 
 
 class BaseModelSimilarity(BaseSimilarity):

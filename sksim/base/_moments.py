@@ -7,17 +7,17 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from sksim.base._comparison import MomentComparison
-from sksim.utils._array_api import (
+from sksim._sklearn_compat import fit_context
+from sksim.arrays._moments import merged, moments_of, without_rounding
+from sksim.arrays._namespace import (
     check_same_namespace,
     device_of,
     is_numpy,
     namespace_of,
 )
-from sksim.utils._moments import merged, moments_of, without_rounding
-from sksim.utils._sklearn_compat import fit_context
-from sksim.utils._tags import tags_of
-from sksim.utils._validation import (
+from sksim.base._comparison import MomentComparison
+from sksim.base._tags import tags_of
+from sksim.base._validation import (
     check_representation_pair,
     overflow_is_silent,
     refuse_missing_y,

@@ -2,13 +2,13 @@
 
 from abc import abstractmethod
 
+from sksim._sklearn_compat import fit_context
+from sksim.arrays._namespace import namespace_of
 from sksim.base._comparison import GroupComparison
 from sksim.base._similarity import BaseSimilarity
+from sksim.base._tags import tags_of
+from sksim.base._validation import check_output_group, check_output_pair
 from sksim.models._outputs import model_outputs
-from sksim.utils._array_api import namespace_of
-from sksim.utils._sklearn_compat import fit_context
-from sksim.utils._tags import tags_of
-from sksim.utils._validation import check_output_group, check_output_pair
 
 
 class LabelsMixin:

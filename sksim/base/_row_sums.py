@@ -6,9 +6,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from sksim.arrays._namespace import to_numpy
 from sksim.base._comparison import Comparison, parted
-from sksim.utils._array_api import to_numpy
-from sksim.utils._validation import overflow_is_silent
+from sksim.base._validation import overflow_is_silent
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,13 +10,13 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from sksim._progress import progress_shown
+from sksim._sklearn_compat import fit_context
+from sksim.arrays._namespace import device_of, is_numpy, number
 from sksim.base._comparison import Comparison, Rows, parted
-from sksim.utils._array_api import device_of, is_numpy, number
-from sksim.utils._dask import fitted_to_chunks, is_dask
-from sksim.utils._progress import progress_shown
-from sksim.utils._sklearn_compat import fit_context
-from sksim.utils._tags import ROW_METADATA, MeasureTags, tags_of
-from sksim.utils._validation import (
+from sksim.base._dask import fitted_to_chunks, is_dask
+from sksim.base._tags import ROW_METADATA, MeasureTags, tags_of
+from sksim.base._validation import (
     check_metadata,
     check_representation_pair,
     overflow_is_silent,

@@ -4,20 +4,20 @@ import warnings
 from abc import abstractmethod
 from dataclasses import replace
 
-from sksim.base import AlignmentMixin, BaseSimilarity, MomentMixin
-from sksim.base._inner_product import InnerProductComparison
-from sksim.utils._array_api import as_float64, column_sum_of_squares, inner
-from sksim.utils._linalg import (
+from sksim._sklearn_compat import StrOptions
+from sksim.arrays._linalg import (
     centered,
     nuclear_norm,
     orthonormal_basis,
     row_signs,
     thin_svd,
 )
-from sksim.utils._moments import basis_weights
-from sksim.utils._sklearn_compat import StrOptions
-from sksim.utils._symmetric import Factored
-from sksim.utils._tags import ALL_INVARIANCES, SimilarityTags
+from sksim.arrays._moments import basis_weights
+from sksim.arrays._namespace import as_float64, column_sum_of_squares, inner
+from sksim.arrays._symmetric import Factored
+from sksim.base import AlignmentMixin, BaseSimilarity, MomentMixin
+from sksim.base._inner_product import InnerProductComparison
+from sksim.base._tags import ALL_INVARIANCES, SimilarityTags
 
 
 class BaseCCA(MomentMixin, AlignmentMixin, BaseSimilarity):

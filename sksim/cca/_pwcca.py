@@ -1,9 +1,9 @@
 """Projection-weighted canonical correlation analysis."""
 
+from sksim._sklearn_compat import StrOptions
+from sksim.arrays._linalg import thin_svd
+from sksim.base._tags import ALL_INVARIANCES, SimilarityTags
 from sksim.cca._cca import BaseCCA
-from sksim.utils._linalg import thin_svd
-from sksim.utils._sklearn_compat import StrOptions
-from sksim.utils._tags import ALL_INVARIANCES, SimilarityTags
 
 
 class PWCCA(BaseCCA):

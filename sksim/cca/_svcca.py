@@ -2,9 +2,8 @@
 
 from numbers import Real
 
-from sksim.cca._cca import BaseCCA
-from sksim.utils._array_api import as_float64, inner
-from sksim.utils._linalg import (
+from sksim._sklearn_compat import Interval, StrOptions
+from sksim.arrays._linalg import (
     Basis,
     centered,
     nuclear_norm,
@@ -12,9 +11,10 @@ from sksim.utils._linalg import (
     refuse_constant,
     tall_svd,
 )
-from sksim.utils._moments import BasisWeights, principal_axes, refuse_ill_conditioned
-from sksim.utils._sklearn_compat import Interval, StrOptions
-from sksim.utils._tags import SimilarityTags
+from sksim.arrays._moments import BasisWeights, principal_axes, refuse_ill_conditioned
+from sksim.arrays._namespace import as_float64, inner
+from sksim.base._tags import SimilarityTags
+from sksim.cca._cca import BaseCCA
 
 
 class SVCCA(BaseCCA):

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
+from sksim._sklearn_compat import HasMethods, fit_context
 from sksim.compose._wrapper import BaseWrapper
-from sksim.utils._sklearn_compat import HasMethods, fit_context
 
 
 class DeconfoundedSimilarity(BaseWrapper):

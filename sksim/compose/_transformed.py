@@ -11,15 +11,15 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from sksim.compose._wrapper import BaseWrapper
-from sksim.utils._array_api import get_namespace_and_device
-from sksim.utils._sklearn_compat import (
+from sksim._sklearn_compat import (
     HasMethods,
     StrOptions,
     fit_context,
     is_routing_enabled,
 )
-from sksim.utils._tags import tags_of
+from sksim.arrays._namespace import get_namespace_and_device
+from sksim.base._tags import tags_of
+from sksim.compose._wrapper import BaseWrapper
 
 
 def _inner_can_transform(self):

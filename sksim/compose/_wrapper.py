@@ -4,9 +4,9 @@ from dataclasses import replace
 
 from sklearn.base import clone
 
+from sksim._sklearn_compat import HasMethods
 from sksim.base import BaseSimilarity
-from sksim.utils._sklearn_compat import HasMethods
-from sksim.utils._tags import tags_of
+from sksim.base._tags import tags_of
 
 
 class BaseWrapper(BaseSimilarity):

@@ -5,7 +5,7 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils import check_random_state
 
-from sksim.utils._sklearn_compat import Interval, validate_params
+from sksim._sklearn_compat import Interval, validate_params
 
 _COUNT = [Interval(Integral, 1, None, closed="left")]
 

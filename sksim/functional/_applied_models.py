@@ -3,8 +3,8 @@
 import numpy as np
 
 from sksim.base import BaseModelSimilarity
+from sksim.base._validation import check_label_vector
 from sksim.models._wrapped import check_rows, wrap_model
-from sksim.utils._validation import check_label_vector
 
 
 class AppliedModelsSimilarity(BaseModelSimilarity):

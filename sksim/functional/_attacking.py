@@ -2,9 +2,9 @@
 
 from numbers import Integral, Real
 
+from sksim._sklearn_compat import Interval, StrOptions
 from sksim.functional._applied_models import AppliedModelsSimilarity
 from sksim.functional._attacks import GradientAttack, apply_attack
-from sksim.utils._sklearn_compat import Interval, StrOptions
 
 
 class AttackingSimilarity(AppliedModelsSimilarity):

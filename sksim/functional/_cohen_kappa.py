@@ -2,12 +2,12 @@
 
 import numpy as np
 
+from sksim._sklearn_compat import StrOptions
+from sksim.arrays._namespace import joint_counts
 from sksim.base import BaseFunctionalSimilarity
 from sksim.functional._labels import coded, common_codes, kappa
 from sksim.functional._tags import label_tags
 from sksim.functional._undefined import UndefinedMixin, replacement_constraint
-from sksim.utils._array_api import joint_counts
-from sksim.utils._sklearn_compat import StrOptions
 
 
 class CohenKappa(UndefinedMixin, BaseFunctionalSimilarity):

@@ -2,12 +2,12 @@
 
 import numpy as np
 
+from sksim.arrays._namespace import to_numpy
 from sksim.base import (
     BaseFunctionalSimilarity,
     BaseGroupSimilarity,
     RowSumComparison,
 )
-from sksim.utils._array_api import to_numpy
 
 
 class CorrectnessSimilarity(BaseFunctionalSimilarity):

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sksim._sklearn_compat import StrOptions
+from sksim.arrays._views import View
+from sksim.base._tags import SimilarityTags
 from sksim.functional._attacking import AttackingSimilarity, refuse_regressors
 from sksim.functional._attacks import check_data_range
-from sksim.utils._sklearn_compat import StrOptions
-from sksim.utils._tags import SimilarityTags
-from sksim.utils._views import View
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,10 @@
 from itertools import combinations
 from numbers import Integral
 
+from sksim._sklearn_compat import Interval
+from sksim.arrays._namespace import count_unequal
 from sksim.base import BaseGroupSimilarity
 from sksim.functional._tags import label_tags
-from sksim.utils._array_api import count_unequal
-from sksim.utils._sklearn_compat import Interval
 
 
 class Discrepancy(BaseGroupSimilarity):

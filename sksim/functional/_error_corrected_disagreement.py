@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from sksim._sklearn_compat import StrOptions
 from sksim.functional._judged_disagreement import JudgedDisagreement
 from sksim.functional._tags import correctness_tags
 from sksim.functional._undefined import replacement_constraint
-from sksim.utils._sklearn_compat import StrOptions
 
 
 class ErrorCorrectedDisagreement(JudgedDisagreement):

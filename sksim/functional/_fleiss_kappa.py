@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from sksim.arrays._namespace import row_slices, vote_counts
 from sksim.base import BaseGroupSimilarity
 from sksim.functional._labels import coded, common_codes, kappa
 from sksim.functional._tags import label_tags
 from sksim.functional._undefined import UndefinedMixin, replacement_constraint
-from sksim.utils._array_api import row_slices, vote_counts
 
 
 class FleissKappa(UndefinedMixin, BaseGroupSimilarity):

@@ -4,12 +4,12 @@ import math
 from dataclasses import dataclass
 from numbers import Real
 
+from sksim._sklearn_compat import Interval
+from sksim.arrays._namespace import as_float64, row_blocks_of, xlogx_row_sums
+from sksim.arrays._views import View
 from sksim.functional._rowwise import RowwiseDistance
 from sksim.functional._tags import OF_ROW_SUMS, probability_tags
 from sksim.functional._units import log_unit
-from sksim.utils._array_api import as_float64, row_blocks_of, xlogx_row_sums
-from sksim.utils._sklearn_compat import Interval
-from sksim.utils._views import View
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from sksim.arrays._namespace import count_unequal, encode, to_numpy
+from sksim.arrays._views import View
 from sksim.base import BaseFunctionalSimilarity
 from sksim.functional._undefined import UndefinedMixin
-from sksim.utils._array_api import count_unequal, encode, to_numpy
-from sksim.utils._views import View
 
 
 @dataclass(frozen=True)

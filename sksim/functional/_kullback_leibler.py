@@ -5,12 +5,12 @@ import warnings
 from dataclasses import dataclass
 from numbers import Real
 
+from sksim._sklearn_compat import Interval
+from sksim.arrays._namespace import as_float64, namespace_of, row_sums, xlogx_row_sums
+from sksim.arrays._views import View
 from sksim.functional._rowwise import RowwiseDistance
 from sksim.functional._tags import OF_ROW_SUMS, probability_tags
 from sksim.functional._units import log_unit
-from sksim.utils._array_api import as_float64, namespace_of, row_sums, xlogx_row_sums
-from sksim.utils._sklearn_compat import Interval
-from sksim.utils._views import View
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,12 @@
 import math
 from numbers import Real
 
+from sksim._sklearn_compat import Interval
+from sksim.arrays._namespace import row_slices, vote_counts, xlogx_row_sums
 from sksim.base import BaseGroupSimilarity
 from sksim.functional._labels import coded, common_codes
 from sksim.functional._tags import label_tags
 from sksim.functional._units import log_unit
-from sksim.utils._array_api import row_slices, vote_counts, xlogx_row_sums
-from sksim.utils._sklearn_compat import Interval
 
 
 class LabelEntropy(BaseGroupSimilarity):

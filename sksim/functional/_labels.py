@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sksim.utils._array_api import device_of, encode, namespace_of, take, to_numpy
-from sksim.utils._views import View
+from sksim.arrays._namespace import device_of, encode, namespace_of, take, to_numpy
+from sksim.arrays._views import View
 
 
 @dataclass(frozen=True)

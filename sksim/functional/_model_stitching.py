@@ -11,6 +11,16 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array
 
+from sksim._sklearn_compat import Interval, StrOptions
+from sksim.arrays._linalg import thin_svd
+from sksim.arrays._views import View
+from sksim.base._tags import SimilarityTags
+from sksim.base._validation import (
+    as_values,
+    check_label_vector,
+    has_dtype,
+    refuse_unreadable,
+)
 from sksim.functional._applied_models import AppliedModelsSimilarity
 from sksim.functional._judge import judge
 from sksim.functional._stitching_parts import (
@@ -22,16 +32,6 @@ from sksim.functional._stitching_parts import (
 from sksim.models._cutting import CutModel, layer_names
 from sksim.models._gradients import values_and_gradients
 from sksim.models._wrapped import columns_of_labels
-from sksim.utils._linalg import thin_svd
-from sksim.utils._sklearn_compat import Interval, StrOptions
-from sksim.utils._tags import SimilarityTags
-from sksim.utils._validation import (
-    as_values,
-    check_label_vector,
-    has_dtype,
-    refuse_unreadable,
-)
-from sksim.utils._views import View
 
 
 def stitching_layers(model):

@@ -8,19 +8,17 @@ from scipy.stats import binomtest
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.metrics import check_scoring
 
-from sksim.base import BaseFunctionalSimilarity, Comparison, RowSumComparison
-from sksim.functional._judge import judge
-from sksim.functional._tags import INTERVALS, OF_ROW_SUMS
-from sksim.models._outputs import columns_of, model_outputs
-from sksim.utils._array_api import (
+from sksim._sklearn_compat import response_methods
+from sksim.arrays._namespace import (
     device_of,
     get_namespace_and_device,
     move_to,
     to_numpy,
 )
-from sksim.utils._sklearn_compat import response_methods
-from sksim.utils._tags import SimilarityTags
-from sksim.utils._validation import (
+from sksim.arrays._views import View
+from sksim.base import BaseFunctionalSimilarity, Comparison, RowSumComparison
+from sksim.base._tags import SimilarityTags
+from sksim.base._validation import (
     as_values,
     check_label_vector,
     check_output_pair,
@@ -28,7 +26,9 @@ from sksim.utils._validation import (
     has_dtype,
     refuse_mixed_kinds,
 )
-from sksim.utils._views import View
+from sksim.functional._judge import judge
+from sksim.functional._tags import INTERVALS, OF_ROW_SUMS
+from sksim.models._outputs import columns_of, model_outputs
 
 
 class _ScoredOutputs:

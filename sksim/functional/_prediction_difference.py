@@ -5,12 +5,12 @@ from numbers import Real
 
 import numpy as np
 
+from sksim._sklearn_compat import Interval
+from sksim.arrays._namespace import device_of, row_norms, to_numpy
+from sksim.arrays._views import View
 from sksim.base import BaseGroupSimilarity
 from sksim.functional._tags import probability_tags
 from sksim.models._outputs import columns_of
-from sksim.utils._array_api import device_of, row_norms, to_numpy
-from sksim.utils._sklearn_compat import Interval
-from sksim.utils._views import View
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.stats
 
+from sksim._sklearn_compat import StrOptions
+from sksim.arrays._namespace import as_float64, average_ranks, column_inner, to_numpy
+from sksim.arrays._views import View
 from sksim.base import BaseFunctionalSimilarity
+from sksim.base._tags import SimilarityTags
 from sksim.functional._tags import INTERVALS
 from sksim.functional._undefined import UndefinedMixin, replacement_constraint
-from sksim.utils._array_api import as_float64, average_ranks, column_inner, to_numpy
-from sksim.utils._sklearn_compat import StrOptions
-from sksim.utils._tags import SimilarityTags
-from sksim.utils._views import View
 
 
 @dataclass(frozen=True)

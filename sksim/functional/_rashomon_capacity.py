@@ -7,17 +7,17 @@ from numbers import Integral, Real
 
 from sklearn.exceptions import ConvergenceWarning
 
-from sksim.base import BaseGroupSimilarity
-from sksim.functional._tags import probability_tags
-from sksim.utils._array_api import (
+from sksim._sklearn_compat import Interval
+from sksim.arrays._namespace import (
     as_float64,
     device_of,
     row_slices,
     take,
     xlogx_row_sums,
 )
-from sksim.utils._sklearn_compat import Interval
-from sksim.utils._views import View
+from sksim.arrays._views import View
+from sksim.base import BaseGroupSimilarity
+from sksim.functional._tags import probability_tags
 
 # A capacity-achieving input of a channel with two inputs has at least the
 # probability 1/e (Majani and Rumsey 1991).

@@ -1,7 +1,7 @@
 """What measures share that average a distance of rows."""
 
+from sksim.arrays._namespace import row_blocks_of
 from sksim.base import BaseFunctionalSimilarity, RowSumComparison
-from sksim.utils._array_api import row_blocks_of
 
 
 class RowwiseDistance(BaseFunctionalSimilarity):

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sksim._sklearn_compat import StrOptions
+from sksim.arrays._views import View
+from sksim.base._tags import SimilarityTags
 from sksim.functional._applied_models import AppliedModelsSimilarity
 from sksim.models._gradients import values_and_gradients
-from sksim.utils._sklearn_compat import StrOptions
-from sksim.utils._tags import SimilarityTags
-from sksim.utils._views import View
 
 
 @dataclass(frozen=True)

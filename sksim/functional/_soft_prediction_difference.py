@@ -2,12 +2,12 @@
 
 from numbers import Real
 
+from sksim._sklearn_compat import Interval
+from sksim.arrays._namespace import row_norms
+from sksim.base._tags import SimilarityTags
+from sksim.base._validation import check_probability_pair, half_precision_unit
 from sksim.functional._rowwise import RowwiseDistance
 from sksim.functional._tags import INTERVALS, OF_ROW_SUMS
-from sksim.utils._array_api import row_norms
-from sksim.utils._sklearn_compat import Interval
-from sksim.utils._tags import SimilarityTags
-from sksim.utils._validation import check_probability_pair, half_precision_unit
 
 
 class SoftPredictionDifference(RowwiseDistance):

@@ -2,10 +2,10 @@
 
 from numbers import Real
 
+from sksim._sklearn_compat import Interval
+from sksim.arrays._namespace import row_norms
 from sksim.functional._rowwise import RowwiseDistance
 from sksim.functional._tags import OF_ROW_SUMS, probability_tags
-from sksim.utils._array_api import row_norms
-from sksim.utils._sklearn_compat import Interval
 
 
 class SurrogateChurn(RowwiseDistance):

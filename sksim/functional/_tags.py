@@ -1,6 +1,6 @@
 """Tags that measures on outputs have in common."""
 
-from sksim.utils._tags import SimilarityTags
+from sksim.base._tags import SimilarityTags
 
 # Rows of outputs are independent draws, so that even the plain bootstrap is valid.
 INTERVALS = ("jackknife", "subsample", "bootstrap")

@@ -1,8 +1,8 @@
 """Total variation distance of predicted probabilities."""
 
+from sksim.arrays._namespace import row_norms
 from sksim.functional._rowwise import RowwiseDistance
 from sksim.functional._tags import OF_ROW_SUMS, probability_tags
-from sksim.utils._array_api import row_norms
 
 
 class TotalVariation(RowwiseDistance):

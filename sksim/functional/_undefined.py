@@ -7,7 +7,7 @@ from numbers import Real
 import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 
-from sksim.utils._sklearn_compat import Interval
+from sksim._sklearn_compat import Interval
 
 
 def replacement_constraint(low, high):

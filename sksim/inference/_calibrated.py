@@ -13,22 +13,22 @@ from sklearn.utils.metadata_routing import (
 )
 from sklearn.utils.validation import check_is_fitted
 
+from sksim._sklearn_compat import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    fit_context,
+)
+from sksim.arrays._namespace import number
+from sksim.arrays._views import moved
 from sksim.base._comparison import parted
+from sksim.base._tags import tags_of
 from sksim.discovery import check_measure
 from sksim.inference._checks import refuse_unpaired
 from sksim.inference._moments import null_moments
 from sksim.inference._nulls import RowNull, null_statistics
 from sksim.inference._permutations import RowOrders
 from sksim.inference._result import adjusted, standardized
-from sksim.utils._array_api import number
-from sksim.utils._sklearn_compat import (
-    HasMethods,
-    Interval,
-    StrOptions,
-    fit_context,
-)
-from sksim.utils._tags import tags_of
-from sksim.utils._views import moved
 
 
 class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):

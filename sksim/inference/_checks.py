@@ -1,6 +1,6 @@
 """What inference over rows asks of a measure."""
 
-from sksim.utils._tags import tags_of
+from sksim.base._tags import tags_of
 
 
 def refuse_unpaired(measure, purpose="a permutation test"):

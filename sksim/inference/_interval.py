@@ -8,6 +8,9 @@ import numpy as np
 from scipy import stats
 from sklearn.base import clone
 
+from sksim._sklearn_compat import Interval, StrOptions, validate_params
+from sksim.base._tags import tags_of
+from sksim.base._validation import row_metadata
 from sksim.discovery import check_measure
 from sksim.inference._resampling import (
     Sample,
@@ -16,9 +19,6 @@ from sksim.inference._resampling import (
     replicates,
     spread_of,
 )
-from sksim.utils._sklearn_compat import Interval, StrOptions, validate_params
-from sksim.utils._tags import tags_of
-from sksim.utils._validation import row_metadata
 
 
 class ConfidenceInterval(NamedTuple):

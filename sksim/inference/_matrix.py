@@ -8,7 +8,11 @@ import pandas as pd
 from scipy.stats import false_discovery_control
 from sklearn.utils.parallel import Parallel, delayed
 
+from sksim._parallel import shared_by_jobs
+from sksim._sklearn_compat import Interval, StrOptions, validate_params
 from sksim.base._layers import open_layers
+from sksim.base._tags import tags_of
+from sksim.base._validation import row_metadata
 from sksim.discovery import check_measure
 from sksim.inference._checks import refuse_unpaired
 from sksim.inference._permutations import RowOrders
@@ -18,10 +22,6 @@ from sksim.inference._result import (
     permutation_pvalue,
     standardized,
 )
-from sksim.utils._parallel import shared_by_jobs
-from sksim.utils._sklearn_compat import Interval, StrOptions, validate_params
-from sksim.utils._tags import tags_of
-from sksim.utils._validation import row_metadata
 
 
 @dataclass(frozen=True, kw_only=True)

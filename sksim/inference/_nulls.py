@@ -13,8 +13,8 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
+from sksim._parallel import shared_by_jobs
 from sksim.inference._permutations import RowOrders, check_groups
-from sksim.utils._parallel import shared_by_jobs
 
 # Orders that are evaluated together where all of them are gone through.
 _ENUMERATED_TOGETHER = 64

@@ -8,8 +8,8 @@ import array_api_compat
 import numpy as np
 from sklearn.utils import check_random_state
 
-from sksim.utils._array_api import to_numpy
-from sksim.utils._sklearn_compat import Interval, StrOptions, validate_params
+from sksim._sklearn_compat import Interval, StrOptions, validate_params
+from sksim.arrays._namespace import to_numpy
 
 # Beyond this many rows no enumeration of all orders is worth its count.
 _ENUMERABLE = 20

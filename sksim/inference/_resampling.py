@@ -8,10 +8,10 @@ from scipy import stats
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
+from sksim._parallel import shared_by_jobs
+from sksim.arrays._namespace import number
+from sksim.base._tags import tags_of
 from sksim.inference._permutations import check_groups
-from sksim.utils._array_api import number
-from sksim.utils._parallel import shared_by_jobs
-from sksim.utils._tags import tags_of
 
 # Why a method is refused where the measure's tags do not name it.
 _REFUSALS = {

@@ -5,6 +5,9 @@ from numbers import Integral
 
 import numpy as np
 
+from sksim._sklearn_compat import Interval, StrOptions, validate_params
+from sksim.base._tags import tags_of
+from sksim.base._validation import row_metadata
 from sksim.discovery import check_measure
 from sksim.inference._checks import refuse_unpaired
 from sksim.inference._moments import null_moments, refuse_unreliable
@@ -15,9 +18,6 @@ from sksim.inference._result import (
     permutation_pvalue,
     standardized,
 )
-from sksim.utils._sklearn_compat import Interval, StrOptions, validate_params
-from sksim.utils._tags import tags_of
-from sksim.utils._validation import row_metadata
 
 # More orders than this are never enumerated unasked.
 _LARGEST_ENUMERATION = 100_000

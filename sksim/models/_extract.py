@@ -7,13 +7,13 @@ import numpy as np
 from joblib import effective_n_jobs
 from sklearn.utils.parallel import Parallel, delayed
 
+from sksim._parallel import shared_by_jobs
+from sksim._progress import ProgressBar
+from sksim._sklearn_compat import num_samples
+from sksim.arrays._slices import slices, take_slice
 from sksim.models._sklearn import sklearn_layers, sklearn_outputs
 from sksim.models._torch import is_torch_module
 from sksim.models._torch_extractor import TorchExtractor
-from sksim.utils._parallel import shared_by_jobs
-from sksim.utils._progress import ProgressBar
-from sksim.utils._sklearn_compat import num_samples
-from sksim.utils._slices import slices, take_slice
 
 _TORCH_BATCH = 256
 

@@ -4,14 +4,14 @@ import sys
 
 from sklearn.tree import BaseDecisionTree
 
-from sksim.models._inside import inner_models
-from sksim.utils._sklearn_compat import (
+from sksim._sklearn_compat import (
     BaseGradientBoosting,
     BaseHistGradientBoosting,
     BaseWeightBoosting,
     KNeighborsMixin,
     RadiusNeighborsMixin,
 )
+from sksim.models._inside import inner_models
 
 _KINDS = (
     BaseDecisionTree,

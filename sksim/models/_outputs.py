@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sksim.utils._validation import refuse_mixed_kinds
+from sksim.base._validation import refuse_mixed_kinds
 
 _DEFAULT_METHOD = {"labels": "predict", "probabilities": "predict_proba"}
 _ALLOWED_METHODS = {

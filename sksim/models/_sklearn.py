@@ -29,15 +29,15 @@ from sklearn.svm import SVC, SVR, NuSVC, NuSVR, OneClassSVM
 from sklearn.tree import BaseDecisionTree
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sksim.models._inside import active_steps, best_model
-from sksim.models._networks import MLP, hidden_activations, hidden_names
-from sksim.utils._sklearn_compat import (
+from sksim._sklearn_compat import (
     BaseGradientBoosting,
     BaseHistGradientBoosting,
     ForestClassifier,
     ForestRegressor,
     KNeighborsMixin,
 )
+from sksim.models._inside import active_steps, best_model
+from sksim.models._networks import MLP, hidden_activations, hidden_names
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from sksim.utils._slices import slices
+from sksim.arrays._slices import slices
 
 # rows that pass through a module at once
 _BATCH = 1024

@@ -8,10 +8,10 @@ from fnmatch import fnmatchcase
 
 import numpy as np
 
+from sksim._progress import ProgressBar
+from sksim._sklearn_compat import num_samples
+from sksim.arrays._slices import slices, take_slice
 from sksim.models._torch import evaluating, is_torch_module
-from sksim.utils._progress import ProgressBar
-from sksim.utils._sklearn_compat import num_samples
-from sksim.utils._slices import slices, take_slice
 
 
 class TorchExtractor:

@@ -8,9 +8,9 @@ from sklearn.base import is_classifier
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
+from sksim._sklearn_compat import get_feature_names
+from sksim.base._validation import refuse_unreadable
 from sksim.models._torch import apply_module, is_torch_module
-from sksim.utils._sklearn_compat import get_feature_names
-from sksim.utils._validation import refuse_unreadable
 
 
 @dataclass(frozen=True)

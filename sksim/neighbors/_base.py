@@ -3,17 +3,17 @@
 from dataclasses import dataclass, replace
 from numbers import Integral
 
-from sksim.base import BaseSimilarity
-from sksim.base._comparison import Comparison
-from sksim.utils._neighbors import (
+from sksim._sklearn_compat import Interval, StrOptions
+from sksim.arrays._neighbors import (
     Neighbors,
     check_n_neighbors,
     nearest_neighbors,
 )
-from sksim.utils._sklearn_compat import Interval, StrOptions
-from sksim.utils._tags import SimilarityTags
-from sksim.utils._validation import check_representation_pair
-from sksim.utils._views import View
+from sksim.arrays._views import View
+from sksim.base import BaseSimilarity
+from sksim.base._comparison import Comparison
+from sksim.base._tags import SimilarityTags
+from sksim.base._validation import check_representation_pair
 
 _INVARIANCES = {
     "cosine": frozenset({"PT", "OT", "IS"}),

@@ -2,19 +2,19 @@
 
 from dataclasses import dataclass, replace
 
-from sksim.neighbors._base import BaseNeighborSimilarity, NeighborView
-from sksim.utils._array_api import (
+from sksim.arrays._linalg import (
+    centered,
+    role_name,
+    unit_rows,
+)
+from sksim.arrays._namespace import (
     as_float64,
     device_of,
     row_sum_of_squares,
     take,
 )
-from sksim.utils._linalg import (
-    centered,
-    role_name,
-    unit_rows,
-)
-from sksim.utils._neighbors import products_with, shared_ranks
+from sksim.arrays._neighbors import products_with, shared_ranks
+from sksim.neighbors._base import BaseNeighborSimilarity, NeighborView
 
 
 @dataclass(frozen=True)

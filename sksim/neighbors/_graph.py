@@ -6,29 +6,29 @@ from numbers import Integral
 import numpy as np
 from scipy import sparse
 
-from sksim.base import BaseSimilarity, LabelsMixin
-from sksim.base._comparison import Comparison
-from sksim.utils._array_api import as_float64, is_numpy
-from sksim.utils._graphs import (
+from sksim._sklearn_compat import Interval
+from sksim.arrays._graphs import (
     label_codes,
     strongest_edges,
     symmetrised,
     triangle_counts,
 )
-from sksim.utils._kernels import row_blocks
-from sksim.utils._linalg import (
+from sksim.arrays._kernels import row_blocks
+from sksim.arrays._linalg import (
     refuse_rows,
     row_factor,
     unit_rows,
 )
-from sksim.utils._neighbors import (
+from sksim.arrays._namespace import as_float64, is_numpy
+from sksim.arrays._neighbors import (
     check_n_neighbors,
     nearest_neighbors,
 )
-from sksim.utils._sklearn_compat import Interval
-from sksim.utils._tags import SimilarityTags
-from sksim.utils._validation import check_representation_pair
-from sksim.utils._views import View
+from sksim.arrays._views import View
+from sksim.base import BaseSimilarity, LabelsMixin
+from sksim.base._comparison import Comparison
+from sksim.base._tags import SimilarityTags
+from sksim.base._validation import check_representation_pair
 
 _WITHOUT_EDGES = "orthogonal to all rows that it is connected with"
 # Permutations pick weights out of n x n matrices of up to this many rows.

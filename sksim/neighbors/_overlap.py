@@ -7,9 +7,9 @@ from typing import ClassVar
 import numpy as np
 from scipy.stats import hypergeom
 
+from sksim.arrays._namespace import device_of
+from sksim.arrays._neighbors import shared_ranks
 from sksim.neighbors._base import BaseNeighborSimilarity, NeighborComparison
-from sksim.utils._array_api import device_of
-from sksim.utils._neighbors import shared_ranks
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,18 +3,18 @@
 from dataclasses import dataclass, replace
 from numbers import Integral
 
+from sksim._sklearn_compat import Interval, StrOptions
+from sksim.arrays._linalg import (
+    refuse_rows,
+    unit_rows,
+)
+from sksim.arrays._namespace import as_float64, device_of, row_sum_of_squares, take
+from sksim.arrays._neighbors import products_with, shared_ranks
 from sksim.neighbors._base import (
     BaseNeighborSimilarity,
     NeighborComparison,
     NeighborView,
 )
-from sksim.utils._array_api import as_float64, device_of, row_sum_of_squares, take
-from sksim.utils._linalg import (
-    refuse_rows,
-    unit_rows,
-)
-from sksim.utils._neighbors import products_with, shared_ranks
-from sksim.utils._sklearn_compat import Interval, StrOptions
 
 # Permutations pick cosines out of n x n matrices of up to this many entries.
 _MATRIX_ELEMENTS = 2**23

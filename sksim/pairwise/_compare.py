@@ -11,13 +11,13 @@ import pandas as pd
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
+from sksim._progress import ProgressBar
+from sksim._sklearn_compat import Interval, validate_params
+from sksim.base._tags import tags_of
 from sksim.inference._interval import interval_of
 from sksim.inference._test import similarity_test_of
 from sksim.pairwise._inputs import ArrayPair, ModelPair, NotApplicable
 from sksim.pairwise._measures import resolve_measures
-from sksim.utils._progress import ProgressBar
-from sksim.utils._sklearn_compat import Interval, validate_params
-from sksim.utils._tags import tags_of
 
 # An interval leaves out rows one by one up to so many, and so many parts of more rows.
 _MAX_SINGLE_ROWS = 100

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sksim._sklearn_compat import num_samples
+from sksim.base._tags import tags_of
+from sksim.base._validation import SIMPLEX_TOLERANCE, as_values
 from sksim.models._extract import last_representation
-from sksim.utils._sklearn_compat import num_samples
-from sksim.utils._tags import tags_of
-from sksim.utils._validation import SIMPLEX_TOLERANCE, as_values
 
 
 class NotApplicable(ValueError):

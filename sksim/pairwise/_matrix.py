@@ -7,13 +7,13 @@ import pandas as pd
 from joblib import effective_n_jobs
 from sklearn.utils.parallel import Parallel, delayed
 
+from sksim._parallel import shared_by_jobs
+from sksim._progress import ProgressBar
+from sksim._sklearn_compat import StrOptions, validate_params
 from sksim.base._layers import named_errors, open_layers
+from sksim.base._tags import tags_of
+from sksim.base._validation import row_metadata
 from sksim.discovery import check_measure
-from sksim.utils._parallel import shared_by_jobs
-from sksim.utils._progress import ProgressBar
-from sksim.utils._sklearn_compat import StrOptions, validate_params
-from sksim.utils._tags import tags_of
-from sksim.utils._validation import row_metadata
 
 
 @validate_params(

@@ -6,10 +6,10 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 from sklearn.manifold import ClassicalMDS
 
+from sksim._optional import import_extra
 from sksim.models import extract_representations
 from sksim.models._extract import last_representation
 from sksim.pairwise import similarity_matrix
-from sksim.utils._optional import import_extra
 
 
 class ModelMapDisplay:

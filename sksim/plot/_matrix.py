@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
+from sksim._optional import import_extra
 from sksim.inference import similarity_matrix_test
 from sksim.models import extract_representations
 from sksim.pairwise import similarity_matrix
-from sksim.utils._optional import import_extra
 
 
 class SimilarityMatrixDisplay:

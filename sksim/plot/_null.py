@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from sksim._optional import import_extra
 from sksim.inference import similarity_test
 from sksim.models._extract import layers_of_two
-from sksim.utils._optional import import_extra
 
 
 class PermutationNullDisplay:

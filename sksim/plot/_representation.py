@@ -3,10 +3,10 @@
 import numpy as np
 from sklearn.utils import check_array
 
+from sksim._optional import import_extra
+from sksim.arrays._linalg import centered, refuse_constant, thin_svd
+from sksim.base._validation import check_same_length
 from sksim.models._extract import layers_of_two
-from sksim.utils._linalg import centered, refuse_constant, thin_svd
-from sksim.utils._optional import import_extra
-from sksim.utils._validation import check_same_length
 
 
 class RepresentationDisplay:

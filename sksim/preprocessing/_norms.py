@@ -3,13 +3,13 @@
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from sksim.utils._array_api import (
+from sksim.arrays._linalg import centered, rescaled, unit_rows
+from sksim.arrays._namespace import (
     check_same_namespace,
     namespace_of,
     zeros,
 )
-from sksim.utils._linalg import centered, rescaled, unit_rows
-from sksim.utils._validation import check_rows, overflow_is_silent, refuse_infinite_rows
+from sksim.base._validation import check_rows, overflow_is_silent, refuse_infinite_rows
 
 
 class _RowsTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):

@@ -9,13 +9,13 @@ from sklearn.base import (
 )
 from sklearn.utils.validation import check_is_fitted
 
-from sksim.utils._array_api import (
+from sksim._sklearn_compat import StrOptions, fit_context
+from sksim.arrays._namespace import (
     check_same_namespace,
     namespace_of,
     zeros,
 )
-from sksim.utils._sklearn_compat import StrOptions, fit_context
-from sksim.utils._validation import check_rows, overflow_is_silent, refuse_infinite_rows
+from sksim.base._validation import check_rows, overflow_is_silent, refuse_infinite_rows
 
 
 class _ReshapingTransformer(

@@ -9,14 +9,14 @@ from sklearn.base import (
 )
 from sklearn.utils.validation import check_is_fitted
 
-from sksim.utils._array_api import (
+from sksim._sklearn_compat import Interval, StrOptions, fit_context
+from sksim.arrays._linalg import centered, tall_svd
+from sksim.arrays._namespace import (
     check_same_namespace,
     namespace_of,
     zeros,
 )
-from sksim.utils._linalg import centered, tall_svd
-from sksim.utils._sklearn_compat import Interval, StrOptions, fit_context
-from sksim.utils._validation import (
+from sksim.base._validation import (
     as_values,
     check_rows,
     overflow_is_silent,

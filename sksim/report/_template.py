@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from sksim.utils._optional import import_extra
+from sksim._optional import import_extra
 
 
 def render(template, **contents):

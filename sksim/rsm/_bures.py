@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from sksim.base import BaseSimilarity, MomentMixin
-from sksim.utils._linalg import (
+from sksim.arrays._linalg import (
     centered,
     centered_product,
     lazily_centered,
@@ -11,8 +10,9 @@ from sksim.utils._linalg import (
     refuse_constant,
     row_factor,
 )
-from sksim.utils._tags import SimilarityTags
-from sksim.utils._views import View
+from sksim.arrays._views import View
+from sksim.base import BaseSimilarity, MomentMixin
+from sksim.base._tags import SimilarityTags
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Centered kernel alignment."""
 
+from sksim._sklearn_compat import StrOptions
+from sksim.base._tags import SimilarityTags
 from sksim.rsm._kernels import BaseKernelSimilarity, KernelMomentMixin
-from sksim.utils._sklearn_compat import StrOptions
-from sksim.utils._tags import SimilarityTags
 
 
 class CKA(KernelMomentMixin, BaseKernelSimilarity):

@@ -1,13 +1,13 @@
 """Distance correlation."""
 
+from sksim.arrays._kernels import double_center, u_center
+from sksim.arrays._linalg import role_name
+from sksim.arrays._namespace import inner, nonnegative, number, root
+from sksim.arrays._pairs import MATRIX_ROWS, distance_matrix, rows_for_distances
+from sksim.arrays._symmetric import Dense, blocked_matrix
 from sksim.base import BaseSimilarity
 from sksim.base._inner_product import InnerProductComparison
-from sksim.utils._array_api import inner, nonnegative, number, root
-from sksim.utils._kernels import double_center, u_center
-from sksim.utils._linalg import role_name
-from sksim.utils._pairs import MATRIX_ROWS, distance_matrix, rows_for_distances
-from sksim.utils._symmetric import Dense, blocked_matrix
-from sksim.utils._tags import SimilarityTags
+from sksim.base._tags import SimilarityTags
 
 
 class DistanceCorrelation(BaseSimilarity):

@@ -1,11 +1,11 @@
 """Eigenspace overlap score."""
 
+from sksim._sklearn_compat import StrOptions
+from sksim.arrays._linalg import orthonormal_basis
+from sksim.arrays._moments import about_zero, basis_weights
+from sksim.arrays._namespace import inner
 from sksim.base import BaseSimilarity, MomentMixin
-from sksim.utils._array_api import inner
-from sksim.utils._linalg import orthonormal_basis
-from sksim.utils._moments import about_zero, basis_weights
-from sksim.utils._sklearn_compat import StrOptions
-from sksim.utils._tags import SimilarityTags
+from sksim.base._tags import SimilarityTags
 
 
 class EigenspaceOverlap(MomentMixin, BaseSimilarity):

@@ -3,17 +3,9 @@
 from dataclasses import dataclass
 from numbers import Real
 
-from sksim.base import BaseSimilarity, MomentMixin
-from sksim.utils._array_api import (
-    as_float64,
-    cholesky_upper,
-    device_of,
-    inner,
-    namespace_of,
-    triangular_inverse,
-)
-from sksim.utils._kernels import row_blocks
-from sksim.utils._linalg import (
+from sksim._sklearn_compat import Interval
+from sksim.arrays._kernels import row_blocks
+from sksim.arrays._linalg import (
     centered,
     centered_product,
     lazily_centered,
@@ -22,14 +14,22 @@ from sksim.utils._linalg import (
     refuse_constant,
     tall_svd,
 )
-from sksim.utils._moments import (
+from sksim.arrays._moments import (
     basis_weights,
     principal_axes,
     refuse_ill_conditioned,
 )
-from sksim.utils._sklearn_compat import Interval
-from sksim.utils._tags import SimilarityTags
-from sksim.utils._views import View
+from sksim.arrays._namespace import (
+    as_float64,
+    cholesky_upper,
+    device_of,
+    inner,
+    namespace_of,
+    triangular_inverse,
+)
+from sksim.arrays._views import View
+from sksim.base import BaseSimilarity, MomentMixin
+from sksim.base._tags import SimilarityTags
 
 # Below this ridge the Gram matrix is too ill-conditioned for a Cholesky factor.
 _SAFE_RIDGE = 1e-6

@@ -2,10 +2,10 @@
 
 import sys
 
+from sksim._sklearn_compat import StrOptions
+from sksim.arrays._namespace import anywhere
+from sksim.base._tags import SimilarityTags
 from sksim.rsm._kernels import BaseKernelSimilarity, KernelMomentMixin
-from sksim.utils._array_api import anywhere
-from sksim.utils._sklearn_compat import StrOptions
-from sksim.utils._tags import SimilarityTags
 
 
 class HSIC(KernelMomentMixin, BaseKernelSimilarity):

@@ -5,30 +5,28 @@ from numbers import Real
 
 from sklearn.metrics.pairwise import PAIRWISE_KERNEL_FUNCTIONS
 
-from sksim.base import BaseSimilarity, MomentMixin
-from sksim.base._inner_product import InnerProductComparison
-from sksim.utils._array_api import inner, is_numpy, number, root
-from sksim.utils._kernels import (
+from sksim._sklearn_compat import Interval, StrOptions
+from sksim.arrays._kernels import (
     double_center,
     kernel_matrix,
     rbf_kernel,
     refuse_zero_bandwidth,
     u_center,
 )
-from sksim.utils._linalg import (
+from sksim.arrays._linalg import (
     lazily_centered,
     refuse_constant,
     rescaled,
     role_name,
     unit_rows,
 )
-from sksim.utils._pairs import (
+from sksim.arrays._namespace import inner, is_numpy, number, root
+from sksim.arrays._pairs import (
     MATRIX_ROWS,
     blocked_median,
     rows_for_distances,
 )
-from sksim.utils._sklearn_compat import Interval, StrOptions
-from sksim.utils._symmetric import (
+from sksim.arrays._symmetric import (
     BlockedMatrix,
     Dense,
     Factored,
@@ -36,6 +34,8 @@ from sksim.utils._symmetric import (
     centred_by_blocks,
     without_diagonals,
 )
+from sksim.base import BaseSimilarity, MomentMixin
+from sksim.base._inner_product import InnerProductComparison
 
 KERNEL_INVARIANCES = {
     "linear": {"PT", "OT", "IS", "TR"},

@@ -6,19 +6,19 @@ from numbers import Integral
 
 import numpy as np
 
+from sksim._sklearn_compat import Interval, fit_context
+from sksim.arrays._matching import index_array
+from sksim.arrays._namespace import take
+from sksim.arrays._views import View
 from sksim.base._comparison import Comparison
-from sksim.rsm._kernels import BaseKernelSimilarity
-from sksim.utils._array_api import take
-from sksim.utils._matching import index_array
-from sksim.utils._sklearn_compat import Interval, fit_context
-from sksim.utils._tags import SimilarityTags
-from sksim.utils._validation import (
+from sksim.base._tags import SimilarityTags
+from sksim.base._validation import (
     check_representation_pair,
     refuse_missing_y,
     refuse_other_kind,
     refuse_unlike,
 )
-from sksim.utils._views import View
+from sksim.rsm._kernels import BaseKernelSimilarity
 
 # The unbiased estimator of HSIC divides by n - 3.
 _FEWEST = 4

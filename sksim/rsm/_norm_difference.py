@@ -3,11 +3,11 @@
 import math
 from dataclasses import dataclass
 
-from sksim.base import BaseSimilarity
-from sksim.base._comparison import Comparison
-from sksim.utils._array_api import inner, number, row_blocks_of
-from sksim.utils._linalg import refuse_constant, rescaled, role_name
-from sksim.utils._pairs import (
+from sksim._progress import tracked
+from sksim._sklearn_compat import StrOptions
+from sksim.arrays._linalg import refuse_constant, rescaled, role_name
+from sksim.arrays._namespace import inner, number, row_blocks_of
+from sksim.arrays._pairs import (
     MATRIX_ROWS,
     RDM_METRICS,
     distance_block,
@@ -17,11 +17,11 @@ from sksim.utils._pairs import (
     squared_distance_rows,
     symmetric_blocks,
 )
-from sksim.utils._picking import permuted_inner, upper_blocks
-from sksim.utils._progress import tracked
-from sksim.utils._sklearn_compat import StrOptions
-from sksim.utils._tags import SimilarityTags
-from sksim.utils._views import View
+from sksim.arrays._picking import permuted_inner, upper_blocks
+from sksim.arrays._views import View
+from sksim.base import BaseSimilarity
+from sksim.base._comparison import Comparison
+from sksim.base._tags import SimilarityTags
 
 
 @dataclass(frozen=True)

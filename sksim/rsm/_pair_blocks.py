@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sksim.utils._array_api import device_of, inner, is_numpy, take, to_numpy
-from sksim.utils._pairs import (
+from sksim._progress import tracked
+from sksim.arrays._namespace import device_of, inner, is_numpy, take, to_numpy
+from sksim.arrays._pairs import (
     SquaredDistances,
     distance_block,
     evenly_spaced,
@@ -15,8 +16,7 @@ from sksim.utils._pairs import (
     pair_vector,
     symmetric_blocks,
 )
-from sksim.utils._progress import tracked
-from sksim.utils._views import View
+from sksim.arrays._views import View
 
 # Ranks are told apart by this many bins.
 _N_BINS = 2**20

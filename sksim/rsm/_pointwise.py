@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
+from sksim.arrays._linalg import centered, refuse_constant, role_name
+from sksim.arrays._namespace import row_inner, row_sum_of_squares
+from sksim.arrays._views import View
 from sksim.base import BaseSimilarity
+from sksim.base._tags import SimilarityTags
 from sksim.rsm._kernels import divided
-from sksim.utils._array_api import row_inner, row_sum_of_squares
-from sksim.utils._linalg import centered, refuse_constant, role_name
-from sksim.utils._tags import SimilarityTags
-from sksim.utils._views import View
 
 
 @dataclass(frozen=True)

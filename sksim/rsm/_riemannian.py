@@ -8,14 +8,8 @@ from numbers import Real
 import numpy as np
 from scipy.linalg.lapack import dpocon, dpotrf, dsygst
 
-from sksim.base import BaseSimilarity
-from sksim.utils._array_api import (
-    as_float64,
-    device_of,
-    is_numpy,
-    triangular_factor,
-)
-from sksim.utils._linalg import (
+from sksim._sklearn_compat import Interval
+from sksim.arrays._linalg import (
     numerical_rank,
     refuse_constant,
     rescaled,
@@ -23,9 +17,15 @@ from sksim.utils._linalg import (
     svdvals,
     tall_svd,
 )
-from sksim.utils._sklearn_compat import Interval
-from sksim.utils._tags import SimilarityTags
-from sksim.utils._views import View
+from sksim.arrays._namespace import (
+    as_float64,
+    device_of,
+    is_numpy,
+    triangular_factor,
+)
+from sksim.arrays._views import View
+from sksim.base import BaseSimilarity
+from sksim.base._tags import SimilarityTags
 
 
 @dataclass(frozen=True)

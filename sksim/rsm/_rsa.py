@@ -6,9 +6,24 @@ from typing import ClassVar
 import numpy as np
 import scipy.stats
 
+from sksim._sklearn_compat import StrOptions
+from sksim.arrays._linalg import role_name
+from sksim.arrays._namespace import as_float64, inner, namespace_of, to_numpy
+from sksim.arrays._pairs import (
+    RDM_METRICS,
+    SquaredDistances,
+    condensed,
+    pair_vector,
+    square,
+    squared_distance_rows,
+)
+from sksim.arrays._ranks import average_ranks, quantized
+from sksim.arrays._symmetric import Dense
+from sksim.arrays._views import View
 from sksim.base import BaseSimilarity
 from sksim.base._comparison import Grid
 from sksim.base._inner_product import InnerProductComparison, InnerProductGrid
+from sksim.base._tags import SimilarityTags
 from sksim.rsm._kernels import refuse_explained
 from sksim.rsm._pair_blocks import (
     PairBlocks,
@@ -17,21 +32,6 @@ from sksim.rsm._pair_blocks import (
     ranked_blocks,
     valued_blocks,
 )
-from sksim.utils._array_api import as_float64, inner, namespace_of, to_numpy
-from sksim.utils._linalg import role_name
-from sksim.utils._pairs import (
-    RDM_METRICS,
-    SquaredDistances,
-    condensed,
-    pair_vector,
-    square,
-    squared_distance_rows,
-)
-from sksim.utils._ranks import average_ranks, quantized
-from sksim.utils._sklearn_compat import StrOptions
-from sksim.utils._symmetric import Dense
-from sksim.utils._tags import SimilarityTags
-from sksim.utils._views import View
 
 # Beyond this many rows neither a list of all pairs (268 MB) is kept nor, for the sake
 # of permutations, a square matrix of them.

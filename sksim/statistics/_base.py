@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from sksim.arrays._views import View
 from sksim.base import BaseSimilarity
-from sksim.utils._tags import SimilarityTags
-from sksim.utils._views import View
+from sksim.base._tags import SimilarityTags
 
 
 @dataclass(frozen=True)

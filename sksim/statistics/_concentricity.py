@@ -2,9 +2,9 @@
 
 import math
 
+from sksim.arrays._linalg import rescaled, role_name, unit_rows
+from sksim.arrays._namespace import as_float64
 from sksim.statistics._base import BaseStatistic, Description
-from sksim.utils._array_api import as_float64
-from sksim.utils._linalg import rescaled, role_name, unit_rows
 
 
 class Concentricity(BaseStatistic):

@@ -2,9 +2,9 @@
 
 from sklearn.base import clone
 
+from sksim.arrays._namespace import get_namespace_and_device
 from sksim.statistics._concentricity import Concentricity
 from sksim.statistics._magnitude import Magnitude
-from sksim.utils._array_api import get_namespace_and_device
 
 
 def instance_variance(statistic, representations):

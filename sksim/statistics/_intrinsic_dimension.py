@@ -3,20 +3,20 @@
 import warnings
 from numbers import Integral, Real
 
-from sksim.statistics._base import BaseStatistic, Description
-from sksim.utils._array_api import as_float64, device_of, take
-from sksim.utils._kernels import row_blocks
-from sksim.utils._linalg import (
+from sksim._sklearn_compat import Interval, StrOptions
+from sksim.arrays._kernels import row_blocks
+from sksim.arrays._linalg import (
     refuse_rows,
     rescaled,
     role_name,
 )
-from sksim.utils._neighbors import (
+from sksim.arrays._namespace import as_float64, device_of, take
+from sksim.arrays._neighbors import (
     check_n_neighbors,
     nearest_neighbors,
 )
-from sksim.utils._sklearn_compat import Interval, StrOptions
-from sksim.utils._validation import check_representation_pair
+from sksim.base._validation import check_representation_pair
+from sksim.statistics._base import BaseStatistic, Description
 
 
 class IntrinsicDimension(BaseStatistic):

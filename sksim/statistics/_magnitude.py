@@ -2,10 +2,10 @@
 
 import math
 
+from sksim.arrays._linalg import rescaled
+from sksim.arrays._namespace import as_float64, row_sum_of_squares
 from sksim.base import MomentMixin
 from sksim.statistics._base import BaseStatistic, Description
-from sksim.utils._array_api import as_float64, row_sum_of_squares
-from sksim.utils._linalg import rescaled
 
 
 class Magnitude(MomentMixin, BaseStatistic):

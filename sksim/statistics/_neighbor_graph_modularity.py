@@ -4,13 +4,13 @@ from numbers import Integral
 
 import numpy as np
 
+from sksim._sklearn_compat import Interval
+from sksim.arrays._graphs import label_codes, modularity, strongest_edges, symmetrised
+from sksim.arrays._linalg import role_name
+from sksim.arrays._neighbors import check_n_neighbors, nearest_neighbors
 from sksim.base import LabelsMixin
+from sksim.base._validation import check_representation_pair
 from sksim.statistics._base import BaseStatistic, Description
-from sksim.utils._graphs import label_codes, modularity, strongest_edges, symmetrised
-from sksim.utils._linalg import role_name
-from sksim.utils._neighbors import check_n_neighbors, nearest_neighbors
-from sksim.utils._sklearn_compat import Interval
-from sksim.utils._validation import check_representation_pair
 
 
 class NeighborGraphModularity(LabelsMixin, BaseStatistic):

@@ -5,11 +5,11 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils import check_random_state
 
+from sksim._sklearn_compat import Interval
+from sksim.arrays._graphs import best_partition
+from sksim.arrays._linalg import centered
+from sksim.arrays._namespace import as_float64, column_sum_of_squares, to_numpy
 from sksim.statistics._base import BaseStatistic, Description
-from sksim.utils._array_api import as_float64, column_sum_of_squares, to_numpy
-from sksim.utils._graphs import best_partition
-from sksim.utils._linalg import centered
-from sksim.utils._sklearn_compat import Interval
 
 
 class NeuronGraphModularity(BaseStatistic):

@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from sksim.arrays._graphs import label_codes
+from sksim.arrays._linalg import unit_rows
+from sksim.arrays._namespace import as_float64, device_of, move_to
 from sksim.base import LabelsMixin
 from sksim.statistics._base import BaseStatistic, Description
-from sksim.utils._array_api import as_float64, device_of, move_to
-from sksim.utils._graphs import label_codes
-from sksim.utils._linalg import unit_rows
 
 
 class Tolerance(LabelsMixin, BaseStatistic):

@@ -5,12 +5,12 @@ from numbers import Real
 
 import numpy as np
 
+from sksim._progress import tracked
+from sksim._sklearn_compat import Interval
+from sksim.arrays._linalg import centered, role_name, unit_rows
+from sksim.arrays._namespace import as_float64, device_of, is_numpy, row_sum_of_squares
+from sksim.arrays._slices import slices
 from sksim.statistics._base import BaseStatistic, Description
-from sksim.utils._array_api import as_float64, device_of, is_numpy, row_sum_of_squares
-from sksim.utils._linalg import centered, role_name, unit_rows
-from sksim.utils._progress import tracked
-from sksim.utils._sklearn_compat import Interval
-from sksim.utils._slices import slices
 
 # Entries of a block of exponents: small enough for the cache.
 _BLOCK_ELEMENTS = 2**18

@@ -8,12 +8,12 @@ from scipy.ndimage import gaussian_filter
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import minimum_spanning_tree
 
+from sksim._sklearn_compat import Interval, StrOptions
+from sksim.arrays._kernels import row_blocks
+from sksim.arrays._views import View
 from sksim.base import BaseModelSimilarity
+from sksim.base._tags import SimilarityTags
 from sksim.models._networks import network_weights
-from sksim.utils._kernels import row_blocks
-from sksim.utils._sklearn_compat import Interval, StrOptions
-from sksim.utils._tags import SimilarityTags
-from sksim.utils._views import View
 
 # An edge this close to 1 weighs less than single precision resolves of the largest:
 # it is no edge, and its cycle never exists.

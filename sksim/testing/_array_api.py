@@ -5,9 +5,9 @@ import warnings
 import numpy as np
 from sklearn.base import clone
 
+from sksim.arrays._namespace import get_namespace_and_device, move_to
 from sksim.testing._helpers import assert_close, fit, tags_of
 from sksim.testing._inputs import make_inputs
-from sksim.utils._array_api import get_namespace_and_device, move_to
 
 
 def check_array_api(measure, namespace, device=None):

@@ -8,12 +8,12 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.preprocessing import FunctionTransformer
 
+from sksim.arrays._namespace import number
+from sksim.arrays._views import joined
 from sksim.base._layers import open_layers
 from sksim.inference._moments import null_moments
 from sksim.testing._helpers import assert_close, statistic_of, tags_of, with_unrelated
 from sksim.testing._inputs import make_inputs
-from sksim.utils._array_api import number
-from sksim.utils._views import joined
 
 # Beyond this many orders of rows a mean over them is estimated by some.
 _MOST_ORDERS = 5040

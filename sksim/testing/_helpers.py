@@ -6,8 +6,8 @@ import warnings
 import numpy as np
 from sklearn.base import clone
 
+from sksim.base._tags import tags_of
 from sksim.testing._inputs import make_inputs
-from sksim.utils._tags import tags_of
 
 
 def fit(measure, X, y, fit_params=None):

@@ -7,8 +7,8 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
+from sksim.base._tags import tags_of
 from sksim.testing._requirements import REQUIREMENTS
-from sksim.utils._tags import tags_of
 
 
 def make_inputs(measure, random_state=0, n_samples=40):

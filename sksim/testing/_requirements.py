@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sksim.utils._tags import tags_of
+from sksim.base._tags import tags_of
 
 
 @dataclass(frozen=True)

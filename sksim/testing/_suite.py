@@ -4,6 +4,7 @@ from functools import partial
 
 from sklearn.base import clone
 
+from sksim.base._tags import ALL_INVARIANCES, tags_of
 from sksim.testing._claims import (
     check_bounds,
     check_common_row_order,
@@ -70,7 +71,6 @@ from sksim.testing._streaming import (
     check_streaming_tag,
     check_streams_of_hard_input,
 )
-from sksim.utils._tags import ALL_INVARIANCES, tags_of
 
 
 def similarity_checks(measure):

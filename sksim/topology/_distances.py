@@ -5,15 +5,15 @@ import math
 import numpy as np
 from scipy.spatial.distance import squareform
 
-from sksim.utils._array_api import as_float64, row_sum_of_squares, to_numpy
-from sksim.utils._kernels import row_blocks, squared_distances
-from sksim.utils._linalg import centered, refuse_constant, role_name
-from sksim.utils._pairs import (
+from sksim._progress import tracked
+from sksim.arrays._kernels import row_blocks, squared_distances
+from sksim.arrays._linalg import centered, refuse_constant, role_name
+from sksim.arrays._namespace import as_float64, row_sum_of_squares, to_numpy
+from sksim.arrays._pairs import (
     blocked_order_statistics,
     distance_block,
     symmetric_blocks,
 )
-from sksim.utils._progress import tracked
 
 # The expansion of (a - b)^2 loses digits where the rows are this close, relative to
 # their norms; there the difference itself is squared.

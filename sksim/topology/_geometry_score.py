@@ -8,13 +8,13 @@ import numpy as np
 from scipy.spatial.distance import cdist
 from sklearn.utils.parallel import Parallel, delayed
 
+from sksim._optional import import_extra
+from sksim._progress import tracked
+from sksim._sklearn_compat import Interval
+from sksim.arrays._views import View
 from sksim.base import BaseSimilarity
+from sksim.base._tags import SimilarityTags
 from sksim.topology._distances import plain_rows
-from sksim.utils._optional import import_extra
-from sksim.utils._progress import tracked
-from sksim.utils._sklearn_compat import Interval
-from sksim.utils._tags import SimilarityTags
-from sksim.utils._views import View
 
 _DRAWS_IN_A_TASK = 20
 

@@ -11,13 +11,13 @@ from scipy.sparse.csgraph import connected_components
 from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
+from sksim._sklearn_compat import Interval
+from sksim.arrays._kernels import row_blocks
+from sksim.arrays._linalg import role_name
+from sksim.arrays._views import View
 from sksim.base import BaseSimilarity
+from sksim.base._tags import SimilarityTags
 from sksim.topology._distances import plain_rows
-from sksim.utils._kernels import row_blocks
-from sksim.utils._linalg import role_name
-from sksim.utils._sklearn_compat import Interval
-from sksim.utils._tags import SimilarityTags
-from sksim.utils._views import View
 
 # Times at which the heat is compared, and how much each counts.
 TIMES = np.logspace(-1, 1, 256)

@@ -6,13 +6,13 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils.parallel import Parallel, delayed
 
+from sksim._optional import import_extra
+from sksim._progress import tracked
+from sksim._sklearn_compat import Interval, StrOptions
+from sksim.arrays._views import View
 from sksim.base import BaseSimilarity
+from sksim.base._tags import SimilarityTags
 from sksim.topology._distances import normalized_distances, plain_rows
-from sksim.utils._optional import import_extra
-from sksim.utils._progress import tracked
-from sksim.utils._sklearn_compat import Interval, StrOptions
-from sksim.utils._tags import SimilarityTags
-from sksim.utils._views import View
 
 
 @dataclass(frozen=True)

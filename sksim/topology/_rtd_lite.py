@@ -4,7 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sksim._sklearn_compat import StrOptions
+from sksim.arrays._pairs import MATRIX_ROWS
+from sksim.arrays._views import View
 from sksim.base import BaseSimilarity
+from sksim.base._tags import SimilarityTags
 from sksim.topology._distances import (
     normalized_distances,
     normalized_rows,
@@ -16,10 +20,6 @@ from sksim.topology._spanning_trees import (
     joint_tree_length,
     spanned_rows,
 )
-from sksim.utils._pairs import MATRIX_ROWS
-from sksim.utils._sklearn_compat import StrOptions
-from sksim.utils._tags import SimilarityTags
-from sksim.utils._views import View
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from functools import reduce
 
 import numpy as np
 
-from sksim.utils._array_api import row_sum_of_squares
-from sksim.utils._kernels import row_blocks
-from sksim.utils._neighbors import nearest_neighbors
-from sksim.utils._views import View
+from sksim.arrays._kernels import row_blocks
+from sksim.arrays._namespace import row_sum_of_squares
+from sksim.arrays._neighbors import nearest_neighbors
+from sksim.arrays._views import View
 
 _N_NEIGHBORS = 15
 

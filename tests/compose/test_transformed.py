@@ -12,10 +12,10 @@ from sklearn.preprocessing import StandardScaler
 
 from sksim.alignment import OrthogonalProcrustes, PermutationProcrustes
 from sksim.base import BaseSimilarity, LabelsMixin
+from sksim.base._tags import SimilarityTags
 from sksim.compose import TransformedViews
 from sksim.preprocessing import SpatialPooling, WidthMatching
 from sksim.rsm import CKA, NormalizedBures
-from sksim.utils._tags import SimilarityTags
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ from sklearn.pipeline import make_pipeline
 
 from sksim.alignment import OrthogonalProcrustes
 from sksim.base import BaseSimilarity, LabelsMixin
+from sksim.base._tags import SimilarityTags
 from sksim.cca import MeanCCA, MeanSquaredCCA
 from sksim.functional import Disagreement
 from sksim.inference import CalibratedSimilarity, similarity_test
 from sksim.rsm import CKA
-from sksim.utils._tags import SimilarityTags
 
 
 @pytest.fixture(scope="module")

@@ -8,13 +8,13 @@ from scipy import stats
 from sklearn import config_context
 
 from sksim.alignment import OrthogonalProcrustes
+from sksim.arrays._kernels import u_center
+from sksim.arrays._symmetric import Dense, Factored
+from sksim.arrays._weighted import weighted_u_inner
 from sksim.cca import MeanSquaredCCA
 from sksim.functional import Disagreement, JensenShannonDivergence, RankCorrelation
 from sksim.inference import compare_similarities, similarity_interval
 from sksim.rsm import CKA
-from sksim.utils._kernels import u_center
-from sksim.utils._symmetric import Dense, Factored
-from sksim.utils._weighted import weighted_u_inner
 
 DEBIASED = CKA(estimator="debiased")
 

@@ -8,11 +8,11 @@ import pytest
 from scipy import stats
 
 from sksim.alignment import LinearRegressionSimilarity
+from sksim.arrays._exact import DenseSymmetric, FactoredSymmetric, TraceForm
 from sksim.cca import MeanCCA, MeanSquaredCCA
 from sksim.inference import CalibratedSimilarity, similarity_test
 from sksim.inference._moments import null_moments
 from sksim.rsm import CKA, HSIC
-from sksim.utils._exact import DenseSymmetric, FactoredSymmetric, TraceForm
 
 TRACE_TYPE = [
     CKA(),

@@ -11,10 +11,10 @@ from sklearn.decomposition import PCA
 
 from sksim.alignment import OrthogonalProcrustes
 from sksim.base import BaseSimilarity
+from sksim.base._tags import SimilarityTags
 from sksim.cca import PWCCA, SVCCA, MeanCCA, MeanSquaredCCA
 from sksim.inference import permutations, similarity_test
 from sksim.rsm import CKA
-from sksim.utils._tags import SimilarityTags
 
 MEASURES = [
     CKA(),

@@ -161,7 +161,7 @@ def test_array_api(transformer, namespace):
 
     from sklearn import config_context
 
-    from sksim.utils._array_api import move_to
+    from sksim.arrays._namespace import move_to
 
     module = pytest.importorskip(namespace)
     module = importlib.import_module(namespace)

@@ -9,6 +9,7 @@ from scipy.spatial.distance import cdist, pdist, squareform
 from scipy.stats import kendalltau, pearsonr, spearmanr
 from sklearn.metrics.pairwise import cosine_similarity
 
+from sksim.arrays import _pairs
 from sksim.cca import MeanSquaredCCA
 from sksim.rsm import (
     CKA,
@@ -22,7 +23,6 @@ from sksim.rsm import (
     RiemannianDistance,
     RSMNormDifference,
 )
-from sksim.utils import _pairs
 
 MEASURES = {
     "distance_correlation": DistanceCorrelation(),

@@ -7,8 +7,8 @@ from _reference import reference_arrays, reference_values
 from numpy.testing import assert_allclose
 from scipy import sparse
 
+from sksim.arrays._graphs import best_partition, modularity
 from sksim.statistics import NeighborGraphModularity, NeuronGraphModularity
-from sksim.utils._graphs import best_partition, modularity
 
 PAIRS = sorted(reference_values("graphs"))
 

@@ -115,7 +115,7 @@ def test_forest_of_blocks_is_the_forest(monkeypatch):
     """Cutting the weights into small blocks changes nothing."""
     network = random_network(30, 20, 10)
     whole = barcode(network)
-    monkeypatch.setattr("sksim.utils._kernels._BLOCK_ELEMENTS", 64)
+    monkeypatch.setattr("sksim.arrays._kernels._BLOCK_ELEMENTS", 64)
     blocks = barcode(network)
     assert_array_equal(blocks.deaths, whole.deaths)
     assert_array_equal(blocks.births, whole.births)

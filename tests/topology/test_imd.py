@@ -94,7 +94,7 @@ def test_estimated_trace_converges_to_the_exact_one(monkeypatch):
     # five exact moments leave little to chance where the distance looks
     assert deviation[np.argmin(np.abs(TIMES - 1))] < 1e-5
     few_at_a_time = estimated_trace(S, 3, seed=0)
-    monkeypatch.setattr("sksim.utils._kernels._BLOCK_ELEMENTS", 2**9)
+    monkeypatch.setattr("sksim.arrays._kernels._BLOCK_ELEMENTS", 2**9)
     assert_allclose(estimated_trace(S, 3, seed=0).shape, few_at_a_time.shape)
 
 

@@ -5,9 +5,9 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_digits, load_iris
 
-from sksim.utils import _neighbors
-from sksim.utils._linalg import unit_rows
-from sksim.utils._neighbors import (
+from sksim.arrays import _neighbors
+from sksim.arrays._linalg import unit_rows
+from sksim.arrays._neighbors import (
     nearest_neighbors,
     products_with,
     shared_ranks,
@@ -198,7 +198,7 @@ def test_shared_ranks_with_and_without_a_table(monkeypatch):
 def test_products_with_listed_rows(monkeypatch):
     rng = np.random.default_rng(11)
     rows, lists = rng.normal(size=(30, 4)), rng.integers(0, 30, size=(30, 3))
-    monkeypatch.setattr("sksim.utils._points._BATCH_ELEMENTS", 50)
+    monkeypatch.setattr("sksim.arrays._points._BATCH_ELEMENTS", 50)
     expected = np.einsum("ijk,ik->ij", rows[lists], rows)
     assert_allclose(products_with(rows, lists, xp=np), expected)
 

@@ -3,7 +3,8 @@
 import numpy as np
 from sklearn.metrics.pairwise import pairwise_kernels
 
-from sksim.utils._array_api import (
+from sksim.arrays._linalg import lazily_centered
+from sksim.arrays._namespace import (
     device_of,
     is_numpy,
     move_to,
@@ -12,9 +13,8 @@ from sksim.utils._array_api import (
     row_sum_of_squares,
     to_numpy,
 )
-from sksim.utils._linalg import lazily_centered
-from sksim.utils._pairs import condensed, of_squares, squared_distance_matrix
-from sksim.utils._slices import slices
+from sksim.arrays._pairs import condensed, of_squares, squared_distance_matrix
+from sksim.arrays._slices import slices
 
 # Rows that a block of an n x n matrix holds: a block of 8 MB stays in the cache.
 _BLOCK_ELEMENTS = 2**20

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from sksim.utils import _linalg
-from sksim.utils._linalg import nuclear_norm, orthonormal_basis
+from sksim.arrays import _linalg
+from sksim.arrays._linalg import nuclear_norm, orthonormal_basis
 
 
 def matrix_of(singular_values, rng):

@@ -5,8 +5,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.spatial.distance import cdist, pdist
 
-from sksim.utils._linalg import row_sum_of_squares
-from sksim.utils._pairs import (
+from sksim.arrays._linalg import row_sum_of_squares
+from sksim.arrays._pairs import (
     SquaredDistances,
     distance_matrix,
     of_squares,

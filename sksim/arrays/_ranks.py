@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from sksim.utils._array_api import is_numpy, take
-from sksim.utils._slices import slices
+from sksim.arrays._namespace import is_numpy, take
+from sksim.arrays._slices import slices
 
 # Values are compared by their first ten digits: distances that differ by rounding tie.
 _STEPS = 1e10

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from sksim.utils._array_api import device_of, move_to, to_numpy
+from sksim.arrays._namespace import device_of, move_to, to_numpy
 
 
 def best_assignment(gains, *, xp):

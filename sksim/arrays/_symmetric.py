@@ -15,7 +15,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sksim.utils._array_api import (
+from sksim._progress import tracked
+from sksim.arrays._exact import dense_matrix, hollow_outer_product, outer_product
+from sksim.arrays._kernels import u_center
+from sksim.arrays._linalg import centered_product
+from sksim.arrays._namespace import (
     as_float64,
     device_of,
     inner,
@@ -25,17 +29,13 @@ from sksim.utils._array_api import (
     row_sum_of_squares,
     row_sums,
 )
-from sksim.utils._exact import dense_matrix, hollow_outer_product, outer_product
-from sksim.utils._kernels import u_center
-from sksim.utils._linalg import centered_product
-from sksim.utils._pairs import (
+from sksim.arrays._pairs import (
     BLOCK_ROWS,
     distance_block,
     of_distances,
     symmetric_blocks,
 )
-from sksim.utils._progress import tracked
-from sksim.utils._views import View
+from sksim.arrays._views import View
 
 
 class SymmetricForm(View):

@@ -7,7 +7,7 @@ from types import FunctionType
 
 from sklearn.base import BaseEstimator
 
-from sksim.utils._sklearn_compat import Tags
+from sksim._sklearn_compat import Tags
 
 INVARIANCES = {
     "PT": "permutation of columns",

@@ -4,15 +4,15 @@ import math
 
 import numpy as np
 
-from sksim.utils._array_api import (
+from sksim.arrays._linalg import rescaled, role_name, rows_and_norms
+from sksim.arrays._namespace import (
     as_float64,
     is_numpy,
     row_blocks_of,
     row_sum_of_squares,
     take,
 )
-from sksim.utils._linalg import rescaled, role_name, rows_and_norms
-from sksim.utils._slices import slices
+from sksim.arrays._slices import slices
 
 # Entries of a batch of differences of rows.
 _BATCH_ELEMENTS = 2**16

@@ -20,7 +20,7 @@ from sklearn.utils._array_api import (
     move_to,
 )
 
-from sksim.utils._slices import slices
+from sksim.arrays._slices import slices
 
 try:
     from sklearn.utils._array_api import check_same_namespace

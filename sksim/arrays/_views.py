@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 
 import numpy as np
 
-from sksim.utils._array_api import device_of, move_to, namespace_of
+from sksim.arrays._namespace import device_of, move_to, namespace_of
 
 
 class View:

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import sparse
 
-from sksim.utils._array_api import namespace_of, to_numpy
+from sksim.arrays._namespace import namespace_of, to_numpy
 
 
 def label_codes(labels):

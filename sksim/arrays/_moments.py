@@ -8,7 +8,15 @@ would lose all digits at a large offset.
 from dataclasses import dataclass, replace
 from functools import reduce
 
-from sksim.utils._array_api import (
+from sksim.arrays._linalg import (
+    Basis,
+    centered,
+    refuse_constant,
+    rescaled,
+    role_name,
+)
+from sksim.arrays._matching import selection_matrix
+from sksim.arrays._namespace import (
     as_float64,
     column_sum_of_squares,
     inner,
@@ -17,14 +25,6 @@ from sksim.utils._array_api import (
     take,
     to_numpy,
 )
-from sksim.utils._linalg import (
-    Basis,
-    centered,
-    refuse_constant,
-    rescaled,
-    role_name,
-)
-from sksim.utils._matching import selection_matrix
 
 # Second moments hold the square of a condition number, and 1e-15 times 1e12 is what
 # whitening by them may cost.

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from sksim.utils._exact import (
+from sksim.arrays._exact import (
     DenseSymmetric,
     FactoredSymmetric,
     hollow_outer_product,
     outer_product,
 )
-from sksim.utils._kernels import double_center, u_center
+from sksim.arrays._kernels import double_center, u_center
 
 CENTRINGS = {outer_product: double_center, hollow_outer_product: u_center}
 

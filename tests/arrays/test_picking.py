@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sksim.utils._picking import (
+from sksim.arrays._picking import (
     permuted_inner,
     permuted_products,
     picking_is_cheaper,

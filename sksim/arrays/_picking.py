@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sksim.utils._array_api import inner, is_numpy, take
-from sksim.utils._slices import slices
-from sksim.utils._views import View
+from sksim.arrays._namespace import inner, is_numpy, take
+from sksim.arrays._slices import slices
+from sksim.arrays._views import View
 
 # Entries of a block: two of them and their weights (768 KB) stay in the second cache.
 _BLOCK_ELEMENTS = 2**15

@@ -6,15 +6,15 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_array, validate_data
 
-from sksim.utils._array_api import (
+from sksim._sklearn_compat import get_feature_names
+from sksim.arrays._namespace import (
     get_namespace_and_device,
     is_numpy,
     move_to,
     row_sums,
 )
-from sksim.utils._dask import refuse_dask
-from sksim.utils._sklearn_compat import get_feature_names
-from sksim.utils._tags import ROW_METADATA, tags_of
+from sksim.base._dask import refuse_dask
+from sksim.base._tags import ROW_METADATA, tags_of
 
 # Rows of probabilities from single-precision networks sum to one only this closely.
 SIMPLEX_TOLERANCE = 1e-5

@@ -7,15 +7,8 @@ import numpy as np
 from scipy.linalg import get_blas_funcs
 from scipy.spatial.distance import squareform
 
-from sksim.utils._array_api import (
-    as_float64,
-    device_of,
-    is_numpy,
-    row_slices,
-    row_sum_of_squares,
-    take,
-)
-from sksim.utils._linalg import (
+from sksim._progress import tracked
+from sksim.arrays._linalg import (
     centered,
     in_row_blocks,
     lazily_centered,
@@ -24,8 +17,15 @@ from sksim.utils._linalg import (
     safe_range,
     unit_rows,
 )
-from sksim.utils._progress import tracked
-from sksim.utils._views import View
+from sksim.arrays._namespace import (
+    as_float64,
+    device_of,
+    is_numpy,
+    row_slices,
+    row_sum_of_squares,
+    take,
+)
+from sksim.arrays._views import View
 
 RDM_METRICS = ("correlation", "cosine", "euclidean", "sqeuclidean")
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sksim.utils._array_api import (
+from sksim._progress import tracked
+from sksim.arrays._namespace import (
     as_float64,
     device_of,
     is_numpy,
@@ -18,11 +19,10 @@ from sksim.utils._array_api import (
     take,
     to_numpy,
 )
-from sksim.utils._pairs import squared_distance_matrix
-from sksim.utils._points import Points, batches, eps
-from sksim.utils._progress import tracked
-from sksim.utils._slices import slices
-from sksim.utils._views import View
+from sksim.arrays._pairs import squared_distance_matrix
+from sksim.arrays._points import Points, batches, eps
+from sksim.arrays._slices import slices
+from sksim.arrays._views import View
 
 # Squared distances that agree to ten digits of the k-th nearest are tied.
 TIE_TOLERANCE = 1e-10

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.linalg
 
-from sksim.utils._array_api import (
+from sksim.arrays._namespace import (
     as_float64,
     cholesky_upper,
     column_sum_of_squares,
@@ -19,7 +19,7 @@ from sksim.utils._array_api import (
     row_sum_of_squares,
     triangular_factor,
 )
-from sksim.utils._views import View
+from sksim.arrays._views import View
 
 
 class Centered(NamedTuple):

@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sksim.utils._array_api import (
+from sksim.arrays._kernels import u_center
+from sksim.arrays._namespace import (
     row_slices,
     row_sum_of_squares,
     row_sums,
     to_numpy,
 )
-from sksim.utils._kernels import u_center
 
 
 @dataclass(frozen=True)

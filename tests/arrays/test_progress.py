@@ -8,8 +8,8 @@ import threading
 
 import pytest
 
-from sksim.utils import _progress
-from sksim.utils._progress import ProgressBar, progress_shown, tracked
+from sksim import _progress
+from sksim._progress import ProgressBar, progress_shown, tracked
 
 
 class Terminal(io.StringIO):
@@ -93,7 +93,7 @@ def test_no_thread_is_started(capsys):
 def test_a_bar_that_is_not_shown_makes_no_locks():
     program = (
         "import tqdm\n"
-        "from sksim.utils._progress import ProgressBar, tracked\n"
+        "from sksim._progress import ProgressBar, tracked\n"
         "list(tracked('ab', 'work'))\n"
         "ProgressBar(2, 'work', enabled=False)\n"
         "assert not hasattr(tqdm.tqdm, '_lock')"
