@@ -41,7 +41,7 @@ TITLES = {
     "base": "Base classes",
     "testing": "Testing a measure of your own",
 }
-NOT_PUBLIC = {"utils"}
+NOT_PUBLIC = {"arrays"}
 INVARIANCES = {
     "PT": "permutation of the columns",
     "OT": "orthogonal transformation",

@@ -1,4 +1,4 @@
-"""The only importer of scikit-learn's private names, beside ``_array_api``."""
+"""The only importer of scikit-learn's private names, beside ``arrays._namespace``."""
 
 from sklearn.base import _fit_context as fit_context
 from sklearn.ensemble._forest import ForestClassifier, ForestRegressor

@@ -120,7 +120,7 @@ def test_no_square_matrix_of_many_columns(measure):
 def test_blocks_are_let_go(unbiased, monkeypatch):
     """However many blocks there are, some are in memory at a time."""
     for module in ("_pairs", "_symmetric"):
-        monkeypatch.setattr(f"sksim.utils.{module}.BLOCK_ROWS", 512)
+        monkeypatch.setattr(f"sksim.arrays.{module}.BLOCK_ROWS", 512)
     X, y = views(6000)
     tracemalloc.start()
     DistanceCorrelation(unbiased=unbiased).fit(X, y)

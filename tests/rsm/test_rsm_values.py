@@ -298,7 +298,7 @@ def test_blocks_give_the_value_of_matrices(measure, dtype, monkeypatch):
     for module in ("_dcor", "_kernels", "_norm_difference"):
         monkeypatch.setattr(f"sksim.rsm.{module}.MATRIX_ROWS", 10)
     for module in ("_pairs", "_symmetric"):
-        monkeypatch.setattr(f"sksim.utils.{module}.BLOCK_ROWS", 20)
+        monkeypatch.setattr(f"sksim.arrays.{module}.BLOCK_ROWS", 20)
     rtol = 1e-10 if dtype is np.float64 else 1e-4
     assert_allclose(
         measure.fit(X, y).statistic_,
@@ -322,7 +322,7 @@ def test_blocks_of_other_libraries(namespace, monkeypatch):
     monkeypatch.setattr("sksim.rsm._dcor.MATRIX_ROWS", 10)
     monkeypatch.setattr("sksim.rsm._kernels.MATRIX_ROWS", 10)
     for name in ("_pairs", "_symmetric"):
-        monkeypatch.setattr(f"sksim.utils.{name}.BLOCK_ROWS", 20)
+        monkeypatch.setattr(f"sksim.arrays.{name}.BLOCK_ROWS", 20)
     for measure in (
         DistanceCorrelation(unbiased=True),
         CKA(kernel="rbf"),
