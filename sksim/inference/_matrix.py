@@ -40,7 +40,8 @@ class SimilarityMatrixTestResult:
     significant : ndarray of bool of shape (n_layers_x, n_layers_y)
         Where the corrected p-value is at most ``alpha``.
     z_scores : ndarray of shape (n_layers_x, n_layers_y)
-        Scores in standard deviations from their null means.
+        (score - null_mean) / null_std of the tested cells, as in
+        :func:`similarity_test`; nan where the null does not vary.
     null_mean, null_std : ndarray of shape (n_layers_x, n_layers_y)
         Mean and standard deviation of each cell under the null hypothesis.
     adjusted_scores : ndarray of shape (n_layers_x, n_layers_y)
@@ -263,6 +264,13 @@ def similarity_matrix_test(
         null.mean(axis=0),
         null.std(axis=0, ddof=min(1, len(null) - 1)),
     )
+    z_scores = [
+        standardized(*cell, rounding=grid.rounding)
+        for cell in zip(
+            scores[tested], null_mean[tested], null_std[tested], strict=True
+        )
+    ]
+    matrices["z_scores"] = z_scores
     full = {name: _fill(values, tested) for name, values in matrices.items()}
     corrected = full["pvalues_corrected"]
     return SimilarityMatrixTestResult(
@@ -335,7 +343,7 @@ def _fill(values, tested):
 
 
 def _corrected(scores, null, correction, *, rounding):
-    """Z-scores, p-values and corrected p-values of the tested cells."""
+    """P-values of the tested cells, and corrected ones."""
     # the observed order is one of those that the null hypothesis finds equally likely
     both = np.concatenate([scores[None, :], null])
     mean, std = both.mean(axis=0), both.std(axis=0)
@@ -348,7 +356,6 @@ def _corrected(scores, null, correction, *, rounding):
     correct = {"max": _max_step_down, "holm": _holm, "fdr_bh": _benjamini_hochberg}
     corrected = correct[correction](pvalues, observed, z_null, tolerance)
     return {
-        "z_scores": np.where(varies, observed, np.nan),
         "pvalues": pvalues,
         "pvalues_corrected": corrected,
     }
