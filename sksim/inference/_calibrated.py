@@ -121,6 +121,7 @@ class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
     def __init__(
         self,
         measure,
+        *,
         null="auto",
         n_permutations=199,
         permute=None,

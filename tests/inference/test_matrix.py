@@ -62,14 +62,14 @@ def test_all_cells_see_the_permutations_of_a_single_test(measure, layers):
 
 PICKED = [
     CKA(),
-    CKA(estimator="debiased"),
+    CKA(debias="rows"),
     CKA(kernel="rbf"),
     HSIC(),
-    HSIC(estimator="unbiased"),
+    HSIC(debias="rows"),
     DistanceCorrelation(),
-    DistanceCorrelation(unbiased=True),
+    DistanceCorrelation(debias="rows"),
     RSA(),
-    RSA(rdm_metric="sqeuclidean", comparison="pearson"),
+    RSA(metric="sqeuclidean", comparison="pearson"),
     RSA(comparison="kendall"),
     MeanSquaredCCA(denominator="geometric"),
     LinearRegressionSimilarity(),
@@ -351,7 +351,7 @@ def test_familywise_error_and_power():
     for seed in range(60):
         a, b = _partial_signal(np.random.default_rng(seed))
         significant = similarity_matrix_test(
-            CKA(estimator="debiased"), a, b, n_permutations=199, random_state=seed
+            CKA(debias="rows"), a, b, n_permutations=199, random_state=seed
         ).significant
         false += (significant & ~truth).any()
         found.append(significant[truth].mean())

@@ -18,7 +18,7 @@ from sksim.rsm import CKA
 
 MEASURES = [
     CKA(),
-    CKA(estimator="debiased"),
+    CKA(debias="rows"),
     CKA(kernel="rbf"),
     MeanCCA(),
     MeanSquaredCCA(),
@@ -204,7 +204,7 @@ def test_blocks_keep_the_level_where_free_permutation_does_not():
         for permute, found in pvalues.items():
             found.append(
                 similarity_test(
-                    CKA(estimator="debiased"),
+                    CKA(debias="rows"),
                     X,
                     y,
                     groups=groups,

@@ -83,7 +83,7 @@ def test_names_families_and_labels_of_ones_own(pair):
     by_name = compare(*pair, measures=["cka", "cca"], n_permutations=0)
     assert list(by_name.measure)[:2] == ["CKA", "MeanCCA"]
     assert set(by_name.family) == {"rsm", "cca"}
-    variants = {"plain": CKA(), "debiased": CKA(estimator="debiased")}
+    variants = {"plain": CKA(), "debiased": CKA(debias="rows")}
     assert list(compare(*pair, measures=variants).measure) == ["plain", "debiased"]
     changed = compare(*pair, measures=[CKA(kernel="rbf"), CKA], n_permutations=0)
     assert list(changed.measure) == ["CKA(kernel='rbf')", "CKA"]
@@ -179,7 +179,7 @@ def limits(table):
 
 
 def test_interval_of_few_rows_leaves_out_each(pair):
-    measures = [CKA(estimator="debiased"), OrthogonalProcrustes(), NeighborJaccard()]
+    measures = [CKA(debias="rows"), OrthogonalProcrustes(), NeighborJaccard()]
     table = compare(*pair, measures=measures, n_permutations=0, confidence_level=0.8)
     expected = [
         similarity_interval(m, *pair, confidence_level=0.8).confidence_interval
