@@ -172,7 +172,9 @@ def test_pearson3_agrees_with_permutations(alternative):
         assert closed.null_mean == pytest.approx(drawn.null_mean, abs=0.002)
         assert closed.null_std == pytest.approx(drawn.null_std, rel=0.06)
         assert closed.score == drawn.score
-        assert closed.adjusted_score == pytest.approx(drawn.adjusted_score, abs=0.003)
+        assert closed.calibrated_score == pytest.approx(
+            drawn.calibrated_score, abs=0.003
+        )
         assert (closed.method, closed.n_permutations) == ("pearson3", 0)
         assert closed.null_distribution is None
 

@@ -48,7 +48,7 @@ def test_numbers_are_those_of_the_measure_and_its_test(pair):
         assert row.score == measure.score_
         assert row.null_mean == result.null_mean
         assert row.pvalue == result.pvalue
-        assert row.calibrated == result.adjusted_score
+        assert row.calibrated_score == result.calibrated_score
         assert row.seconds > 0
         assert row.note == ""
     assert list(table.direction) == ["similarity", "distance"]
@@ -300,7 +300,7 @@ def test_groups_reach_the_test():
         ((np.eye(9), np.eye(9)), {"n_permutations": -1}, "n_permutations"),
         ((np.eye(9), np.eye(9)), {"confidence_level": 1.0}, "confidence_level"),
         ((np.eye(9), np.eye(9)), {"measures": "Disagreement"}, "compares labels"),
-        ((LogisticRegression(), np.eye(3)), {}, "pass X as well"),
+        ((LogisticRegression(), np.eye(3)), {}, "pass data as well"),
     ],
 )
 def test_bad_input(arguments, keywords, message):
