@@ -4,6 +4,9 @@ import importlib
 import inspect
 import pkgutil
 import re
+import subprocess
+import sys
+from collections import Counter
 
 import pytest
 from sklearn.base import BaseEstimator
@@ -29,10 +32,11 @@ PUBLIC = [
     for module in pkgutil.iter_modules(sksim.__path__)
     if not module.name.startswith("_")
 ]
+PUBLIC = {m.__name__.removeprefix("sksim."): m for m in PUBLIC if hasattr(m, "__all__")}
 CONSTRUCTORS = {
     cls
-    for module in PUBLIC
-    for name in getattr(module, "__all__", ())
+    for module in PUBLIC.values()
+    for name in module.__all__
     for base in [getattr(module, name)]
     if isinstance(base, type) and issubclass(base, BaseEstimator)
     for cls in base.__mro__
@@ -47,3 +51,42 @@ def test_at_most_two_parameters_are_positional(cls):
     positional = [p for p in parameters if p.kind is not p.KEYWORD_ONLY]
     assert len(positional) <= 2
     assert not any(isinstance(p.default, bool) for p in positional)
+
+
+# ----- the top level ------------------------------------------------------------------
+
+
+def test_top_level_has_every_public_name():
+    """One that is new goes into ``sksim/__init__.pyi``."""
+    names = {name for module in PUBLIC.values() for name in module.__all__}
+    assert set(sksim.__all__) == names | {*PUBLIC, "all_measures", "discovery"}
+    assert set(sksim.__all__) <= set(dir(sksim))
+    for module in PUBLIC.values():
+        for name in module.__all__:
+            assert getattr(sksim, name) is getattr(module, name)
+
+
+def test_no_two_public_names_collide():
+    names = [name for module in PUBLIC.values() for name in module.__all__]
+    twice = {name for name, n in Counter([*names, *PUBLIC]).items() if n > 1}
+    assert not twice
+
+
+@pytest.mark.parametrize(
+    "code, there, not_there",
+    [
+        ("import sksim", ["sksim"], ["sksim.base", "numpy", "scipy", "sklearn"]),
+        ("from sksim import CKA", ["sksim.rsm"], ["sksim.topology", "sksim.plot"]),
+        ("import sksim; sksim.cca", ["sksim.cca"], ["sksim.rsm", "sksim.inference"]),
+        ("from sksim import compare", ["sksim.pairwise"], ["sksim.rsm", "sksim.plot"]),
+        ("from sksim import RTD", ["sksim.topology"], ["sksim.rsm", "matplotlib"]),
+    ],
+)
+def test_a_name_imports_its_own_family(code, there, not_there):
+    code = f"{code}\nimport sys\nprint(*sys.modules)"
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    modules = found.stdout.split()
+    assert set(there) <= set(modules)
+    assert not set(not_there) & set(modules)
