@@ -207,9 +207,9 @@ def similarity_interval(
     The jackknife's nominal .95 intervals cover .92 to .97 where the views depend on
     each other and have finite fourth moments; they are conservative where the views
     are independent (.99), and too short for heavy tails (.85 for Student's t with 2.5
-    degrees of freedom). Measures whose tag ``exact`` names "jackknife", such as CKA with
-    a fixed kernel, distance correlation and disagreement, are computed once: all scores
-    without a row follow.
+    degrees of freedom). Measures whose tag ``exact`` names "jackknife", such as CKA
+    with a fixed kernel, distance correlation and disagreement, are computed once: all
+    scores without a row follow.
 
     References
     ----------

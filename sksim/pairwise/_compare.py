@@ -61,7 +61,8 @@ def compare(
     n_permutations=99,
     confidence_level=0.95,
     groups=None,
-    permute=None,
+    strata=None,
+    permute="rows",
     time_limit=None,
     random_state=None,
     n_jobs=None,
@@ -93,7 +94,10 @@ def compare(
         comparisons, see Notes.
     groups : array-like of shape (n_samples,), default=None
         Group of each row, see :func:`sksim.inference.similarity_test`.
-    permute : {"rows", "within", "blocks"}, default=None
+    strata : array-like of shape (n_samples,), default=None
+        Sets within which rows change places, see
+        :func:`sksim.inference.similarity_test`.
+    permute : {"rows", "shift"}, default="rows"
         What changes places, see :func:`sksim.inference.similarity_test`.
     time_limit : float, default=None
         Seconds that the permutations of one measure may take, and likewise its
@@ -175,6 +179,7 @@ def compare(
         confidence_level=confidence_level,
         time_limit=time_limit,
         groups=groups,
+        strata=strata,
         permute=permute,
         seed=seed,
     )
@@ -233,7 +238,8 @@ class _Job:
     confidence_level: float | None
     time_limit: float | None
     groups: object
-    permute: str | None
+    strata: object
+    permute: str
     seed: int
 
 
@@ -330,7 +336,12 @@ def _against_chance(comparison, job, seconds):
 
 
 def _test(comparison, job, n_permutations):
-    design = {"groups": job.groups, "permute": job.permute, "random_state": job.seed}
+    design = {
+        "groups": job.groups,
+        "strata": job.strata,
+        "permute": job.permute,
+        "random_state": job.seed,
+    }
     return similarity_test_of(comparison, n_permutations=n_permutations, design=design)
 
 

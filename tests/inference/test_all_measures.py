@@ -274,7 +274,7 @@ def test_groups_are_swapped_whole(judged):
     share = np.mean(np.array(expected) <= result.score + 1e-12)
     assert result.pvalue == pytest.approx(share)
     with pytest.raises(ValueError, match="swapping"):
-        similarity_test(measure, a, b, y_true=truth, groups=groups, permute="within")
+        similarity_test(measure, a, b, y_true=truth, groups=groups, permute="shift")
 
 
 def test_equally_good_models_are_not_called_different():
