@@ -8,7 +8,7 @@ import pandas as pd
 from scipy.stats import false_discovery_control
 from sklearn.utils.parallel import Parallel, delayed
 
-from sksim._parallel import shared_by_jobs
+from sksim._parallel import on_one_blas_thread, shared_by_jobs
 from sksim._sklearn_compat import Interval, StrOptions, validate_params
 from sksim.base._layers import open_layers
 from sksim.base._tags import tags_of
@@ -313,6 +313,7 @@ def _refuse_other_nulls(measure):
         )
 
 
+@on_one_blas_thread
 def _null_batch(grid, orders, start, stop):
     return grid.permuted([orders.draw(i) for i in range(start, stop)])
 

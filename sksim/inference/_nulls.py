@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
-from sksim._parallel import shared_by_jobs
+from sksim._parallel import on_one_blas_thread, shared_by_jobs
 from sksim.inference._permutations import check_groups, row_orders
 
 # Orders that are evaluated together where all of them are gone through.
@@ -122,7 +122,7 @@ def null_statistics(null, n_permutations, *, n_jobs, verbose, batch_size):
     statistics : ndarray
     """
     if n_permutations is None:
-        return np.array(list(null.enumerate()))
+        return _all_of(null)
     # one null object for all jobs: its arrays are mapped into memory or sent once
     jobs = (
         delayed(_batch)(null, range(start, min(start + batch_size, n_permutations)))
@@ -132,5 +132,11 @@ def null_statistics(null, n_permutations, *, n_jobs, verbose, batch_size):
         return np.concatenate(Parallel(n_jobs=n_jobs, verbose=verbose)(jobs))
 
 
+@on_one_blas_thread
+def _all_of(null):
+    return np.array(list(null.enumerate()))
+
+
+@on_one_blas_thread
 def _batch(null, numbers):
     return np.array(null.draw(numbers))
