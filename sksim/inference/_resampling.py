@@ -28,6 +28,7 @@ _REFUSALS = {
         "nothing about its variance"
     ),
     "subsample": "its value depends on the number of rows in an unknown way",
+    **dict.fromkeys(("exact", "wilson"), "it is not a share of independent rows"),
 }
 
 

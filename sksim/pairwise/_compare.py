@@ -142,7 +142,8 @@ def compare(
 
     Notes
     -----
-    Intervals are the jackknife's, for the measures for which it is valid (tag
+    Intervals of shares of rows, such as disagreement, are exact (Clopper and Pearson).
+    Others are the jackknife's, for the measures for which it is valid (tag
     ``intervals``): one part of the rows after the other is left out. The parts are the
     groups, if there are any; else the single rows of up to 100, or 50 random parts.
     They say how far the score would vary with other inputs; nominal .95 intervals of
@@ -366,6 +367,9 @@ def _limits(comparison, job, seconds):
         return {}, "no interval: none is valid for this measure"
     n_samples = comparison.n_samples
     groups = job.groups
+    if groups is None and "exact" in comparison.tags.intervals:
+        low, high = _interval(comparison, job, None, "exact").confidence_interval
+        return {"interval_low": low, "interval_high": high}, ""
     if groups is None and n_samples > _MAX_SINGLE_ROWS:
         order = np.random.default_rng(job.seed).permutation(n_samples)
         groups = order % _N_PARTS
@@ -387,9 +391,10 @@ def _limits(comparison, job, seconds):
     return {"interval_low": low, "interval_high": high}, ""
 
 
-def _interval(comparison, job, groups):
+def _interval(comparison, job, groups, method="jackknife"):
     return interval_of(
         comparison,
+        method=method,
         confidence_level=job.confidence_level,
         groups=groups,
         random_state=job.seed,
