@@ -90,7 +90,8 @@ class SimilarityTags:
         What is exchangeable under the null hypothesis: the rows of y, or the two
         models' outputs on each row.
     intervals : tuple of str, default=("jackknife", "subsample")
-        Resampling methods that give valid intervals: "jackknife", "subsample",
+        Methods that give valid intervals: "exact" and "wilson" (shares of rows, which
+        must be independent), or by resampling "jackknife", "subsample",
         "masked_bootstrap" and "bootstrap".
     exact : frozenset of str, default=()
         What of inference has a closed form with the present parameters: "null" (the

@@ -8,14 +8,14 @@ import pandas as pd
 from scipy.stats import false_discovery_control
 from sklearn.utils.parallel import Parallel, delayed
 
-from sksim._parallel import shared_by_jobs
+from sksim._parallel import on_one_blas_thread, shared_by_jobs
 from sksim._sklearn_compat import Interval, StrOptions, validate_params
 from sksim.base._layers import open_layers
 from sksim.base._tags import tags_of
 from sksim.base._validation import row_metadata
 from sksim.discovery import check_measure
 from sksim.inference._checks import refuse_unpaired
-from sksim.inference._permutations import RowOrders
+from sksim.inference._permutations import row_orders
 from sksim.inference._result import (
     SimilarityTestResult,
     calibrated_score,
@@ -116,7 +116,8 @@ _AGGREGATES = {
         "alpha": [Interval(Real, 0, 1, closed="neither")],
         "aggregate": [StrOptions(set(_AGGREGATES)), callable, None],
         "groups": ["array-like", None],
-        "permute": [StrOptions({"rows", "within", "blocks"}), None],
+        "strata": ["array-like", None],
+        "permute": [StrOptions({"rows", "shift"})],
         "random_state": ["random_state"],
         "n_jobs": [Integral, None],
         "verbose": ["verbose"],
@@ -136,7 +137,8 @@ def similarity_matrix_test(
     alpha=0.05,
     aggregate=None,
     groups=None,
-    permute=None,
+    strata=None,
+    permute="rows",
     random_state=None,
     n_jobs=None,
     verbose=0,
@@ -179,8 +181,11 @@ def similarity_matrix_test(
         unrelated models; its own null distribution knows of the search.
     groups : array-like of shape (n_samples,), default=None
         Group of each row, where rows belong together.
-    permute : {"rows", "within", "blocks"}, default=None
-        What changes places: see :func:`similarity_test`.
+    strata : array-like of shape (n_samples,) or (n_samples, n_strata), default=None
+        Sets within which rows, or whole groups, change places, such as true classes.
+    permute : {"rows", "shift"}, default="rows"
+        "shift" turns rows that follow each other in time round in a circle; see
+        :func:`permutations`.
     random_state : int, RandomState instance or None, default=None
         Seed of the orders.
     n_jobs : int, default=None
@@ -251,8 +256,12 @@ def similarity_matrix_test(
     statistics = layers.grid.values()
     _refuse_undefined(statistics, tested, layers)
     grid = layers.grid.for_permutations()
-    orders = RowOrders(
-        grid.n_samples, groups=groups, permute=permute, random_state=random_state
+    orders = row_orders(
+        grid.n_samples,
+        groups=groups,
+        strata=strata,
+        permute=permute,
+        random_state=random_state,
     )
     jobs = (
         delayed(_null_batch)(
@@ -310,6 +319,7 @@ def _refuse_other_nulls(measure):
         )
 
 
+@on_one_blas_thread
 def _null_batch(grid, orders, start, stop):
     return grid.permuted([orders.draw(i) for i in range(start, stop)])
 

@@ -29,7 +29,8 @@ _LARGEST_ENUMERATION = 100_000
         "n_permutations": [Interval(Integral, 1, None, closed="left")],
         "method": [StrOptions({"auto", "permutation", "exact", "pearson3"})],
         "groups": ["array-like", None],
-        "permute": [StrOptions({"rows", "within", "blocks"}), None],
+        "strata": ["array-like", None],
+        "permute": [StrOptions({"rows", "shift"})],
         "alternative": [StrOptions({"greater", "less", "two-sided"}), None],
         "random_state": ["random_state"],
         "n_jobs": [Integral, None],
@@ -48,7 +49,8 @@ def similarity_test(
     n_permutations=999,
     method="auto",
     groups=None,
-    permute=None,
+    strata=None,
+    permute="rows",
     alternative=None,
     random_state=None,
     n_jobs=None,
@@ -93,12 +95,14 @@ def similarity_test(
         null mean, variance and skewness are exact and the p-value is that of a Pearson
         type III distribution, so that it can be as small as it needs to be.
     groups : array-like of shape (n_samples,), default=None
-        Group of each row, where rows belong together: patches of one image, frames of
-        one film. Free permutation of such rows finds similarity in anything.
-    permute : {"rows", "within", "blocks"}, default=None
-        What changes places: all rows freely; rows within their group; or whole groups
-        of equal size. None is "blocks" where there are groups and "rows" where there
-        are none.
+        Group of each row, where rows belong together and are never split: patches of
+        one image. Whole groups change places with groups of their size. Free
+        permutation of such rows finds similarity in anything.
+    strata : array-like of shape (n_samples,) or (n_samples, n_strata), default=None
+        Sets within which rows, or whole groups, change places, such as true classes.
+    permute : {"rows", "shift"}, default="rows"
+        "shift" turns rows that follow each other in time round in a circle; see
+        :func:`permutations`.
     alternative : {"greater", "less", "two-sided"}, default=None
         What counts as extreme: a score as great as the observed one (more similar), as
         small (less similar), or either. None is "greater", and "less" for a measure
@@ -170,7 +174,12 @@ def similarity_test(
         n_permutations=n_permutations,
         method=method,
         alternative=alternative,
-        design={"groups": groups, "permute": permute, "random_state": random_state},
+        design={
+            "groups": groups,
+            "strata": strata,
+            "permute": permute,
+            "random_state": random_state,
+        },
         n_jobs=n_jobs,
         verbose=verbose,
         batch_size=batch_size,
@@ -194,7 +203,8 @@ def similarity_test_of(
     ----------
     comparison : Comparison or GroupComparison
     design : dict
-        What may change places: ``groups``, ``permute`` and ``random_state``.
+        What may change places: ``groups``, ``strata``, ``permute`` and
+        ``random_state``.
     """
     tags = comparison.tags
     statistic = comparison.statistic()
@@ -238,6 +248,12 @@ def similarity_test_of(
     )
 
 
+def is_free(design):
+    """Whether all rows may change places."""
+    designs = (design["groups"], design["strata"])
+    return design["permute"] == "rows" and all(part is None for part in designs)
+
+
 def _null_of(tags):
     if tags.arity == "group":
         return GroupNull
@@ -255,10 +271,10 @@ def _exact_pvalue(comparison):
 def _pearson3_result(comparison, statistic, alternative, design):
     """Result from the exact moments of the null distribution."""
     tags = comparison.tags
-    if design["groups"] is not None or design["permute"] not in (None, "rows"):
+    if not is_free(design):
         raise ValueError(
             "method='pearson3' knows the moments of free permutations of all rows. Use "
-            "method='permutation' for groups."
+            "method='permutation' for groups, strata and shifts."
         )
     form = None
     if tags.arity == "pair" and tags.null == "rows":

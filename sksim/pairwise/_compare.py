@@ -61,7 +61,8 @@ def compare(
     n_permutations=99,
     confidence_level=0.95,
     groups=None,
-    permute=None,
+    strata=None,
+    permute="rows",
     time_limit=None,
     random_state=None,
     n_jobs=None,
@@ -93,7 +94,10 @@ def compare(
         comparisons, see Notes.
     groups : array-like of shape (n_samples,), default=None
         Group of each row, see :func:`sksim.inference.similarity_test`.
-    permute : {"rows", "within", "blocks"}, default=None
+    strata : array-like of shape (n_samples,), default=None
+        Sets within which rows change places, see
+        :func:`sksim.inference.similarity_test`.
+    permute : {"rows", "shift"}, default="rows"
         What changes places, see :func:`sksim.inference.similarity_test`.
     time_limit : float, default=None
         Seconds that the permutations of one measure may take, and likewise its
@@ -139,7 +143,8 @@ def compare(
 
     Notes
     -----
-    Intervals are the jackknife's, for the measures for which it is valid (tag
+    Intervals of shares of rows, such as disagreement, are exact (Clopper and Pearson).
+    Others are the jackknife's, for the measures for which it is valid (tag
     ``intervals``): one part of the rows after the other is left out. The parts are the
     groups, if there are any; else the single rows of up to 100, or 50 random parts.
     They say how far the score would vary with other inputs; nominal .95 intervals of
@@ -176,6 +181,7 @@ def compare(
         confidence_level=confidence_level,
         time_limit=time_limit,
         groups=groups,
+        strata=strata,
         permute=permute,
         seed=seed,
     )
@@ -234,7 +240,8 @@ class _Job:
     confidence_level: float | None
     time_limit: float | None
     groups: object
-    permute: str | None
+    strata: object
+    permute: str
     seed: int
 
 
@@ -331,7 +338,12 @@ def _against_chance(comparison, job, seconds):
 
 
 def _test(comparison, job, n_permutations):
-    design = {"groups": job.groups, "permute": job.permute, "random_state": job.seed}
+    design = {
+        "groups": job.groups,
+        "strata": job.strata,
+        "permute": job.permute,
+        "random_state": job.seed,
+    }
     return similarity_test_of(comparison, n_permutations=n_permutations, design=design)
 
 
@@ -356,6 +368,9 @@ def _limits(comparison, job, seconds):
         return {}, "no interval: none is valid for this measure"
     n_samples = comparison.n_samples
     groups = job.groups
+    if groups is None and "exact" in comparison.tags.intervals:
+        low, high = _interval(comparison, job, None, "exact").confidence_interval
+        return {"interval_low": low, "interval_high": high}, ""
     if groups is None and n_samples > _MAX_SINGLE_ROWS:
         order = np.random.default_rng(job.seed).permutation(n_samples)
         groups = order % _N_PARTS
@@ -377,9 +392,10 @@ def _limits(comparison, job, seconds):
     return {"interval_low": low, "interval_high": high}, ""
 
 
-def _interval(comparison, job, groups):
+def _interval(comparison, job, groups, method="jackknife"):
     return interval_of(
         comparison,
+        method=method,
         confidence_level=job.confidence_level,
         groups=groups,
         random_state=job.seed,

@@ -7,7 +7,7 @@ import pandas as pd
 from joblib import effective_n_jobs
 from sklearn.utils.parallel import Parallel, delayed
 
-from sksim._parallel import shared_by_jobs
+from sksim._parallel import on_one_blas_thread, shared_by_jobs
 from sksim._progress import ProgressBar
 from sksim._sklearn_compat import StrOptions, validate_params
 from sksim.base._layers import named_errors, open_layers
@@ -169,5 +169,6 @@ def _number_of_strips(grid, n_jobs, verbose):
     return n_x if verbose or effective_n_jobs(n_jobs) > 1 else 1
 
 
+@on_one_blas_thread
 def _strip(grid, start, stop):
     return grid.strip(start, stop).values()
