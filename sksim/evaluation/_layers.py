@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from sksim._results import ResultMixin
 from sksim.pairwise import similarity_matrix
 
 
 @dataclass(frozen=True)
-class LayerIdentification:
+class LayerIdentification(ResultMixin):
     """Result of :func:`layer_identification`.
 
     Parameters
@@ -44,6 +45,23 @@ class LayerIdentification:
     chance: float
     per_layer: pd.Series
     found: pd.DataFrame
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row for each layer.
+
+        Returns
+        -------
+        frame : pandas.DataFrame
+            The share of networks in which the layer was found, what guessing gives,
+            and which layer was found most often.
+        """
+        return pd.DataFrame(
+            {
+                "accuracy": self.per_layer,
+                "chance": self.chance,
+                "most_found": self.found.idxmax(axis=1),
+            }
+        ).rename_axis("layer")
 
 
 def layer_identification(

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import stats
 from sklearn.base import clone
 
+from sksim._results import ResultMixin
 from sksim._sklearn_compat import Interval, StrOptions, validate_params
 from sksim.base._tags import tags_of
 from sksim.base._validation import row_metadata
@@ -29,7 +30,7 @@ class ConfidenceInterval(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SimilarityIntervalResult:
+class SimilarityIntervalResult(ResultMixin):
     """Result of :func:`similarity_interval`.
 
     Attributes
@@ -64,7 +65,7 @@ class SimilarityIntervalResult:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ComparisonResult:
+class ComparisonResult(ResultMixin):
     """Result of :func:`compare_similarities`.
 
     Attributes

@@ -9,6 +9,7 @@ from scipy.stats import false_discovery_control
 from sklearn.utils.parallel import Parallel, delayed
 
 from sksim._parallel import shared_by_jobs
+from sksim._results import ResultMixin
 from sksim._sklearn_compat import Interval, StrOptions, validate_params
 from sksim.base._layers import open_layers
 from sksim.base._tags import tags_of
@@ -25,7 +26,7 @@ from sksim.inference._result import (
 
 
 @dataclass(frozen=True, kw_only=True)
-class SimilarityMatrixTestResult:
+class SimilarityMatrixTestResult(ResultMixin):
     """Result of :func:`similarity_matrix_test`.
 
     Attributes
