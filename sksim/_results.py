@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import fields
 from html import escape
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ class ResultMixin:
     One that is a table writes ``to_frame``, which is then what notebooks show.
     """
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """All fields as what JSON knows: numbers, strings, lists and dicts.
 
         Returns
@@ -28,7 +29,7 @@ class ResultMixin:
         """
         return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str:
         """Small table for notebooks."""
         if hasattr(self, "to_frame"):
             table = self.to_frame().to_html(max_rows=_SHOWN_ROWS)

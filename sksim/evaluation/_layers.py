@@ -1,12 +1,13 @@
 """Whether corresponding layers of two networks find each other."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from sksim._results import ResultMixin
+from sksim._typing import ArrayLike, Measure
 from sksim.pairwise import similarity_matrix
 
 
@@ -65,10 +66,10 @@ class LayerIdentification(ResultMixin):
 
 
 def layer_identification(
-    measure,
-    networks: Sequence[Mapping],
+    measure: Measure,
+    networks: Sequence[Mapping[Hashable, ArrayLike]],
     *,
-    y_true=None,
+    y_true: ArrayLike | None = None,
     n_jobs: int | None = None,
 ) -> LayerIdentification:
     """Count how often corresponding layers of two networks find each other.

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Iterator
 from numbers import Integral
 
 import array_api_compat
@@ -9,6 +10,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from sksim._sklearn_compat import Interval, StrOptions, validate_params
+from sksim._typing import ArrayLike, RandomState
 from sksim.arrays._namespace import to_numpy
 
 # Beyond this many rows no enumeration of all orders is worth its count.
@@ -26,8 +28,13 @@ _ENUMERABLE = 20
     prefer_skip_nested_validation=True,
 )
 def permutations(
-    n_samples, n_permutations=999, *, groups=None, permute=None, random_state=None
-):
+    n_samples: int,
+    n_permutations: int = 999,
+    *,
+    groups: ArrayLike | None = None,
+    permute: str | None = None,
+    random_state: RandomState | None = None,
+) -> Iterator[np.ndarray]:
     """Random orders of rows: the null hypothesis as an iterator.
 
     Each order is drawn from the seed and its own number alone, so that the first
