@@ -8,7 +8,9 @@ import numpy as np
 from scipy import stats
 from sklearn.base import clone
 
+from sksim._results import ResultMixin
 from sksim._sklearn_compat import Interval, StrOptions, validate_params
+from sksim._typing import ArrayLike, Measure, Metadata, RandomState
 from sksim.base._tags import tags_of
 from sksim.base._validation import row_metadata
 from sksim.discovery import check_measure
@@ -29,7 +31,7 @@ class ConfidenceInterval(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SimilarityIntervalResult:
+class SimilarityIntervalResult(ResultMixin):
     """Result of :func:`similarity_interval`.
 
     Attributes
@@ -64,7 +66,7 @@ class SimilarityIntervalResult:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ComparisonResult:
+class ComparisonResult(ResultMixin):
     """Result of :func:`compare_similarities`.
 
     Attributes
@@ -88,7 +90,7 @@ class ComparisonResult:
     """
 
     difference: float
-    scores: tuple
+    scores: tuple[float, float]
     pvalue: float
     confidence_interval: ConfidenceInterval
     standard_error: float
@@ -121,22 +123,22 @@ _SHARED_CONSTRAINTS = {
     prefer_skip_nested_validation=True,
 )
 def similarity_interval(
-    measure,
-    X,
-    y=None,
+    measure: Measure,
+    X: ArrayLike,
+    y: ArrayLike | None = None,
     *,
-    y_true=None,
-    metadata=None,
-    method="auto",
-    confidence_level=0.95,
-    n_resamples=999,
-    subsample_size=None,
-    groups=None,
-    random_state=None,
-    n_jobs=None,
-    verbose=0,
-    batch_size=8,
-):
+    y_true: ArrayLike | None = None,
+    metadata: Metadata | None = None,
+    method: str = "auto",
+    confidence_level: float = 0.95,
+    n_resamples: int = 999,
+    subsample_size: int | None = None,
+    groups: ArrayLike | None = None,
+    random_state: RandomState | None = None,
+    n_jobs: int | None = None,
+    verbose: int = 0,
+    batch_size: int = 8,
+) -> SimilarityIntervalResult:
     r"""Confidence interval of a similarity.
 
     The rows are a sample of the inputs that could have been shown to both models; the
@@ -351,20 +353,20 @@ def _interval_of_share(comparison, method, level):
     prefer_skip_nested_validation=True,
 )
 def compare_similarities(
-    measure,
-    X,
-    y1,
-    y2,
+    measure: Measure,
+    X: ArrayLike,
+    y1: ArrayLike,
+    y2: ArrayLike,
     *,
-    y_true=None,
-    metadata=None,
-    alternative="two-sided",
-    confidence_level=0.95,
-    groups=None,
-    n_jobs=None,
-    verbose=0,
-    batch_size=8,
-):
+    y_true: ArrayLike | None = None,
+    metadata: Metadata | None = None,
+    alternative: str = "two-sided",
+    confidence_level: float = 0.95,
+    groups: ArrayLike | None = None,
+    n_jobs: int | None = None,
+    verbose: int = 0,
+    batch_size: int = 8,
+) -> ComparisonResult:
     """Test which of two representations is more similar to a third.
 
     By the jackknife of the difference: each row is left out of both comparisons at

@@ -1,5 +1,6 @@
 """Tests of whole matrices of similarities: layers by layers, models by models."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 
@@ -9,7 +10,9 @@ from scipy.stats import false_discovery_control
 from sklearn.utils.parallel import Parallel, delayed
 
 from sksim._parallel import on_one_blas_thread, shared_by_jobs
+from sksim._results import ResultMixin
 from sksim._sklearn_compat import Interval, StrOptions, validate_params
+from sksim._typing import ArrayLike, Layers, Measure, Metadata, RandomState
 from sksim.base._layers import open_layers
 from sksim.base._tags import tags_of
 from sksim.base._validation import row_metadata
@@ -25,7 +28,7 @@ from sksim.inference._result import (
 
 
 @dataclass(frozen=True, kw_only=True)
-class SimilarityMatrixTestResult:
+class SimilarityMatrixTestResult(ResultMixin):
     """Result of :func:`similarity_matrix_test`.
 
     Attributes
@@ -65,12 +68,12 @@ class SimilarityMatrixTestResult:
     null_std: np.ndarray
     calibrated_scores: np.ndarray
     aggregate: SimilarityTestResult | None = field(repr=False)
-    names_x: list
-    names_y: list
+    names_x: list[str]
+    names_y: list[str]
     correction: str
     n_permutations: int
 
-    def to_frame(self):
+    def to_frame(self) -> pd.DataFrame:
         """One row for each tested cell, the most significant first.
 
         Returns
@@ -126,24 +129,24 @@ _AGGREGATES = {
     prefer_skip_nested_validation=True,
 )
 def similarity_matrix_test(
-    measure,
-    Xs,
-    Ys=None,
+    measure: Measure,
+    Xs: Layers,
+    Ys: Layers | None = None,
     *,
-    y_true=None,
-    metadata=None,
-    n_permutations=999,
-    correction="max",
-    alpha=0.05,
-    aggregate=None,
-    groups=None,
-    strata=None,
-    permute="rows",
-    random_state=None,
-    n_jobs=None,
-    verbose=0,
-    batch_size=8,
-):
+    y_true: ArrayLike | None = None,
+    metadata: Metadata | None = None,
+    n_permutations: int = 999,
+    correction: str = "max",
+    alpha: float = 0.05,
+    aggregate: str | Callable[[np.ndarray], float] | None = None,
+    groups: ArrayLike | None = None,
+    strata: ArrayLike | None = None,
+    permute: str = "rows",
+    random_state: RandomState | None = None,
+    n_jobs: int | None = None,
+    verbose: int = 0,
+    batch_size: int = 8,
+) -> SimilarityMatrixTestResult:
     """Test every cell of a matrix of similarities, and the matrix as a whole.
 
     All cells see the same permutations, so that their dependence is kept: neighbouring

@@ -3,6 +3,7 @@
 import itertools
 import math
 import warnings
+from collections.abc import Iterator
 from numbers import Integral
 
 import array_api_compat
@@ -10,6 +11,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from sksim._sklearn_compat import Interval, StrOptions, validate_params
+from sksim._typing import ArrayLike, RandomState
 from sksim.arrays._namespace import to_numpy
 
 # Beyond this many things that change places no enumeration is worth its count.
@@ -28,14 +30,14 @@ _ENUMERABLE = 20
     prefer_skip_nested_validation=True,
 )
 def permutations(
-    n_samples,
-    n_permutations=999,
+    n_samples: int,
+    n_permutations: int = 999,
     *,
-    groups=None,
-    strata=None,
-    permute="rows",
-    random_state=None,
-):
+    groups: ArrayLike | None = None,
+    strata: ArrayLike | None = None,
+    permute: str = "rows",
+    random_state: RandomState | None = None,
+) -> Iterator[np.ndarray]:
     """Random orders of rows: the null hypothesis as an iterator.
 
     Each order is drawn from the seed and its own number alone, so that the first

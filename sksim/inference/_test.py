@@ -6,6 +6,7 @@ from numbers import Integral
 import numpy as np
 
 from sksim._sklearn_compat import Interval, StrOptions, validate_params
+from sksim._typing import ArrayLike, Measure, Metadata, RandomState
 from sksim.base._tags import tags_of
 from sksim.base._validation import row_metadata
 from sksim.discovery import check_measure
@@ -40,23 +41,23 @@ _LARGEST_ENUMERATION = 100_000
     prefer_skip_nested_validation=True,
 )
 def similarity_test(
-    measure,
-    X,
-    y=None,
+    measure: Measure,
+    X: ArrayLike,
+    y: ArrayLike | None = None,
     *,
-    y_true=None,
-    metadata=None,
-    n_permutations=999,
-    method="auto",
-    groups=None,
-    strata=None,
-    permute="rows",
-    alternative=None,
-    random_state=None,
-    n_jobs=None,
-    verbose=0,
-    batch_size=32,
-):
+    y_true: ArrayLike | None = None,
+    metadata: Metadata | None = None,
+    n_permutations: int = 999,
+    method: str = "auto",
+    groups: ArrayLike | None = None,
+    strata: ArrayLike | None = None,
+    permute: str = "rows",
+    alternative: str | None = None,
+    random_state: RandomState | None = None,
+    n_jobs: int | None = None,
+    verbose: int = 0,
+    batch_size: int = 32,
+) -> SimilarityTestResult:
     r"""Test whether two representations are more similar than chance.
 
     Under the null hypothesis row i of X has nothing to do with row i of y, so that all

@@ -3,6 +3,7 @@
 import math
 import time
 import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 
@@ -13,6 +14,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from sksim._progress import ProgressBar
 from sksim._sklearn_compat import Interval, validate_params
+from sksim._typing import ArrayLike, Measure, Model, RandomState
 from sksim.base._tags import tags_of
 from sksim.inference._interval import interval_of
 from sksim.inference._test import similarity_test_of
@@ -52,22 +54,22 @@ COLUMNS = (
     prefer_skip_nested_validation=True,
 )
 def compare(
-    a,
-    b,
-    data=None,
-    y_true=None,
+    a: ArrayLike | Model,
+    b: ArrayLike | Model,
+    data: ArrayLike | None = None,
+    y_true: ArrayLike | None = None,
     *,
-    measures=None,
-    n_permutations=99,
-    confidence_level=0.95,
-    groups=None,
-    strata=None,
-    permute="rows",
-    time_limit=None,
-    random_state=None,
-    n_jobs=None,
-    verbose=0,
-):
+    measures: Measure | Sequence[Measure] | Mapping[str, Measure] | None = None,
+    n_permutations: int = 99,
+    confidence_level: float | None = 0.95,
+    groups: ArrayLike | None = None,
+    strata: ArrayLike | None = None,
+    permute: str = "rows",
+    time_limit: float | None = None,
+    random_state: RandomState | None = None,
+    n_jobs: int | None = None,
+    verbose: int = 0,
+) -> pd.DataFrame:
     """Compare two representations, or two fitted models, by many measures.
 
     Parameters
