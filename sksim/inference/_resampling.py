@@ -16,9 +16,9 @@ from sksim.inference._permutations import check_groups
 # Why a method is refused where the measure's tags do not name it.
 _REFUSALS = {
     "bootstrap": (
-        "rows that are drawn twice are neighbours at distance 0 in both "
-        "representations, which is shared structure that the data do not have "
-        "(nominal .95 intervals then cover the truth in 0 to .11 of the cases)"
+        "its tag 'intervals' does not name it. Of measures that relate rows to each "
+        "other, rows that are drawn twice are shared structure that the data do not "
+        "have (nominal .95 intervals covered the truth in 0 to .11 of the cases)"
     ),
     "masked_bootstrap": (
         "the measure can't leave out the pairs of copies that drawing rows twice makes"

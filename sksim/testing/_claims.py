@@ -59,6 +59,10 @@ def check_identity(measure):
     value = statistic_of(measure, *with_itself(measure, X), fit_params)
     if tags.identity and math.isfinite(tags.best):
         assert_close(value, tags.best, "statistic of X with itself", atol=1e-7)
+    if not tags.identity and math.isfinite(tags.best):
+        assert abs(value - tags.best) > 1e-6, (
+            "tagged identity=False, but X with itself gets the best value"
+        )
 
 
 def check_bounds(measure):
@@ -81,7 +85,8 @@ def check_symmetry(measure):
         forward = statistic_of(measure, X, y, fit_params)
         backward = statistic_of(measure, *exchanged(measure, X, y), fit_params)
         if symmetric:
-            assert_close(backward, forward, "statistic of (y, X)")
+            message = "statistic of (y, X), where symmetric=True is the default,"
+            assert_close(backward, forward, message)
         changes.append(abs(forward - backward))
     assert symmetric or max(changes) > 1e-6, "tagged asymmetric, but it is symmetric"
 

@@ -23,6 +23,10 @@ def check_fitted_attributes(measure):
     tags = tags_of(measure)
     assert isinstance(fitted.statistic_, float)
     assert isinstance(fitted.score_, float)
+    assert fitted.statistic_ == fitted.statistic_, (
+        "the statistic is nan: check the measure with parameters with which it is "
+        "defined on the input of sksim.testing.make_inputs"
+    )
     assert getattr(fitted, f"{tags.orientation}_") == fitted.statistic_
     other = {"similarity": "distance", "distance": "similarity"}[tags.orientation]
     assert not hasattr(fitted, f"{other}_")

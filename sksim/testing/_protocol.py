@@ -75,10 +75,16 @@ def check_lone_model(measure):
 
 
 def check_fits_agree(measure):
-    """Two fits on the same input agree, with the same random_state if there is one."""
+    """Two fits agree: with one seed, and without any where the tags say so."""
     X, y, fit_params = make_inputs(measure)
     measure = clone(measure)
     if "random_state" in measure.get_params():
+        unseeded = clone(measure).set_params(random_state=None)
+        if tags_of(unseeded).deterministic:
+            values = {statistic_of(unseeded, X, y, fit_params) for _ in range(3)}
+            assert len(values) == 1, (
+                f"tagged deterministic, but fits without a seed give {sorted(values)}"
+            )
         measure.set_params(random_state=0)
     first = statistic_of(measure, X, y, fit_params)
     assert first == statistic_of(measure, X, y, fit_params)

@@ -149,7 +149,15 @@ def similarity_checks(
     if tags.streaming is True:
         checks += [check_any_split, check_streams_of_hard_input]
     for check in checks:
-        yield clone(measure), check
+        yield _seeded(measure), check
+
+
+def _seeded(measure):
+    """Clone of a measure; of a random one without a seed, with one."""
+    measure = clone(measure)
+    if measure.get_params(deep=False).get("random_state", 0) is None:
+        measure.set_params(random_state=0)
+    return measure
 
 
 def check_similarity(measure: BaseEstimator) -> None:
