@@ -1,5 +1,8 @@
 """The only importer of scikit-learn's private names, beside ``arrays._namespace``."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from sklearn.base import _fit_context as fit_context
 from sklearn.ensemble._forest import ForestClassifier, ForestRegressor
 from sklearn.ensemble._gb import BaseGradientBoosting
@@ -14,8 +17,8 @@ from sklearn.utils._param_validation import (
     Interval,
     Options,
     StrOptions,
-    validate_params,
 )
+from sklearn.utils._param_validation import validate_params as _validate_params
 from sklearn.utils._response import _get_response_values as get_response_values
 from sklearn.utils._tags import Tags
 from sklearn.utils.parallel import (
@@ -46,6 +49,19 @@ __all__ = [
     "response_methods",
     "validate_params",
 ]
+
+
+_Function = TypeVar("_Function", bound=Callable)
+
+
+def validate_params(
+    parameter_constraints: dict, *, prefer_skip_nested_validation: bool
+) -> Callable[[_Function], _Function]:
+    """scikit-learn's decorator, which type checkers see through."""
+    return _validate_params(
+        parameter_constraints,
+        prefer_skip_nested_validation=prefer_skip_nested_validation,
+    )
 
 
 def response_methods(scorer):

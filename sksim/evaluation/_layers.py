@@ -80,8 +80,8 @@ def layer_identification(
 
     Parameters
     ----------
-    measure : estimator
-        The measure.
+    measure : estimator, class or str
+        The measure, its class, or its name.
     networks : list of dict of str to array
         At least two networks with the same layers, each layer of shape
         (n_samples, n_features_of_the_layer), with the same rows throughout.

@@ -151,7 +151,7 @@ def similarity_interval(
 
     Parameters
     ----------
-    measure : estimator
+    measure : estimator, class or str
         The measure, not necessarily fitted; it is cloned. A debiased one, such as
         ``CKA(debias="rows")``, has an interval around the value at unlimited
         rows; others around their expectation at this number of rows.
@@ -374,7 +374,7 @@ def compare_similarities(
 
     Parameters
     ----------
-    measure : estimator
+    measure : estimator, class or str
         The measure, not necessarily fitted; it is cloned. A debiased one does not
         favour the wider representation.
     X : array-like of shape (n_samples, n_features)

@@ -159,7 +159,7 @@ def similarity_matrix_test(
 
     Parameters
     ----------
-    measure : estimator
+    measure : estimator, class or str
         The measure, not necessarily fitted; it is cloned.
     Xs : dict of str to array-like, or sequence of array-like
         Representations of the same inputs: the rows of the matrix.

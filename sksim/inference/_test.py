@@ -74,7 +74,7 @@ def similarity_test(
 
     Parameters
     ----------
-    measure : estimator
+    measure : estimator, class or str
         The measure, not necessarily fitted; it is cloned.
     X : array-like of shape (n_samples, n_features)
         First representation.

@@ -45,7 +45,7 @@ def similarity_matrix(
 
     Parameters
     ----------
-    measure : estimator
+    measure : estimator, class or str
         The measure; it is cloned, not fitted.
     Xs : dict of str to array, or list of arrays
         The layers, each of shape (n_samples, n_features_of_the_layer) with the same

@@ -124,8 +124,8 @@ class ModelMapDisplay:
 
         Parameters
         ----------
-        measure : estimator
-            The measure.
+        measure : estimator, class or str
+            The measure, its class, or its name.
         Xs : dict of str to array, or list of arrays
             One representation for each model.
         y_true : array-like of shape (n_samples,), default=None
@@ -160,8 +160,8 @@ class ModelMapDisplay:
 
         Parameters
         ----------
-        measure : estimator
-            The measure.
+        measure : estimator, class or str
+            The measure, its class, or its name.
         models : dict of str to fitted model
             The models.
         data : array-like of shape (n_samples, n_features)

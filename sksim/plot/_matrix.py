@@ -104,8 +104,8 @@ class SimilarityMatrixDisplay:
 
         Parameters
         ----------
-        measure : estimator
-            The measure.
+        measure : estimator, class or str
+            The measure, its class, or its name.
         Xs : dict of str to array, or list of arrays
             The layers, in rows of the picture.
         Ys : dict or list, default=None
@@ -162,8 +162,8 @@ class SimilarityMatrixDisplay:
 
         Parameters
         ----------
-        measure : estimator
-            The measure.
+        measure : estimator, class or str
+            The measure, its class, or its name.
         a, b : fitted models
             The models of the rows and of the columns; None for b compares a with
             itself.

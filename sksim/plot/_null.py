@@ -86,8 +86,8 @@ class PermutationNullDisplay:
 
         Parameters
         ----------
-        measure : estimator
-            The measure.
+        measure : estimator, class or str
+            The measure, its class, or its name.
         X : array-like of shape (n_samples, n_features)
             First representation.
         y : array-like of shape (n_samples, n_features_y)
@@ -118,8 +118,8 @@ class PermutationNullDisplay:
 
         Parameters
         ----------
-        measure : estimator
-            The measure.
+        measure : estimator, class or str
+            The measure, its class, or its name.
         a, b : fitted models
             The models.
         data : array-like of shape (n_samples, n_features)

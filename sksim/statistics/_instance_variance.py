@@ -6,6 +6,7 @@ from sklearn.base import clone
 
 from sksim._typing import Array, ArrayLike, Measure
 from sksim.arrays._namespace import get_namespace_and_device
+from sksim.discovery import check_measure
 from sksim.statistics._concentricity import Concentricity
 from sksim.statistics._magnitude import Magnitude
 
@@ -15,7 +16,7 @@ def instance_variance(measure: Measure, Xs: Sequence[ArrayLike]) -> Array:
 
     Parameters
     ----------
-    measure : Magnitude or Concentricity
+    measure : Magnitude or Concentricity, or the class or name of one
         What is taken of each row: its length, or its cosine with the mean row.
     Xs : sequence of array-like of shape (n_samples, n_features)
         Representations of the same rows by several models; widths may differ.
@@ -37,6 +38,7 @@ def instance_variance(measure: Measure, Xs: Sequence[ArrayLike]) -> Array:
         raise ValueError(
             f"A variance across models needs at least 2 representations, got {len(Xs)}."
         )
+    measure = check_measure(measure, "take its values of rows")
     if not isinstance(measure, Magnitude | Concentricity):
         raise ValueError(
             f"{type(measure).__name__} has no value for each row: measure must be "

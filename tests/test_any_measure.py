@@ -1,0 +1,100 @@
+"""A measure is meant by an instance, its class or its name, wherever one is taken."""
+
+import inspect
+
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA
+
+import sksim
+from sksim import CKA, Magnitude
+
+rng = np.random.default_rng(0)
+X, Y, Z = rng.normal(size=(3, 20, 4))
+LAYERS = {"a": X, "b": X + Y, "c": Z}
+SEED = {"random_state": 0}
+
+
+def _calls():
+    """Each function that takes a measure, as a function of the measure alone."""
+    a, b, c = (PCA(width).fit(X) for width in (2, 3, 4))
+    null, matrix = sksim.PermutationNullDisplay, sksim.SimilarityMatrixDisplay
+    drawn = {"n_permutations": 9, **SEED}
+    return {
+        "similarity_test": lambda m: sksim.similarity_test(m, X, Y, **SEED).to_dict(),
+        "similarity_interval": lambda m: sksim.similarity_interval(m, X, Y).to_dict(),
+        "compare_similarities": lambda m: sksim.compare_similarities(
+            m, X, Y, Z
+        ).to_dict(),
+        "similarity_matrix_test": lambda m: sksim.similarity_matrix_test(
+            m, LAYERS, **drawn
+        ).to_dict(),
+        "similarity_matrix": lambda m: sksim.similarity_matrix(m, LAYERS).to_numpy(),
+        "compare": lambda m: (
+            sksim.compare(X, Y, measures=m, **SEED).drop(columns="seconds").to_dict()
+        ),
+        "layer_identification": lambda m: sksim.layer_identification(
+            m, [LAYERS, {name: R + Z for name, R in LAYERS.items()}]
+        ).to_dict(),
+        "instance_variance": lambda m: sksim.instance_variance(m, [X, Y]),
+        "ModelMapDisplay.from_representations": lambda m: (
+            sksim.ModelMapDisplay.from_representations(m, LAYERS).coordinates
+        ),
+        "ModelMapDisplay.from_estimators": lambda m: (
+            sksim.ModelMapDisplay.from_estimators(
+                m, {"a": a, "b": b, "c": c}, X
+            ).coordinates
+        ),
+        "SimilarityMatrixDisplay.from_representations": lambda m: (
+            matrix.from_representations(m, LAYERS, **drawn).pvalues
+        ),
+        "SimilarityMatrixDisplay.from_estimators": lambda m: (
+            matrix.from_estimators(m, a, b, X, **drawn).pvalues
+        ),
+        "PermutationNullDisplay.from_representations": lambda m: (
+            null.from_representations(m, X, Y, **drawn).null_distribution
+        ),
+        "PermutationNullDisplay.from_estimators": lambda m: (
+            null.from_estimators(m, a, b, X, **drawn).null_distribution
+        ),
+    }
+
+
+CALLS = _calls()
+
+
+def test_all_that_take_a_measure_are_tested():
+    """By discovery; checks of sksim.testing are of one instance."""
+    found = set()
+    for name in sksim.__all__:
+        value = getattr(sksim, name)
+        if inspect.isclass(value) and name.endswith("Display"):
+            methods = inspect.getmembers(value, inspect.ismethod)
+            functions = {f"{name}.{method}": f for method, f in methods}
+        else:
+            functions = {name: value} if inspect.isfunction(value) else {}
+        for path, function in functions.items():
+            is_check = function.__module__.startswith("sksim.testing")
+            takes = {"measure", "measures"} & set(
+                inspect.signature(function).parameters
+            )
+            if takes and not is_check:
+                found.add(path)
+    assert found == set(CALLS)
+
+
+@pytest.mark.parametrize("name", sorted(CALLS))
+def test_instance_class_and_name_are_the_same(name):
+    call = CALLS[name]
+    cls = Magnitude if name == "instance_variance" else CKA
+    by_instance = call(cls())
+    for measure in (cls, cls.__name__, cls.__name__.lower()):
+        np.testing.assert_equal(call(measure), by_instance)
+
+
+@pytest.mark.parametrize("name", sorted(CALLS))
+def test_what_is_no_measure_is_refused(name):
+    with pytest.raises(ValueError, match="There is no measure or family 'CKAA'"):
+        CALLS[name]("CKAA")
+    with pytest.raises(ValueError, match="must be a similarity measure"):
+        CALLS[name](np.mean)
