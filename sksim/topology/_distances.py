@@ -7,7 +7,7 @@ from scipy.spatial.distance import squareform
 
 from sksim._progress import tracked
 from sksim.arrays._kernels import row_blocks, squared_distances
-from sksim.arrays._linalg import centered, refuse_constant, role_name
+from sksim.arrays._linalg import centered, refuse_constant, rescaled, role_name
 from sksim.arrays._namespace import as_float64, row_sum_of_squares, to_numpy
 from sksim.arrays._pairs import (
     blocked_order_statistics,
@@ -51,11 +51,27 @@ def _refine(squares, rows, norms, some, others):
 
 def normalized_distances(rows, normalize, role):
     """Distance matrix of the rows, divided by its quantile, median or mean."""
-    pairs = pair_distances(rows)
-    unit = _unit(pairs, len(rows), normalize)
-    _refuse_zero(unit, normalize, role)
-    pairs /= unit
+    return normalized_pairs(pair_distances(rows), len(rows), normalize, role)
+
+
+def normalized_pairs(pairs, n_samples, normalize, role):
+    """The same of the distances of all pairs, which may be overwritten."""
+    pairs /= unit_of_pairs(pairs, n_samples, normalize, role)
     return squareform(pairs)
+
+
+def unit_of_pairs(pairs, n_samples, normalize, role):
+    """Quantile, median or mean of a distance matrix, of the distances of all pairs."""
+    unit = _unit(pairs, n_samples, normalize)
+    _refuse_zero(unit, normalize, role)
+    return unit
+
+
+def plain_distances(X, role, *, xp):
+    """Given distances as float64 numpy, in units in which nothing overflows."""
+    distances, _, squared_norm = rescaled(to_numpy(as_float64(X, xp=xp), xp=xp), xp=np)
+    refuse_constant(squared_norm, role)
+    return distances
 
 
 def normalized_rows(rows, normalize, role):
@@ -118,15 +134,23 @@ def _between(found, places, share):
 
 
 def spanning_tree_length(distances):
-    """Total length of a minimum spanning tree of a full distance matrix, by Prim."""
-    nearest = distances[0].copy()
-    reached = np.zeros(len(distances))
+    """Total length of a minimum spanning tree of a full distance matrix."""
+    return tree_length(len(distances), distances.__getitem__)
+
+
+def tree_length(n_samples, distances_from):
+    """The same where ``distances_from`` gives the distances of one row from all.
+
+    By Prim, who looks at one row after the other.
+    """
+    nearest = np.array(distances_from(0))
+    reached = np.zeros(n_samples)
     reached[0] = nearest[0] = np.inf
     length = 0.0
-    for _ in range(len(distances) - 1):
+    for _ in range(n_samples - 1):
         row = int(nearest.argmin())
         length += nearest[row]
         reached[row] = np.inf
-        np.minimum(nearest, distances[row], out=nearest)
+        np.minimum(nearest, distances_from(row), out=nearest)
         np.maximum(nearest, reached, out=nearest)
     return length
