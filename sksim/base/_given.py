@@ -39,8 +39,9 @@ class GivenKind:
     has_diagonal : bool
         Whether the diagonal is compared, so that a condensed vector, which has none,
         tells too little.
-    zero_diagonal : bool
-        Whether the diagonal must be zero.
+    zero_diagonal : bool or None
+        Whether the diagonal must be zero. None: it need not, and where it is zero but
+        for rounding it becomes so.
     range : tuple of float
         Smallest and largest entry.
     missing : bool
@@ -50,7 +51,7 @@ class GivenKind:
     argument: str
     what: str
     has_diagonal: bool = False
-    zero_diagonal: bool = True
+    zero_diagonal: bool | None = True
     range: tuple = (0, math.inf)
     missing: bool = False
 
@@ -64,7 +65,7 @@ KINDS = {
     "given_dissimilarities": GivenKind(
         "metric", "dissimilarity", range=_ANY, missing=True
     ),
-    "given_matrices": GivenKind("metric", "entry", zero_diagonal=False, range=_ANY),
+    "given_matrices": GivenKind("metric", "entry", zero_diagonal=None, range=_ANY),
 }
 
 
@@ -213,13 +214,15 @@ def _refuse_asymmetry(matrix, i, j, name, kind):
 
 def _with_its_diagonal(matrix, tolerance, name, kind, *, xp):
     """The same matrix, with a diagonal of rounding errors as zeros."""
-    if not kind.zero_diagonal:
+    if kind.zero_diagonal is False:
         return matrix
     diagonal = xp.linalg.diagonal(matrix)
     found = xp.abs(diagonal)
     if kind.missing:
         found = xp.where(xp.isnan(found), xp.zeros_like(found), found)
     if number(xp.max(found)) > tolerance:
+        if kind.zero_diagonal is None:
+            return matrix
         place = int(xp.argmax(found))
         raise ValueError(
             f"The diagonal of {name} is not zero: the {kind.what} of row {place} from "
