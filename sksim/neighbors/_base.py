@@ -58,7 +58,9 @@ class BaseNeighborSimilarity(BaseSimilarity):
     # what the matrices hold that are given with metric="precomputed"
     _given = "given_distances"
 
-    def __init__(self, n_neighbors=10, metric="cosine", algorithm="exact", verbose=0):
+    def __init__(
+        self, n_neighbors=10, *, metric="cosine", algorithm="exact", verbose=0
+    ):
         self.n_neighbors = n_neighbors
         self.metric = metric
         self.algorithm = algorithm

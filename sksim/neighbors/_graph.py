@@ -218,7 +218,7 @@ class GraphBasedSimilarity(LabelsMixin, BaseSimilarity):
         "metric": [StrOptions({"cosine", "precomputed"})],
     }
 
-    def __init__(self, n_neighbors=None, metric="cosine"):
+    def __init__(self, n_neighbors=None, *, metric="cosine"):
         self.n_neighbors = n_neighbors
         self.metric = metric
 

@@ -146,7 +146,9 @@ class SecondOrderCosine(BaseNeighborSimilarity):
     _kind = CosineComparison
     _given = "given_cosine_distances"
 
-    def __init__(self, n_neighbors=10, algorithm="exact", metric="cosine", verbose=0):
+    def __init__(
+        self, n_neighbors=10, *, algorithm="exact", metric="cosine", verbose=0
+    ):
         self.n_neighbors = n_neighbors
         self.algorithm = algorithm
         self.metric = metric

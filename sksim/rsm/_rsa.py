@@ -19,7 +19,7 @@ from sksim.arrays._namespace import (
     to_numpy,
 )
 from sksim.arrays._pairs import (
-    RDM_METRICS,
+    METRICS,
     SquaredDistances,
     condensed,
     pair_vector,
@@ -167,7 +167,7 @@ class RSA(BaseSimilarity):
 
     Parameters
     ----------
-    rdm_metric : str, default="correlation"
+    metric : str, default="correlation"
         One of "correlation", "euclidean", "sqeuclidean", "cosine" and "precomputed".
         Dissimilarity d of two rows. Ranks are the same for "euclidean" and
         "sqeuclidean". "precomputed": X and y are matrices of dissimilarities, of any
@@ -250,23 +250,23 @@ class RSA(BaseSimilarity):
     >>> X = rng.normal(size=(50, 6))
     >>> round(RSA().fit(X, 3 * X[:, ::-1]).score_, 12)
     1.0
-    >>> euclidean = RSA(rdm_metric="euclidean", comparison="pearson")
+    >>> euclidean = RSA(metric="euclidean", comparison="pearson")
     >>> round(euclidean.fit(X, X + 1).score_, 12)
     1.0
     """
 
     _kind = ListsComparison
     _parameter_constraints: dict = {
-        "rdm_metric": [StrOptions({*RDM_METRICS, "precomputed"})],
+        "metric": [StrOptions({*METRICS, "precomputed"})],
         "comparison": [StrOptions({"spearman", "pearson", "kendall", "cosine"})],
         "pairs": ["array-like", None],
         "verbose": ["verbose"],
     }
 
     def __init__(
-        self, rdm_metric="correlation", comparison="spearman", pairs=None, verbose=0
+        self, metric="correlation", comparison="spearman", *, pairs=None, verbose=0
     ):
-        self.rdm_metric = rdm_metric
+        self.metric = metric
         self.comparison = comparison
         self.pairs = pairs
         self.verbose = verbose
@@ -285,12 +285,12 @@ class RSA(BaseSimilarity):
         X = as_float64(X, xp=xp)
         is_moment = (
             self.comparison in ("pearson", "cosine")
-            and self.rdm_metric != "euclidean"
+            and self.metric != "euclidean"
             and X.shape[1] < X.shape[0]
         )
         is_blocked = X.shape[0] > _LISTED_ROWS
         distances = squared_distance_rows(
-            X, self.rdm_metric, xp=xp, role=role, center=is_moment or is_blocked
+            X, self.metric, xp=xp, role=role, center=is_moment or is_blocked
         )
         if is_moment:
             view = self._moments(distances, role, xp)
@@ -302,7 +302,7 @@ class RSA(BaseSimilarity):
 
     @property
     def _is_given(self):
-        return self.rdm_metric == "precomputed"
+        return self.metric == "precomputed"
 
     def _values_of_pairs(self, X, xp, role):
         """Dissimilarities of all pairs as a list, and where they are not missing."""
@@ -368,7 +368,7 @@ class RSA(BaseSimilarity):
             return view
         view, before = valued_blocks(
             distances,
-            is_rooted=self.rdm_metric == "euclidean",
+            is_rooted=self.metric == "euclidean",
             is_centred=self.comparison == "pearson",
             xp=xp,
         )
@@ -379,7 +379,7 @@ class RSA(BaseSimilarity):
         """What is compared of the squared distances of all pairs."""
         if self.comparison in ("spearman", "kendall"):
             values = quantized(squares, xp=xp)
-        elif self.rdm_metric == "euclidean":
+        elif self.metric == "euclidean":
             values = xp.sqrt(squares)
         else:
             values = squares
@@ -434,9 +434,9 @@ class RSA(BaseSimilarity):
         return self._partial_view(residuals, present, pairs, role, xp)
 
     def _dissimilarities(self, X, xp, role):
-        distances = squared_distance_rows(X, self.rdm_metric, xp=xp, role=role)
+        distances = squared_distance_rows(X, self.metric, xp=xp, role=role)
         squares = pair_vector(distances, xp=xp)
-        return xp.sqrt(squares) if self.rdm_metric == "euclidean" else squares
+        return xp.sqrt(squares) if self.metric == "euclidean" else squares
 
     def _moments(self, distances, role, xp):
         """View without a list of pairs, or None where that would lose digits."""
@@ -522,7 +522,7 @@ class RSA(BaseSimilarity):
             "correlation": {"PT", "IS"},
             "cosine": {"PT", "OT", "IS"},
             "precomputed": {"IS"},
-        }.get(self.rdm_metric, {"PT", "OT", "IS", "TR"})
+        }.get(self.metric, {"PT", "OT", "IS", "TR"})
         return SimilarityTags(
             family="rsm",
             orientation="similarity",
@@ -532,7 +532,7 @@ class RSA(BaseSimilarity):
                 "correlation": ("nonconstant_rows",),
                 "cosine": ("nonzero_rows",),
                 "precomputed": ("given_dissimilarities",),
-            }.get(self.rdm_metric, ()),
+            }.get(self.metric, ()),
             view_keywords=("role",) if self.pairs is None else ("role", "pairs"),
             precomputed=self._is_given,
             array_api=self.comparison != "kendall",

@@ -97,6 +97,7 @@ class Uniformity(BaseStatistic):
     def __init__(
         self,
         t=2.0,
+        *,
         normalize=True,
         include_diagonal=False,
         metric="euclidean",

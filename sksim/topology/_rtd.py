@@ -30,9 +30,9 @@ class SubsampledRows(View):
 
     _row_fields = ("rows",)
 
-    def normalized(self, subset, normalize, role):
+    def normalized(self, subset, distance_scale, role):
         """Distances of some rows, divided by their quantile, median or mean."""
-        return normalized_distances(self.rows[subset], normalize, role)
+        return normalized_distances(self.rows[subset], distance_scale, role)
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,10 @@ class GivenDistances(View):
 
     _row_fields = ("order",)
 
-    def normalized(self, subset, normalize, role):
+    def normalized(self, subset, distance_scale, role):
         """Distances of some rows, divided by their quantile, median or mean."""
         pairs = condensed(some_pairs(self.distances, self.order[subset]), xp=np)
-        return normalized_pairs(pairs, len(subset), normalize, role)
+        return normalized_pairs(pairs, len(subset), distance_scale, role)
 
 
 def holes_that_differ(r, other):
@@ -101,7 +101,7 @@ class RTD(BaseSimilarity):
         Number of random subsets of rows that are averaged over.
     subset_size : int, default=500
         Rows in a subset. With no more rows than this there is one evaluation, on all.
-    normalize : {"quantile", "median", "mean"}, default="quantile"
+    distance_scale : {"quantile", "median", "mean"}, default="quantile"
         What the distances are divided by: their 0.9 quantile, median or mean, over
         all entries of the matrix.
     metric : {"euclidean", "precomputed"}, default="euclidean"
@@ -173,7 +173,7 @@ class RTD(BaseSimilarity):
     _parameter_constraints: dict = {
         "n_subsets": [Interval(Integral, 1, None, closed="left")],
         "subset_size": [Interval(Integral, 2, None, closed="left")],
-        "normalize": [StrOptions({"quantile", "median", "mean"})],
+        "distance_scale": [StrOptions({"quantile", "median", "mean"})],
         "metric": [StrOptions({"euclidean", "precomputed"})],
         "random_state": ["random_state"],
         "n_jobs": [Integral, None],
@@ -183,8 +183,9 @@ class RTD(BaseSimilarity):
     def __init__(
         self,
         n_subsets=10,
+        *,
         subset_size=500,
-        normalize="quantile",
+        distance_scale="quantile",
         metric="euclidean",
         random_state=None,
         n_jobs=None,
@@ -192,7 +193,7 @@ class RTD(BaseSimilarity):
     ):
         self.n_subsets = n_subsets
         self.subset_size = subset_size
-        self.normalize = normalize
+        self.distance_scale = distance_scale
         self.metric = metric
         self.random_state = random_state
         self.n_jobs = n_jobs
@@ -219,7 +220,7 @@ class RTD(BaseSimilarity):
         tasks = []
         for subset in view_x.subsets:
             r, s = (
-                view.normalized(subset, self.normalize, role)
+                view.normalized(subset, self.distance_scale, role)
                 for view, role in ((view_x, "x"), (view_y, "y"))
             )
             tasks += [delayed(holes_that_differ)(r, s)]

@@ -73,7 +73,7 @@ class RTDLite(BaseSimilarity):
 
     Parameters
     ----------
-    normalize : {"quantile", "median", "mean"}, default="quantile"
+    distance_scale : {"quantile", "median", "mean"}, default="quantile"
         What the distances are divided by: their 0.9 quantile, median or mean, over
         all entries of the matrix.
     metric : {"euclidean", "precomputed"}, default="euclidean"
@@ -125,18 +125,18 @@ class RTDLite(BaseSimilarity):
 
     >>> from sksim.topology import RTDLite
     >>> X, y = [[0.0], [1.0], [4.0]], [[0.0], [3.0], [4.0]]
-    >>> round(RTDLite(normalize="mean").fit(X, y).distance_ * 16 / 9, 6)
+    >>> round(RTDLite(distance_scale="mean").fit(X, y).distance_ * 16 / 9, 6)
     2.0
     """
 
     _parameter_constraints: dict = {
-        "normalize": [StrOptions({"quantile", "median", "mean"})],
+        "distance_scale": [StrOptions({"quantile", "median", "mean"})],
         "metric": [StrOptions({"euclidean", "precomputed"})],
         "verbose": ["verbose"],
     }
 
-    def __init__(self, normalize="quantile", metric="euclidean", verbose=0):
-        self.normalize = normalize
+    def __init__(self, distance_scale="quantile", *, metric="euclidean", verbose=0):
+        self.distance_scale = distance_scale
         self.metric = metric
         self.verbose = verbose
 
@@ -145,13 +145,13 @@ class RTDLite(BaseSimilarity):
             return self._given_view(plain_distances(X, role, xp=xp), role)
         rows = plain_rows(X, role, xp=xp)
         if len(rows) > MATRIX_ROWS:
-            return spanned_rows(normalized_rows(rows, self.normalize, role), role)
-        distances = normalized_distances(rows, self.normalize, role)
+            return spanned_rows(normalized_rows(rows, self.distance_scale, role), role)
+        distances = normalized_distances(rows, self.distance_scale, role)
         return SpannedDistances(distances, spanning_tree_length(distances))
 
     def _given_view(self, distances, role):
         n = len(distances)
-        unit = unit_of_pairs(condensed(distances, xp=np), n, self.normalize, role)
+        unit = unit_of_pairs(condensed(distances, xp=np), n, self.distance_scale, role)
         view = GivenDistances(distances, unit, np.arange(n), math.nan)
         return replace(view, tree_length=tree_length(n, view.distances_from))
 
