@@ -11,6 +11,7 @@ from sksim.arrays._linalg import centered, refuse_constant, rescaled, role_name
 from sksim.arrays._namespace import as_float64, row_sum_of_squares, to_numpy
 from sksim.arrays._pairs import (
     blocked_order_statistics,
+    condensed,
     distance_block,
     symmetric_blocks,
 )
@@ -56,13 +57,19 @@ def normalized_distances(rows, distance_scale, role):
 
 def normalized_pairs(pairs, n_samples, distance_scale, role):
     """The same of the distances of all pairs, which may be overwritten."""
-    pairs /= unit_of_pairs(pairs, n_samples, distance_scale, role)
+    unit = _unit(pairs, n_samples, distance_scale)
+    _refuse_zero(unit, distance_scale, role)
+    pairs /= unit
     return squareform(pairs)
 
 
-def unit_of_pairs(pairs, n_samples, distance_scale, role):
-    """Quantile, median or mean of a distance matrix, of the distances of all pairs."""
-    unit = _unit(pairs, n_samples, distance_scale)
+def unit_of_given(distances, distance_scale, role):
+    """Quantile, median or mean of a given distance matrix."""
+    n_samples = len(distances)
+    if distance_scale == "mean":
+        unit = float(distances.sum()) / n_samples**2
+    else:
+        unit = _unit(condensed(distances, xp=np), n_samples, distance_scale)
     _refuse_zero(unit, distance_scale, role)
     return unit
 

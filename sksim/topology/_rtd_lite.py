@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sksim._sklearn_compat import StrOptions
-from sksim.arrays._pairs import MATRIX_ROWS, condensed
+from sksim.arrays._pairs import MATRIX_ROWS
 from sksim.arrays._views import View
 from sksim.base import BaseSimilarity
 from sksim.base._tags import SimilarityTags
@@ -17,7 +17,7 @@ from sksim.topology._distances import (
     plain_rows,
     spanning_tree_length,
     tree_length,
-    unit_of_pairs,
+    unit_of_given,
 )
 from sksim.topology._spanning_trees import (
     SpannedRows,
@@ -151,7 +151,7 @@ class RTDLite(BaseSimilarity):
 
     def _given_view(self, distances, role):
         n = len(distances)
-        unit = unit_of_pairs(condensed(distances, xp=np), n, self.distance_scale, role)
+        unit = unit_of_given(distances, self.distance_scale, role)
         view = GivenDistances(distances, unit, np.arange(n), math.nan)
         return replace(view, tree_length=tree_length(n, view.distances_from))
 
