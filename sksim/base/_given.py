@@ -167,7 +167,7 @@ def _squared(values, name, kind, *, xp):
         raise ValueError(
             f"{name} is a condensed vector, which has no diagonal, and here the kernel "
             "of each row with itself counts. Pass the square matrix, or leave the "
-            "diagonal out of the measure by its debiased form."
+            "diagonal out, as CKA and HSIC do with debias='rows'."
         )
     return square(values, xp=xp)
 
