@@ -133,9 +133,6 @@ class BaseKernelSimilarity(BaseSimilarity):
             return "n^2"
         return "n d^2" if self.kernel in ("linear", "cosine") else "n^2 d"
 
-    def _form(self, view, role, xp):
-        return view
-
     def _view(self, X, xp, role):
         if self._is_given:
             # centring works in place on numpy, and what was given stays as it is

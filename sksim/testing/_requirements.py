@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial.distance import pdist, squareform
+from sklearn.base import BaseEstimator
 
 from sksim.base._tags import tags_of
 
@@ -174,7 +175,7 @@ REQUIREMENTS = {
 }
 
 
-def expected_failed_checks(measure):
+def expected_failed_checks(measure: BaseEstimator) -> dict[str, str]:
     """Those of scikit-learn's checks that a measure's requirements rule out.
 
     Parameters
