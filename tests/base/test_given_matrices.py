@@ -181,7 +181,8 @@ def test_tests_are_those_of_rows(rows, measure, given, make):
     for design in (
         {},
         {"groups": groups},
-        {"groups": groups, "permute": "within"},
+        {"strata": groups},
+        {"permute": "shift"},
     ):
         setting = {"n_permutations": 19, "random_state": 0, **design}
         found = similarity_test(given, *both(rows, make), **setting)
