@@ -230,8 +230,9 @@ class RSA(BaseSimilarity):
     The mask ``pairs`` describes places of the design: in a permutation test the rows of
     y, and what is missing of y, move, and the same places are compared. Where pairs of
     one run are left out because they differ from others, permute rows within runs
-    (``strata=``) or whole runs (``groups=``), so that such a pair stays one. With pairs left out, each
-    order of rows is ranked anew, and a list of pairs is kept for any number of rows.
+    (``strata=``) or whole runs (``groups=``), so that such a pair stays one. With pairs
+    left out, each order of rows is ranked anew, and a list of pairs is kept for any
+    number of rows.
 
     References
     ----------
