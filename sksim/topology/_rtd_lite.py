@@ -35,10 +35,6 @@ class SpannedDistances(View):
 
     _row_by_row_fields = ("distances",)
 
-    def distances_from(self, row):
-        """Normalised distances of a row from all."""
-        return self.distances[row]
-
 
 @dataclass(frozen=True)
 class GivenDistances(View):
@@ -158,6 +154,9 @@ class RTDLite(BaseSimilarity):
     def _compare(self, view_x, view_y, xp):
         if isinstance(view_x, SpannedRows):
             joint = joint_tree_length([view_x, view_y])
+        elif isinstance(view_x, SpannedDistances):
+            smaller = np.minimum(view_x.distances, view_y.distances)
+            joint = spanning_tree_length(smaller)
         else:
             joint = tree_length(
                 len(view_x.distances),
