@@ -30,11 +30,20 @@ from sksim.functional import (
 from sksim.neighbors import (
     CKNNA,
     GraphBasedSimilarity,
+    JointRankJaccard,
+    MutualKNN,
     NeighborJaccard,
     RankSimilarity,
     SecondOrderCosine,
 )
-from sksim.rsm import CKA
+from sksim.rsm import (
+    CKA,
+    HSIC,
+    RSA,
+    DistanceCorrelation,
+    PointwiseKernelAlignment,
+    RSMNormDifference,
+)
 from sksim.statistics import IntrinsicDimension, Uniformity
 from sksim.structural import NetworkPersistence
 from sksim.testing import (
@@ -49,6 +58,35 @@ QUICK = {
     "GeometryScore": {"n_draws": 5, "n_landmarks": 20, "gamma": 0.2, "random_state": 0}
 }
 DEFAULTS = [cls(**QUICK.get(name, {})) for name, cls in all_measures()]
+PRECOMPUTED = "precomputed"
+# measures of given matrices
+GIVEN = [
+    CKA(kernel=PRECOMPUTED),
+    CKA(kernel=PRECOMPUTED, debias="rows"),
+    HSIC(kernel=PRECOMPUTED),
+    HSIC(kernel=PRECOMPUTED, debias="rows"),
+    PointwiseKernelAlignment(kernel=PRECOMPUTED),
+    DistanceCorrelation(metric=PRECOMPUTED),
+    DistanceCorrelation(metric=PRECOMPUTED, debias="rows"),
+    RSMNormDifference(metric=PRECOMPUTED),
+    RSA(metric=PRECOMPUTED),
+    RSA(metric=PRECOMPUTED, comparison="pearson"),
+    RSA(metric=PRECOMPUTED, comparison="kendall"),
+    RSA(metric=PRECOMPUTED, comparison="cosine"),
+    MutualKNN(metric=PRECOMPUTED),
+    NeighborJaccard(metric=PRECOMPUTED),
+    RankSimilarity(metric=PRECOMPUTED),
+    JointRankJaccard(metric=PRECOMPUTED),
+    CKNNA(metric=PRECOMPUTED),
+    SecondOrderCosine(metric=PRECOMPUTED),
+    GraphBasedSimilarity(metric=PRECOMPUTED),
+    GraphBasedSimilarity(metric=PRECOMPUTED, n_neighbors=5),
+    RTD(metric=PRECOMPUTED),
+    RTD(metric=PRECOMPUTED, n_subsets=2, subset_size=20, random_state=0),
+    RTDLite(metric=PRECOMPUTED),
+    Uniformity(metric=PRECOMPUTED),
+    Uniformity(metric=PRECOMPUTED, include_diagonal=True),
+]
 VARIANTS = [
     CKA(debias="rows"),
     CKA(kernel="rbf"),
@@ -100,6 +138,7 @@ VARIANTS = [
     DecisionDistance(output="score", data_range="data"),
     ModelStitching(stitch="procrustes", value="penalty"),
     ModelStitching(stitch="task_loss", max_iter=5),
+    *GIVEN,
 ]
 
 

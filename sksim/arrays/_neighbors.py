@@ -6,11 +6,13 @@ double precision from the difference of the rows: duplicates are at distance 0 e
 and float32 input has the neighbours that the same numbers have in float64.
 """
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from sksim._progress import tracked
+from sksim.arrays._linalg import role_name
 from sksim.arrays._namespace import (
     as_float64,
     device_of,
@@ -121,6 +123,85 @@ def nearest_neighbors(
     return Neighbors(xp.concat(indices), xp.concat(squared_distances), sum(n_tied))
 
 
+class GivenPoints:
+    """Points of which only the distances are known, in units in which none overflow."""
+
+    def __init__(self, distances, *, xp, role, power=2):
+        self.xp = xp
+        self.n_samples = distances.shape[0]
+        largest = float(xp.max(distances))
+        if largest == 0:
+            raise ValueError(
+                f"All distances of {role_name(role)} are zero, so that no row is "
+                "nearer than another. Check that the right matrix was passed."
+            )
+        # a power of two, by which no digit is lost
+        self.unit = 1.0 if power == 1 else 2.0 ** (math.frexp(largest)[1] - 1)
+        self.X = distances
+        self.power = power
+
+    def squares(self, rows):
+        """What ranks neighbours, for some rows (a slice), in double precision."""
+        return self._of(self.X[rows, :])
+
+    def squared_distances(self, first, second):
+        """The same for pairs of rows."""
+        return self._of(entries_at(self.X, first, second, xp=self.xp))
+
+    def _of(self, distances):
+        distances = as_float64(distances, xp=self.xp)
+        # twice a cosine distance is the square of one between rows of unit norm
+        if self.power == 1:
+            return 2 * distances
+        distances = distances / self.unit
+        return distances * distances
+
+
+def nearest_of_given(distances, n_neighbors, *, xp, role=None, is_cosine=False):
+    """The nearest neighbours of each row, by the distances of all pairs.
+
+    Parameters
+    ----------
+    distances : array of shape (n_samples, n_samples)
+    n_neighbors : int
+    xp : module
+        Array namespace.
+    role : str, default=None
+        "x" or "y", for error messages.
+    is_cosine : bool, default=False
+        Whether they are cosine distances, half the square of a distance of rows of
+        unit norm.
+
+    Returns
+    -------
+    neighbors : Neighbors
+    """
+    points = GivenPoints(distances, xp=xp, role=role, power=1 if is_cosine else 2)
+    n_samples = points.n_samples
+    parts = []
+    size = max(32, _BLOCK_ELEMENTS // n_samples)
+    for block in tracked(slices(n_samples, size), "finding neighbours"):
+        start, stop = block.start, block.stop
+        squares = _without_own(points.squares(block), start, xp=xp)
+        limit = _kth_smallest_bound(squares, n_neighbors, xp=xp)
+        limit = limit * (1 + 8 * TIE_TOLERANCE)
+        rows, columns = _where(squares <= limit[:, None], xp=xp)
+        every = xp.arange(start, stop, dtype=rows.dtype, device=device_of(points.X))
+        parts.append(_ranked(points, rows + start, columns, every, n_neighbors))
+    indices, squared_distances, n_tied = zip(*parts, strict=True)
+    return Neighbors(xp.concat(indices), xp.concat(squared_distances), sum(n_tied))
+
+
+def _without_own(block, start, *, xp):
+    """Some rows of a matrix that is no copy of another, with inf on its diagonal."""
+    if is_numpy(xp):
+        np.fill_diagonal(block[:, start:], np.inf)
+        return block
+    index = xp.arange(block.shape[1], device=device_of(block))
+    own = index[start : start + block.shape[0]][:, None] == index[None, :]
+    return xp.where(own, xp.inf, block)
+
+
 class _Filter:
     """Distances by a matrix product, and how far they may be off.
 
@@ -158,12 +239,7 @@ class _Filter:
         """(row, column) of each entry that may be among the row's nearest."""
         xp = self.xp
         block = self.left(slice(start, stop)) @ self.right.T
-        if is_numpy(xp):
-            np.fill_diagonal(block[:, start:], np.inf)
-        else:
-            index = xp.arange(block.shape[1], device=device_of(block))
-            own = index[start:stop][:, None] == index[None, :]
-            block = xp.where(own, xp.inf, block)
+        block = _without_own(block, start, xp=xp)
         limit = _kth_smallest_bound(block, n_neighbors, xp=xp) + self.slack[start:stop]
         return _where(block <= limit[:, None], xp=xp)
 
@@ -445,6 +521,25 @@ def shared_ranks(view_x, view_y, *, xp):
         is_shared = view_x.indices[:, place : place + 1] == view_y.indices
         ranks = ranks + xp.astype(is_shared, ranks.dtype) * (place + 1)
     return ranks
+
+
+def entries_at(matrix, first, second, *, xp):
+    """Entries of a square matrix at some rows and columns, both 1-D."""
+    if is_numpy(xp) and not matrix.flags.c_contiguous:
+        return matrix[first, second]  # of which a flat form would be a copy
+    places = first * matrix.shape[0] + second
+    return take(xp.reshape(matrix, (-1,)), places, xp=xp)
+
+
+def entries_in(matrix, lists, *, xp):
+    """Entry of each row of a square matrix at the columns of its list, in float64."""
+    n_samples = lists.shape[0]
+    own = xp.arange(n_samples, device=device_of(lists))[:, None]
+    if is_numpy(xp) and not matrix.flags.c_contiguous:
+        return as_float64(matrix[own, lists], xp=xp)
+    places = xp.reshape(own * n_samples + lists, (-1,))
+    found = take(xp.reshape(matrix, (-1,)), places, xp=xp)
+    return as_float64(xp.reshape(found, lists.shape), xp=xp)
 
 
 def products_with(rows, lists, *, xp):

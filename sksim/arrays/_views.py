@@ -62,7 +62,7 @@ class View:
                 changed[name] = moved(value, order)
         for name in self._row_by_row_fields:
             if (matrix := getattr(self, name)) is not None:
-                changed[name] = _taken(_taken(matrix, order), order, axis=1)
+                changed[name] = some_pairs(matrix, order)
         for name in self._index_fields:
             if (lists := getattr(self, name)) is not None:
                 changed[name] = _renamed(_taken(lists, order), order)
@@ -183,6 +183,11 @@ def moved(view, order):
 def some(view, rows):
     """`View.some`, of an array too."""
     return view.some(rows) if isinstance(view, View) else _taken(view, rows)
+
+
+def some_pairs(matrix, rows):
+    """Some of the rows of a square matrix, and the same columns."""
+    return _taken(_taken(matrix, rows), rows, axis=1)
 
 
 def swapped(view, other, mask):

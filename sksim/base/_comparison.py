@@ -15,8 +15,8 @@ from typing import ClassVar
 import numpy as np
 
 from sksim.arrays._namespace import is_numpy, move_to, number, to_numpy
-from sksim.arrays._views import moved, some, swapped
-from sksim.base._tags import ROW_METADATA, tags_of
+from sksim.arrays._views import moved, some, some_pairs, swapped
+from sksim.base._tags import PAIR_METADATA, ROW_METADATA, tags_of
 from sksim.base._validation import overflow_is_silent
 
 
@@ -61,12 +61,18 @@ class Rows:
         return getattr(self.arrays[0], "shape", (0,))[0]  # models have none
 
     def some(self, rows):
-        """Some of the rows, with all that is known of them."""
-        cut = {
-            name: some(value, rows) if name in ROW_METADATA else value
-            for name, value in self.metadata.items()
-        }
-        arrays = tuple(some(array, rows) for array in self.arrays)
+        """Some of the rows, with all that is known of them and of their pairs."""
+        # a given matrix loses the same columns as rows, and so does a confounder's
+        is_given = tags_of(self.viewer).precomputed
+        of_pairs = {*PAIR_METADATA, "z"} if is_given else PAIR_METADATA
+        cut = dict(self.metadata)
+        for name, value in self.metadata.items():
+            if name in of_pairs:
+                cut[name] = some_pairs(value, rows)
+            elif name in ROW_METADATA:
+                cut[name] = some(value, rows)
+        take = some_pairs if is_given else some
+        arrays = tuple(take(array, rows) for array in self.arrays)
         return replace(self, arrays=arrays, metadata=cut)
 
     def view(self, place):

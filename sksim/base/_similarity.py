@@ -15,7 +15,7 @@ from sksim._sklearn_compat import fit_context
 from sksim.arrays._namespace import device_of, is_numpy, number
 from sksim.base._comparison import Comparison, Rows, parted
 from sksim.base._dask import fitted_to_chunks
-from sksim.base._tags import ROW_METADATA, MeasureTags, tags_of
+from sksim.base._tags import PAIR_METADATA, ROW_METADATA, MeasureTags, tags_of
 from sksim.base._validation import (
     check_metadata,
     check_representation_pair,
@@ -128,7 +128,7 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
         like, tags, known = arrays[0], tags_of(self), {}
         for name in tags.view_keywords:
             value = metadata.get(name)
-            if name in ROW_METADATA:
+            if name in ROW_METADATA + PAIR_METADATA:
                 value = self._check_metadata(name, value, xp=xp, like=like)
             if value is not None:
                 known[name] = value

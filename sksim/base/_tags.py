@@ -36,7 +36,9 @@ _CHOICES = {
 }
 # What a row is known by beside its place in X and y, and which travels with it.
 ROW_METADATA = ("y_true", "z", "groups", "strata", "runs", "subjects", "weights")
-_VIEW_KEYWORDS = {"role", "seed", "data", "classes", *ROW_METADATA}
+# What is known of pairs of rows, by a parameter of the measure.
+PAIR_METADATA = ("pairs",)
+_VIEW_KEYWORDS = {"role", "seed", "data", "classes", *ROW_METADATA, *PAIR_METADATA}
 # What a kind of comparison may have in closed form.
 EXACT = ("null", "null_mean", "jackknife", "masked_bootstrap", "bootstrap")
 
@@ -87,7 +89,15 @@ class SimilarityTags:
         Keywords that the view step wants: "role" ("x" or "y"), "seed" (an integer, the
         same for both sides), "data" (rows that models are applied to), "classes" (names
         of the columns), and metadata of rows: "y_true", "z", "groups", "strata",
-        "runs", "subjects", "weights".
+        "runs", "subjects", "weights"; or of pairs of rows: "pairs", a square mask that
+        the measure's ``_check_metadata`` makes of its own parameter.
+    precomputed : bool, default=False
+        Whether X and y (and z) are given matrices of all pairs of rows, or condensed
+        vectors of them: whatever takes some of the rows takes the same columns. One of
+        the words "given_kernels", "given_similarities", "given_distances",
+        "given_cosine_distances", "given_dissimilarities" and "given_matrices" in
+        ``requires`` says what they hold. Of the invariances only "IS" is then a map of
+        X. scikit-learn's tag ``pairwise`` is not set: it cuts the columns of X alone.
     paired : bool, default=True
         Whether row i of X is compared with row i of y, so that permuting the rows of
         y means something.
@@ -139,6 +149,7 @@ class SimilarityTags:
     arity: str = "pair"
     requires: tuple[str, ...] = ()
     view_keywords: tuple[str, ...] = ()
+    precomputed: bool = False
     paired: bool = True
     null: str = "rows"
     intervals: tuple[str, ...] = ("jackknife", "subsample")

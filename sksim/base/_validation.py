@@ -13,6 +13,7 @@ from sksim.arrays._namespace import (
     move_to,
     row_sums,
 )
+from sksim.base._given import check_given, given_kind
 from sksim.base._tags import ROW_METADATA, tags_of
 
 # Rows of probabilities from single-precision networks sum to one only this closely.
@@ -21,6 +22,9 @@ SIMPLEX_TOLERANCE = 1e-5
 
 def check_representation_pair(measure, X, y, *, reset, min_samples=None):
     """Validate two representations and bring them to one namespace and precision.
+
+    Where the measure's tag ``precomputed`` says so, they are given matrices of all
+    pairs of rows.
 
     Parameters
     ----------
@@ -126,6 +130,10 @@ def _check_matrix(measure, array, name, *, reset, min_samples):
     xp = get_namespace_and_device(array)[0]
     is_half = half_precision_unit(array) is not None
     dtypes = [xp.float32] if is_half else [xp.float64, xp.float32]
+    if tags_of(measure).precomputed:
+        return _check_given(
+            measure, array, name, dtypes=dtypes, reset=reset, min_samples=min_samples
+        )
     if name == "X":
         return validate_data(
             measure, array, reset=reset, dtype=dtypes, ensure_min_samples=min_samples
@@ -146,6 +154,24 @@ def _check_matrix(measure, array, name, *, reset, min_samples):
     elif reset and hasattr(measure, "feature_names_y_in_"):
         del measure.feature_names_y_in_
     return array
+
+
+def _check_given(measure, array, name, *, dtypes, reset, min_samples):
+    """Given matrix of all pairs of rows; new rows may be any number of them."""
+    columns = get_feature_names(array)
+    kind = given_kind(tags_of(measure))
+    matrix = check_given(
+        measure, array, name, kind, dtypes=dtypes, min_samples=min_samples
+    )
+    if reset:
+        suffix = "" if name == "X" else "_y"
+        setattr(measure, f"n_features{suffix}_in_", matrix.shape[1])
+        names = f"feature_names{suffix}_in_"
+        if columns is not None:
+            setattr(measure, names, columns)
+        elif hasattr(measure, names):
+            delattr(measure, names)
+    return matrix
 
 
 def half_precision_unit(array):
@@ -648,16 +674,16 @@ def _check_true_labels(measure, y_true, tags, *, xp, like):
 
 @overflow_is_silent
 def check_confounder(measure, z, *, xp, like):
-    """Rows of a confounder, in the namespace and precision of the representations."""
+    """Rows of a confounder, or its given matrix, where and as precise as ``like``."""
     refuse_unreadable(z, "z")
     own = get_namespace_and_device(z)[0]
-    z = check_array(
-        z,
-        dtype=[own.float64, own.float32],
-        ensure_2d=False,
-        input_name="z",
-        estimator=measure,
-    )
+    dtypes, tags = [own.float64, own.float32], tags_of(measure)
+    if tags.precomputed:
+        z = check_given(measure, z, "z", given_kind(tags), dtypes=dtypes)
+    else:
+        z = check_array(
+            z, dtype=dtypes, ensure_2d=False, input_name="z", estimator=measure
+        )
     if z.ndim == 1:
         z = own.reshape(z, (-1, 1))
     if z.shape[0] != like.shape[0]:

@@ -26,7 +26,7 @@ class DeconfoundedSimilarity(BaseWrapper):
     ----------
     measure : CKA, HSIC or RSA
         Measure of the residuals. Its parameters, such as the kernel, apply to the
-        inputs too.
+        inputs too: with "precomputed", z is a given matrix as X and y are.
 
     Attributes
     ----------
@@ -143,8 +143,8 @@ class DeconfoundedSimilarity(BaseWrapper):
     # residuals relate all rows to each other
     _views_are_row_wise = False
 
-    def _view(self, X, xp, role, z):
-        return self._inner._residual_view(X, z, xp, role)
+    def _view(self, X, xp, role, z, **known):
+        return self._inner._residual_view(X, z, xp, role, **known)
 
     def _similarity_tags(self):
         tags = super()._similarity_tags()
@@ -154,7 +154,7 @@ class DeconfoundedSimilarity(BaseWrapper):
             bounds=(-high, high),
             score_bounds=None,
             requires=(*tags.requires, "z"),
-            view_keywords=("role", "z"),
+            view_keywords=(*tags.view_keywords, "z"),
             # without a row, or with rows that count twice, z explains another share
             exact=tags.exact & {"null", "null_mean"},
             intervals=tuple(m for m in tags.intervals if m != "masked_bootstrap"),

@@ -8,6 +8,7 @@ from sksim.arrays._neighbors import (
     Neighbors,
     check_n_neighbors,
     nearest_neighbors,
+    nearest_of_given,
 )
 from sksim.arrays._views import View
 from sksim.base import BaseSimilarity
@@ -18,6 +19,7 @@ from sksim.base._validation import check_representation_pair
 _INVARIANCES = {
     "cosine": frozenset({"PT", "OT", "IS"}),
     "euclidean": frozenset({"PT", "OT", "IS", "TR"}),
+    "precomputed": frozenset({"IS"}),
 }
 
 
@@ -48,10 +50,13 @@ class BaseNeighborSimilarity(BaseSimilarity):
 
     _parameter_constraints: dict = {
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
-        "metric": [StrOptions({"cosine", "euclidean"})],
+        "metric": [StrOptions({"cosine", "euclidean", "precomputed"})],
         "algorithm": [StrOptions({"exact", "approximate"})],
         "verbose": ["verbose"],
     }
+
+    # what the matrices hold that are given with metric="precomputed"
+    _given = "given_distances"
 
     def __init__(
         self, n_neighbors=10, *, metric="cosine", algorithm="exact", verbose=0
@@ -69,7 +74,13 @@ class BaseNeighborSimilarity(BaseSimilarity):
     def _min_samples(self):
         return self.n_neighbors + 1
 
+    @property
+    def _is_given(self):
+        return self.metric == "precomputed"
+
     def _search(self, X, xp, role, ordered=True):
+        if self._is_given:
+            return self._search_given(X, xp, role)
         return nearest_neighbors(
             X,
             self.n_neighbors,
@@ -80,6 +91,18 @@ class BaseNeighborSimilarity(BaseSimilarity):
             ordered=ordered,
         )
 
+    def _search_given(self, distances, xp, role):
+        """Neighbours by given distances."""
+        if self.algorithm != "exact":
+            raise ValueError(
+                f"algorithm={self.algorithm!r} finds neighbours among rows of "
+                "features. Use algorithm='exact' with metric='precomputed'."
+            )
+        is_cosine = self._given == "given_cosine_distances"
+        return nearest_of_given(
+            distances, self.n_neighbors, xp=xp, role=role, is_cosine=is_cosine
+        )
+
     def _how(self, neighbors_x, neighbors_y):
         """Details of the two searches that ``fit`` stores."""
         return {
@@ -88,16 +111,17 @@ class BaseNeighborSimilarity(BaseSimilarity):
         }
 
     def _similarity_tags(self):
-        needs_directions = ("nonzero_rows",) if self.metric == "cosine" else ()
+        of_metric = {"cosine": ("nonzero_rows",), "precomputed": (self._given,)}
         return SimilarityTags(
             family="neighbors",
             orientation="similarity",
             bounds=(0, 1),
             invariances=_INVARIANCES[self.metric],
-            requires=("more_rows_than_neighbors", *needs_directions),
+            requires=("more_rows_than_neighbors", *of_metric.get(self.metric, ())),
             view_keywords=("role",),
+            precomputed=self._is_given,
             intervals=("jackknife",),
             array_api=self.algorithm == "exact",
-            complexity="n^2 d",
+            complexity="n^2" if self._is_given else "n^2 d",
             extra="neighbors" if self.algorithm == "approximate" else None,
         )

@@ -13,8 +13,12 @@ from sksim.arrays._namespace import (
     row_sum_of_squares,
     take,
 )
-from sksim.arrays._neighbors import products_with, shared_ranks
+from sksim.arrays._neighbors import GivenPoints, products_with, shared_ranks
+from sksim.arrays._slices import slices
 from sksim.neighbors._base import BaseNeighborSimilarity, NeighborView
+
+# Entries of a block of the distance matrix.
+_BLOCK_ELEMENTS = 2**20
 
 
 @dataclass(frozen=True)
@@ -50,8 +54,11 @@ class CKNNA(BaseNeighborSimilarity):
     ----------
     n_neighbors : int, default=10
         Number of neighbours, below the number of rows.
-    metric : {"cosine", "euclidean"}, default="cosine"
-        What is near, and whether rows are scaled to unit norm.
+    metric : {"cosine", "euclidean", "precomputed"}, default="cosine"
+        What is near, and whether rows are scaled to unit norm. "precomputed": X and y
+        are matrices D of distances, of shape (n_samples, n_samples) or condensed, and
+        the kernel is :math:`-\tfrac12 H D^2 H`, the inner product of the centred rows
+        where distances are Euclidean (see :ref:`given_matrices`).
     algorithm : {"exact", "approximate"}, default="exact"
         "approximate" takes the neighbours that pynndescent finds, for very many rows.
     verbose : int, default=0
@@ -76,7 +83,7 @@ class CKNNA(BaseNeighborSimilarity):
     ValueError
         If there are no more rows than neighbours, if a representation is constant, if
         a row is zero with the cosine metric, or if the centred kernel is zero at all
-        neighbours.
+        neighbours. If a given matrix is not one of distances.
 
     See Also
     --------
@@ -102,12 +109,16 @@ class CKNNA(BaseNeighborSimilarity):
 
     def _view(self, X, xp, role):
         neighbors = self._search(X, xp, role)
-        if self.metric == "cosine":
-            X = unit_rows(X, xp=xp, role=role)
-        rows = centered(as_float64(X, xp=xp), xp=xp).rows
-        values = products_with(rows, neighbors.indices, xp=xp)
+        if self._is_given:
+            values, trace = _given_products(neighbors, X, xp)
+        else:
+            if self.metric == "cosine":
+                X = unit_rows(X, xp=xp, role=role)
+            rows = centered(as_float64(X, xp=xp), xp=xp).rows
+            values = products_with(rows, neighbors.indices, xp=xp)
+            trace = float(xp.sum(row_sum_of_squares(rows, xp=xp)))
         norm = float(xp.sqrt(xp.sum(row_sum_of_squares(values, xp=xp))))
-        if norm <= 1e-12 * float(xp.sum(row_sum_of_squares(rows, xp=xp))):
+        if norm <= 1e-12 * trace:
             raise ValueError(
                 f"The centred kernel of {role_name(role)} is zero at all neighbours, "
                 "so that nothing is left to compare. Choose more neighbours."
@@ -134,3 +145,19 @@ class CKNNA(BaseNeighborSimilarity):
             score_bounds=None,
             reference="Huh et al. 2024",
         )
+
+
+def _given_products(neighbors, distances, xp):
+    """Centred kernel at all neighbours, of given distances, and its trace.
+
+    The kernel is minus half the squared distances, doubly centred.
+    """
+    points = GivenPoints(distances, xp=xp, role=None)
+    blocks = slices(points.n_samples, max(16, _BLOCK_ELEMENTS // points.n_samples))
+    means = xp.concat([xp.mean(points.squares(b), axis=1) for b in blocks])
+    mean = xp.mean(means)
+    squares = neighbors.squared_distances
+    columns = take(means, xp.reshape(neighbors.indices, (-1,)), xp=xp)
+    columns = xp.reshape(columns, squares.shape)
+    values = (means[:, None] + columns - mean - squares) / 2
+    return values, float(mean) * points.n_samples / 2

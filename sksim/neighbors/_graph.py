@@ -6,7 +6,7 @@ from numbers import Integral
 import numpy as np
 from scipy import sparse
 
-from sksim._sklearn_compat import Interval
+from sksim._sklearn_compat import Interval, StrOptions
 from sksim.arrays._graphs import (
     label_codes,
     strongest_edges,
@@ -19,10 +19,11 @@ from sksim.arrays._linalg import (
     row_factor,
     unit_rows,
 )
-from sksim.arrays._namespace import as_float64, is_numpy
+from sksim.arrays._namespace import as_float64, is_numpy, row_inner
 from sksim.arrays._neighbors import (
     check_n_neighbors,
     nearest_neighbors,
+    nearest_of_given,
 )
 from sksim.arrays._views import View
 from sksim.base import BaseSimilarity, LabelsMixin
@@ -50,6 +51,26 @@ class FullGraph(View):
     def weight_rows(self):
         """Weight rows of the graph, scaled to unit norm, on numpy."""
         matrix = self.rows @ self.rows.T
+        np.fill_diagonal(matrix, 0)
+        return matrix / self.norms[:, None]
+
+
+@dataclass(frozen=True)
+class GivenGraph(View):
+    """Graph of all rows whose weights are 1 minus given cosine distances.
+
+    ``norms`` are the norms of the graph's weight rows.
+    """
+
+    distances: object
+    norms: object
+
+    _row_fields = ("norms",)
+    _row_by_row_fields = ("distances",)
+
+    def weight_rows(self):
+        """Weight rows of the graph, scaled to unit norm, on numpy."""
+        matrix = 1 - as_float64(self.distances, xp=np)
         np.fill_diagonal(matrix, 0)
         return matrix / self.norms[:, None]
 
@@ -100,7 +121,9 @@ class PickedGraphs(Comparison):
 
 
 def _picking_pays(view_x, view_y):
-    n = view_x.rows.shape[0]
+    n = view_x.norms.shape[0]
+    if isinstance(view_x, GivenGraph):
+        return n <= _MATRIX_ROWS
     # measured: picking an entry costs as much as 32 multiplications
     return n <= _MATRIX_ROWS and 16 * n <= view_x.rows.shape[1] * view_y.rows.shape[1]
 
@@ -124,6 +147,10 @@ class GraphBasedSimilarity(LabelsMixin, BaseSimilarity):
         None for the full graph, as in the paper. Else the graph of the n_neighbors
         strongest edges of each row, symmetrised by averaging with its transpose, which
         looks at near rows alone.
+    metric : {"cosine", "precomputed"}, default="cosine"
+        How near two rows are. "precomputed": X and y are matrices of cosine distances,
+        of shape (n_samples, n_samples) or condensed, and the weights are 1 minus them;
+        any weights up to 1 can be given so (see :ref:`given_matrices`).
 
     Attributes
     ----------
@@ -150,7 +177,8 @@ class GraphBasedSimilarity(LabelsMixin, BaseSimilarity):
     ------
     ValueError
         If a row is zero, or orthogonal to all rows that it is connected with, or if
-        there are no more rows than neighbours.
+        there are no more rows than neighbours. If a given matrix is not one of cosine
+        distances.
 
     See Also
     --------
@@ -186,11 +214,13 @@ class GraphBasedSimilarity(LabelsMixin, BaseSimilarity):
 
     _kind = GraphComparison
     _parameter_constraints: dict = {
-        "n_neighbors": [Interval(Integral, 1, None, closed="left"), None]
+        "n_neighbors": [Interval(Integral, 1, None, closed="left"), None],
+        "metric": [StrOptions({"cosine", "precomputed"})],
     }
 
-    def __init__(self, n_neighbors=None):
+    def __init__(self, n_neighbors=None, *, metric="cosine"):
         self.n_neighbors = n_neighbors
+        self.metric = metric
 
     def _validate_pair(self, X, y, *, reset):
         X, y, xp = check_representation_pair(self, X, y, reset=reset, min_samples=2)
@@ -204,9 +234,14 @@ class GraphBasedSimilarity(LabelsMixin, BaseSimilarity):
     def _view(self, X, xp, role, y_true):
         if self.n_neighbors is None:
             return self._full_graph(X, xp, role)
-        neighbors = nearest_neighbors(
-            X, self.n_neighbors, metric="cosine", xp=xp, role=role
-        )
+        if self._is_given:
+            neighbors = nearest_of_given(
+                X, self.n_neighbors, xp=xp, role=role, is_cosine=True
+            )
+        else:
+            neighbors = nearest_neighbors(
+                X, self.n_neighbors, metric="cosine", xp=xp, role=role
+            )
         edges = strongest_edges(neighbors, xp=xp)
         weights = symmetrised(edges)
         norms = np.sqrt(np.asarray(weights.multiply(weights).sum(axis=1)).ravel())
@@ -217,18 +252,29 @@ class GraphBasedSimilarity(LabelsMixin, BaseSimilarity):
         weights = sparse.csr_array(weights.multiply(1 / norms[:, None]))
         return SparseGraph(weights, neighbors.n_tied, motifs)
 
+    @property
+    def _is_given(self):
+        return self.metric == "precomputed"
+
     def _full_graph(self, X, xp, role):
-        rows = unit_rows(as_float64(X, xp=xp), xp=xp, role=role)
-        if rows.shape[1] > rows.shape[0]:
-            rows = row_factor(rows, xp=xp)
-        squares = _squared_weights(rows, rows, xp=xp)
+        if self._is_given:
+            squares = _products_of_given(X, X, xp=xp)
+        else:
+            rows = unit_rows(as_float64(X, xp=xp), xp=xp, role=role)
+            if rows.shape[1] > rows.shape[0]:
+                rows = row_factor(rows, xp=xp)
+            squares = _squared_weights(rows, rows, xp=xp)
         rounding = 2e4 * float(xp.finfo(xp.float64).eps)
         refuse_rows(squares <= rounding * (1 + squares), role, _WITHOUT_EDGES, xp=xp)
-        return FullGraph(rows, xp.sqrt(squares))
+        norms = xp.sqrt(squares)
+        return GivenGraph(X, norms) if self._is_given else FullGraph(rows, norms)
 
     def _compare(self, view_x, view_y, xp):
         if self.n_neighbors is None:
-            values = _squared_weights(view_x.rows, view_y.rows, xp=xp)
+            if self._is_given:
+                values = _products_of_given(view_x.distances, view_y.distances, xp=xp)
+            else:
+                values = _squared_weights(view_x.rows, view_y.rows, xp=xp)
             values = values / (view_x.norms * view_y.norms)
             return xp.mean(values), {"row_values_": values}
         products = view_x.weights.multiply(view_y.weights)
@@ -242,18 +288,19 @@ class GraphBasedSimilarity(LabelsMixin, BaseSimilarity):
 
     def _similarity_tags(self):
         is_full = self.n_neighbors is None
+        of_rows = ("given_cosine_distances",) if self._is_given else ("nonzero_rows",)
+        complexity = "n d^2" if is_full else "n^2 d"
         return SimilarityTags(
             family="neighbors",
             orientation="similarity",
             bounds=(-1, 1),
-            invariances={"PT", "OT", "IS"},
-            requires=("nonzero_rows",)
-            if is_full
-            else ("nonzero_rows", "more_rows_than_neighbors"),
+            invariances=set() if self._is_given else {"PT", "OT", "IS"},
+            requires=of_rows if is_full else (*of_rows, "more_rows_than_neighbors"),
             view_keywords=("role", "y_true"),
+            precomputed=self._is_given,
             intervals=("jackknife", "subsample") if is_full else ("jackknife",),
             array_api=is_full,
-            complexity="n d^2" if is_full else "n^2 d",
+            complexity="n^2" if self._is_given else complexity,
             reference="Chen et al. 2021",
         )
 
@@ -261,3 +308,17 @@ class GraphBasedSimilarity(LabelsMixin, BaseSimilarity):
 def _squared_weights(rows_x, rows_y, *, xp):
     """Inner product of each row's weights in both graphs, without its own weight."""
     return xp.sum((rows_x @ (rows_x.T @ rows_y)) * rows_y, axis=1) - 1
+
+
+def _products_of_given(distances_x, distances_y, *, xp):
+    """The same of weights that are 1 minus given distances, in blocks of rows."""
+    n = distances_x.shape[0]
+    values = [
+        row_inner(
+            *(1 - as_float64(D[b, :], xp=xp) for D in (distances_x, distances_y)),
+            xp=xp,
+        )
+        for b in row_blocks(n, n)
+    ]
+    # a row's distance from itself is 0, and there are no loops
+    return xp.concat(values) - 1

@@ -146,8 +146,9 @@ class NeighborJaccard(BaseSharedNeighbors):
     n_neighbors : int, default=10
         Number of neighbours, below the number of rows. At N - 1 neighbours every
         list holds all other rows and the value is 1, whatever the data.
-    metric : {"cosine", "euclidean"}, default="cosine"
-        What is near.
+    metric : {"cosine", "euclidean", "precomputed"}, default="cosine"
+        What is near. "precomputed": X and y are matrices of distances, of shape
+        (n_samples, n_samples) or condensed (see :ref:`given_matrices`).
     algorithm : {"exact", "approximate"}, default="exact"
         "approximate" takes the neighbours that pynndescent finds, for very many rows.
     verbose : int, default=0
@@ -173,7 +174,8 @@ class NeighborJaccard(BaseSharedNeighbors):
     ------
     ValueError
         If there are no more rows than neighbours, if a representation is constant, or
-        if a row is zero with the cosine metric.
+        if a row is zero with the cosine metric. If a given matrix is not one of
+        distances.
 
     See Also
     --------
@@ -233,8 +235,9 @@ class RankSimilarity(BaseNeighborOverlap):
     ----------
     n_neighbors : int, default=10
         Number of neighbours, below the number of rows.
-    metric : {"cosine", "euclidean"}, default="cosine"
-        What is near.
+    metric : {"cosine", "euclidean", "precomputed"}, default="cosine"
+        What is near. "precomputed": X and y are matrices of distances, of shape
+        (n_samples, n_samples) or condensed (see :ref:`given_matrices`).
     algorithm : {"exact", "approximate"}, default="exact"
         "approximate" takes the neighbours that pynndescent finds, for very many rows.
     verbose : int, default=0
@@ -260,7 +263,8 @@ class RankSimilarity(BaseNeighborOverlap):
     ------
     ValueError
         If there are no more rows than neighbours, if a representation is constant, or
-        if a row is zero with the cosine metric.
+        if a row is zero with the cosine metric. If a given matrix is not one of
+        distances.
 
     See Also
     --------
@@ -307,8 +311,9 @@ class JointRankJaccard(BaseNeighborOverlap):
     ----------
     n_neighbors : int, default=10
         Number of neighbours, below the number of rows.
-    metric : {"cosine", "euclidean"}, default="cosine"
-        What is near.
+    metric : {"cosine", "euclidean", "precomputed"}, default="cosine"
+        What is near. "precomputed": X and y are matrices of distances, of shape
+        (n_samples, n_samples) or condensed (see :ref:`given_matrices`).
     algorithm : {"exact", "approximate"}, default="exact"
         "approximate" takes the neighbours that pynndescent finds, for very many rows.
     verbose : int, default=0
@@ -334,7 +339,8 @@ class JointRankJaccard(BaseNeighborOverlap):
     ------
     ValueError
         If there are no more rows than neighbours, if a representation is constant, or
-        if a row is zero with the cosine metric.
+        if a row is zero with the cosine metric. If a given matrix is not one of
+        distances.
 
     See Also
     --------
@@ -382,8 +388,9 @@ class MutualKNN(BaseSharedNeighbors):
     n_neighbors : int, default=10
         Number of neighbours, below the number of rows. At N - 1 neighbours the value
         is 1, whatever the data.
-    metric : {"cosine", "euclidean"}, default="cosine"
-        What is near.
+    metric : {"cosine", "euclidean", "precomputed"}, default="cosine"
+        What is near. "precomputed": X and y are matrices of distances, of shape
+        (n_samples, n_samples) or condensed (see :ref:`given_matrices`).
     algorithm : {"exact", "approximate"}, default="exact"
         "approximate" takes the neighbours that pynndescent finds, for very many rows.
     verbose : int, default=0
@@ -409,7 +416,8 @@ class MutualKNN(BaseSharedNeighbors):
     ------
     ValueError
         If there are no more rows than neighbours, if a representation is constant, or
-        if a row is zero with the cosine metric.
+        if a row is zero with the cosine metric. If a given matrix is not one of
+        distances.
 
     See Also
     --------

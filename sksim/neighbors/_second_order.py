@@ -8,8 +8,8 @@ from sksim.arrays._linalg import (
     refuse_rows,
     unit_rows,
 )
-from sksim.arrays._namespace import as_float64, device_of, row_sum_of_squares, take
-from sksim.arrays._neighbors import products_with, shared_ranks
+from sksim.arrays._namespace import row_sum_of_squares
+from sksim.arrays._neighbors import entries_in, products_with, shared_ranks
 from sksim.neighbors._base import (
     BaseNeighborSimilarity,
     NeighborComparison,
@@ -25,24 +25,23 @@ class NeighborCosines(NeighborView):
     """Neighbour lists, and what gives the cosine of any two rows.
 
     ``rows`` have unit norm; ``matrix`` holds the cosines of all pairs, for
-    permutations.
+    permutations. ``distances`` are given cosine distances, in place of both.
     """
 
     rows: object
     matrix: object = None
+    distances: object = None
 
     _row_fields = ("neighbors", "rows")
-    _row_by_row_fields = ("matrix",)
+    _row_by_row_fields = ("matrix", "distances")
 
     def cosines(self, lists, *, xp):
         """Cosine of each row with those in its list, in double precision."""
+        if self.distances is not None:
+            return 1 - entries_in(self.distances, lists, xp=xp)
         if self.matrix is None:
             return products_with(self.rows, lists, xp=xp)
-        n_samples = lists.shape[0]
-        own = xp.arange(n_samples, device=device_of(lists))[:, None] * n_samples
-        places = xp.reshape(own + lists, (-1,))
-        cosines = take(xp.reshape(self.matrix, (-1,)), places, xp=xp)
-        return as_float64(xp.reshape(cosines, lists.shape), xp=xp)
+        return entries_in(self.matrix, lists, xp=xp)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +51,7 @@ class CosineComparison(NeighborComparison):
     def for_permutations(self):
         """The same with a table of ranks, and with all cosines of few rows."""
         prepared = super().for_permutations()
-        if self.n_samples**2 > _MATRIX_ELEMENTS:
+        if self.n_samples**2 > _MATRIX_ELEMENTS or self.view_x.rows is None:
             return prepared
         views = (
             replace(view, matrix=view.rows @ view.rows.T)
@@ -80,6 +79,10 @@ class SecondOrderCosine(BaseNeighborSimilarity):
         Number of neighbours, below the number of rows.
     algorithm : {"exact", "approximate"}, default="exact"
         "approximate" takes the neighbours that pynndescent finds, for very many rows.
+    metric : {"cosine", "precomputed"}, default="cosine"
+        What is near. "precomputed": X and y are matrices of cosine distances (1 minus
+        the cosine), of shape (n_samples, n_samples) or condensed (see
+        :ref:`given_matrices`).
     verbose : int, default=0
         Whether ``fit`` and ``score`` show progress on standard error.
 
@@ -103,7 +106,8 @@ class SecondOrderCosine(BaseNeighborSimilarity):
     ------
     ValueError
         If there are no more rows than neighbours, if a representation is constant, if
-        a row is zero, or if one is orthogonal to all rows in its vector.
+        a row is zero, or if one is orthogonal to all rows in its vector. If a given
+        matrix is not one of cosine distances.
 
     See Also
     --------
@@ -135,19 +139,25 @@ class SecondOrderCosine(BaseNeighborSimilarity):
     _parameter_constraints: dict = {
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
         "algorithm": [StrOptions({"exact", "approximate"})],
+        "metric": [StrOptions({"cosine", "precomputed"})],
         "verbose": ["verbose"],
     }
 
     _kind = CosineComparison
-    metric = "cosine"
+    _given = "given_cosine_distances"
 
-    def __init__(self, n_neighbors=10, *, algorithm="exact", verbose=0):
+    def __init__(
+        self, n_neighbors=10, *, algorithm="exact", metric="cosine", verbose=0
+    ):
         self.n_neighbors = n_neighbors
         self.algorithm = algorithm
+        self.metric = metric
         self.verbose = verbose
 
     def _view(self, X, xp, role):
         neighbors = self._search(X, xp, role)
+        if self._is_given:
+            return NeighborCosines(neighbors, None, distances=X)
         return NeighborCosines(neighbors, unit_rows(X, xp=xp, role=role))
 
     def _compare(self, view_x, view_y, xp):
@@ -174,9 +184,13 @@ class SecondOrderCosine(BaseNeighborSimilarity):
         }
 
     def _similarity_tags(self):
+        tags = super()._similarity_tags()
         return replace(
-            super()._similarity_tags(),
+            tags,
             bounds=(-1, 1),
             score_bounds=None,
+            # other distances than cosines, of which one minus the distance is none
+            invariances=frozenset() if self._is_given else tags.invariances,
+            invariances_y=None,
             reference="Hamilton et al. 2016",
         )

@@ -72,7 +72,7 @@ class ArrayPair:
                 f"{', '.join(sorted(self.offers))} only."
             )
         x, y = self.arrays
-        if tags.inputs == "representation":
+        if tags.inputs == "representation" and not tags.precomputed:
             x, y = _as_columns(x), _as_columns(y)
         plural = "representations" if tags.inputs == "representation" else tags.inputs
         return Inputs(plural, x, y, keywords)

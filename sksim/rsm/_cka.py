@@ -17,15 +17,18 @@ class CKA(KernelMomentMixin, BaseKernelSimilarity):
     :math:`\lVert R^\top R' \rVert_F^2 / (\lVert R^\top R \rVert_F
     \lVert R'^\top R' \rVert_F)` of the centred representations. A similarity in
     [0, 1]; the debiased estimator may fall below 0, and so may kernels that are not
-    positive semi-definite, such as "sigmoid". Invariant to orthogonal maps, isotropic
-    scaling and translation for the linear and the RBF kernel.
+    positive semi-definite, such as "sigmoid", and given matrices. Invariant to
+    orthogonal maps, isotropic scaling and translation for the linear and the RBF
+    kernel.
 
     Parameters
     ----------
-    kernel : {"linear", "rbf"} or str or callable, default="linear"
+    kernel : {"linear", "rbf", "precomputed"} or str or callable, default="linear"
         Kernel of the rows: "rbf" with its width relative to the median distance, any
         other name known to :func:`sklearn.metrics.pairwise.pairwise_kernels`, or a
-        callable of two rows.
+        callable of two rows. "precomputed": X and y are kernel matrices of shape
+        (n_samples, n_samples), or condensed vectors where the diagonal does not count
+        (see :ref:`given_matrices`).
     debias : {"rows"}, default=None
         None is the classical value, which grows with D / n even between unrelated
         representations (0.72 at n = 100, D = 256); "rows" corrects it for the finite
@@ -53,7 +56,7 @@ class CKA(KernelMomentMixin, BaseKernelSimilarity):
     ------
     ValueError
         If a representation is constant: its centred kernel is zero. If a row is zero,
-        for the cosine kernel.
+        for the cosine kernel. If a given matrix is not square and symmetric.
 
     See Also
     --------
@@ -120,12 +123,13 @@ class CKA(KernelMomentMixin, BaseKernelSimilarity):
             orientation="similarity",
             bounds=(0, 1) if self._is_nonnegative else (-1, 1),
             invariances=self._invariances(),
-            requires=("nonzero_rows",) if self.kernel == "cosine" else (),
+            requires=self._required,
             view_keywords=("role",),
+            precomputed=self._is_given,
             intervals=("jackknife", "subsample", *masked),
             exact=self._exact | masked,
             differentiable=self._is_differentiable,
             streaming=self.kernel == "linear",
-            complexity="n d^2" if self.kernel in ("linear", "cosine") else "n^2 d",
+            complexity=self._complexity,
             reference="Kornblith et al. 2019",
         )

@@ -2,8 +2,8 @@
 
 from sksim._sklearn_compat import StrOptions
 from sksim.arrays._kernels import double_center, u_center
-from sksim.arrays._linalg import role_name
-from sksim.arrays._namespace import inner, nonnegative, number, root
+from sksim.arrays._linalg import refuse_constant, rescaled, role_name
+from sksim.arrays._namespace import inner, is_numpy, nonnegative, number, root
 from sksim.arrays._pairs import MATRIX_ROWS, distance_matrix, rows_for_distances
 from sksim.arrays._symmetric import Dense, blocked_matrix
 from sksim.base import BaseSimilarity
@@ -34,6 +34,9 @@ class DistanceCorrelation(BaseSimilarity):
         "rows" centres in the bias-corrected way of Székely and Rizzo, with the
         diagonal set aside. The result is the squared distance correlation, is
         negative at times, and needs at least 4 rows; ``squared`` has no effect.
+    metric : {"euclidean", "precomputed"}, default="euclidean"
+        Distance of two rows. "precomputed": X and y are matrices of distances, of
+        shape (n_samples, n_samples) or condensed (see :ref:`given_matrices`).
     verbose : int, default=0
         Whether ``fit`` and ``score`` show progress on standard error,
         for more than 4096 rows.
@@ -50,7 +53,8 @@ class DistanceCorrelation(BaseSimilarity):
     Raises
     ------
     ValueError
-        If a representation is constant: it depends on nothing.
+        If a representation is constant: it depends on nothing. If a given matrix is
+        not one of distances.
 
     See Also
     --------
@@ -86,25 +90,38 @@ class DistanceCorrelation(BaseSimilarity):
     _parameter_constraints: dict = {
         "squared": ["boolean"],
         "debias": [StrOptions({"rows"}), None],
+        "metric": [StrOptions({"euclidean", "precomputed"})],
         "verbose": ["verbose"],
     }
 
-    def __init__(self, *, squared=False, debias=None, verbose=0):
+    def __init__(self, *, squared=False, debias=None, metric="euclidean", verbose=0):
         self.squared = squared
         self.debias = debias
+        self.metric = metric
         self.verbose = verbose
 
     def _view(self, X, xp, role):
+        if self._is_given:
+            distances, _, before = rescaled(X, xp=xp)
+            refuse_constant(before, role)
+            if distances is X and is_numpy(xp):
+                # centring works in place, and what was given stays as it is
+                distances = X.copy()
+            return self._centred_view(distances, before, role, xp)
         rows, squares, _ = rows_for_distances(X, xp=xp, role=role)
         n = rows.shape[0]
         if n > MATRIX_ROWS:
             return blocked_matrix(rows, squares, None, hollow=self._is_debiased, xp=xp)
         distances = distance_matrix(rows, squares, None, xp=xp)
+        return self._centred_view(distances, number(xp.sum(squares)) * n, role, xp)
+
+    def _centred_view(self, distances, before, role, xp):
+        """View of a matrix of distances, which may be overwritten."""
         centre = u_center if self._is_debiased else double_center
         matrix = centre(distances, xp=xp, overwrite=True)
         squared_norm = inner(matrix, matrix, xp=xp)
-        rounding = 64 * float(xp.finfo(rows.dtype).eps)
-        if not number(squared_norm) > rounding**2 * number(xp.sum(squares)) * n:
+        rounding = 64 * float(xp.finfo(matrix.dtype).eps)
+        if not number(squared_norm) > rounding**2 * before:
             raise ValueError(
                 f"The centred distance matrix of {role_name(role)} is zero: all rows "
                 "are equally far apart, so that nothing is left to compare. Use more "
@@ -118,6 +135,10 @@ class DistanceCorrelation(BaseSimilarity):
             return cosine
         # the biased distance covariance is never negative, but for rounding
         return root(nonnegative(cosine))
+
+    @property
+    def _is_given(self):
+        return self.metric == "precomputed"
 
     @property
     def _is_debiased(self):
@@ -136,11 +157,13 @@ class DistanceCorrelation(BaseSimilarity):
             family="rsm",
             orientation="similarity",
             bounds=(-1, 1) if self._is_debiased else (0, 1),
-            invariances={"PT", "OT", "IS", "TR"},
+            invariances={"IS"} if self._is_given else {"PT", "OT", "IS", "TR"},
+            requires=("given_distances",) if self._is_given else (),
             view_keywords=("role",),
+            precomputed=self._is_given,
             exact={"jackknife"}
             | ({"null", "null_mean"} if self._is_product else set()),
             differentiable=True,
-            complexity="n^2 d",
+            complexity="n^2" if self._is_given else "n^2 d",
             reference="Székely et al. 2007",
         )

@@ -24,8 +24,8 @@ class HSIC(KernelMomentMixin, BaseKernelSimilarity):
 
     Parameters
     ----------
-    kernel : {"linear", "rbf"} or str or callable, default="linear"
-        Kernel of the rows, as in :class:`CKA`.
+    kernel : {"linear", "rbf", "precomputed"} or str or callable, default="linear"
+        Kernel of the rows, or "precomputed" for given matrices, as in :class:`CKA`.
     debias : {"rows"}, default=None
         None is the formula above; "rows" is Song's unbiased estimator without the
         diagonal, which is 0 on average for independent representations, and needs at
@@ -50,7 +50,8 @@ class HSIC(KernelMomentMixin, BaseKernelSimilarity):
     Raises
     ------
     ValueError
-        If a representation is constant, or so large that the value overflows.
+        If a representation is constant, or so large that the value overflows. If a
+        given matrix is not square and symmetric.
 
     See Also
     --------
@@ -114,18 +115,19 @@ class HSIC(KernelMomentMixin, BaseKernelSimilarity):
 
     def _similarity_tags(self):
         invariances = set(self._invariances())
-        if self.kernel == "linear":
+        if self.kernel in ("linear", "precomputed"):
             invariances -= {"IS"}
         return SimilarityTags(
             family="rsm",
             orientation="similarity",
             bounds=(0 if self._is_nonnegative else -float("inf"), float("inf")),
             invariances=invariances,
-            requires=("nonzero_rows",) if self.kernel == "cosine" else (),
+            requires=self._required,
             view_keywords=("role",),
+            precomputed=self._is_given,
             exact=self._exact,
             differentiable=self._is_differentiable,
             streaming=self.kernel == "linear",
-            complexity="n d^2" if self.kernel in ("linear", "cosine") else "n^2 d",
+            complexity=self._complexity,
             reference="Gretton et al. 2005",
         )

@@ -37,11 +37,14 @@ from sksim.arrays._symmetric import (
 from sksim.base import BaseSimilarity, MomentMixin
 from sksim.base._inner_product import InnerProductComparison
 
+# Kernels of rows that can be computed of some of the rows alone.
+KERNELS_OF_ROWS = {"rbf", *PAIRWISE_KERNEL_FUNCTIONS}
 KERNEL_INVARIANCES = {
     "linear": {"PT", "OT", "IS", "TR"},
     "rbf": {"PT", "OT", "IS", "TR"},
     "cosine": {"PT", "OT", "IS"},
     "laplacian": {"PT", "TR"},
+    "precomputed": {"IS"},
 }
 
 
@@ -82,7 +85,7 @@ class BaseKernelSimilarity(BaseSimilarity):
     """A measure that is made of the inner product of two centred kernel matrices."""
 
     _parameter_constraints: dict = {
-        "kernel": [StrOptions({"rbf", *PAIRWISE_KERNEL_FUNCTIONS}), callable],
+        "kernel": [StrOptions({"precomputed", *KERNELS_OF_ROWS}), callable],
         "bandwidth": [Interval(Real, 0, None, closed="neither")],
         "kernel_params": [dict, None],
         "verbose": ["verbose"],
@@ -97,7 +100,8 @@ class BaseKernelSimilarity(BaseSimilarity):
     @property
     def _is_nonnegative(self):
         """Whether no pair of kernel matrices has a negative product."""
-        is_definite = self.kernel != "sigmoid" and not callable(self.kernel)
+        may_be_indefinite = self.kernel in ("sigmoid", "precomputed")
+        is_definite = not may_be_indefinite and not callable(self.kernel)
         return self._is_biased and is_definite
 
     @property
@@ -109,9 +113,31 @@ class BaseKernelSimilarity(BaseSimilarity):
     @property
     def _is_differentiable(self):
         """scikit-learn computes all other kernels, on numpy."""
-        return self.kernel in ("linear", "cosine", "rbf")
+        return self.kernel in ("linear", "cosine", "rbf", "precomputed")
+
+    @property
+    def _is_given(self):
+        return isinstance(self.kernel, str) and self.kernel == "precomputed"
+
+    @property
+    def _required(self):
+        """What the tag ``requires`` says of the kernel."""
+        if self._is_given:
+            return ("given_kernels" if self._is_biased else "given_similarities",)
+        return ("nonzero_rows",) if self.kernel == "cosine" else ()
+
+    @property
+    def _complexity(self):
+        """What the tag ``complexity`` says of the kernel."""
+        if self._is_given:
+            return "n^2"
+        return "n d^2" if self.kernel in ("linear", "cosine") else "n^2 d"
 
     def _view(self, X, xp, role):
+        if self._is_given:
+            # centring works in place on numpy, and what was given stays as it is
+            K = X.copy() if is_numpy(xp) else X
+            return self._kernel_view(K, xp, role)
         if self.kernel == "cosine":
             X = unit_rows(X, xp=xp, role=role)
         if self.kernel in ("linear", "cosine"):

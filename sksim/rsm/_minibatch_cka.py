@@ -6,7 +6,7 @@ from numbers import Integral
 
 import numpy as np
 
-from sksim._sklearn_compat import Interval, fit_context
+from sksim._sklearn_compat import Interval, StrOptions, fit_context
 from sksim.arrays._matching import index_array
 from sksim.arrays._namespace import take
 from sksim.arrays._views import View
@@ -18,7 +18,7 @@ from sksim.base._validation import (
     refuse_other_kind,
     refuse_unlike,
 )
-from sksim.rsm._kernels import BaseKernelSimilarity
+from sksim.rsm._kernels import KERNELS_OF_ROWS, BaseKernelSimilarity
 
 # The unbiased estimator of HSIC divides by n - 3.
 _FEWEST = 4
@@ -194,6 +194,7 @@ class MinibatchCKA(BaseKernelSimilarity):
     debias = "rows"
     _parameter_constraints: dict = {
         **BaseKernelSimilarity._parameter_constraints,
+        "kernel": [StrOptions(KERNELS_OF_ROWS), callable],
         "batch_size": [Interval(Integral, _FEWEST, None, closed="left")],
         "random_state": ["random_state"],
     }

@@ -36,6 +36,8 @@ class PairMatrix(View):
     squares: object
     matrix: object
     unit: float
+    # of a given matrix: whether it is zero on its diagonal, as distances are
+    is_hollow: bool | None = None
 
     _row_fields = ("rows", "squares")
     _row_by_row_fields = ("matrix",)
@@ -114,9 +116,13 @@ class RSMNormDifference(BaseSimilarity):
     Parameters
     ----------
     metric : str, default="euclidean"
-        One of "euclidean", "sqeuclidean", "correlation", "cosine", "linear".
+        One of "euclidean", "sqeuclidean", "correlation", "cosine", "linear" and
+        "precomputed".
         What s is: the (squared) Euclidean distance, one minus the correlation or the
-        cosine, or the inner product of the two rows.
+        cosine, or the inner product of the two rows. "precomputed": X and y are the
+        matrices S and S' themselves, of shape (n_samples, n_samples), of distances
+        (which may be condensed vectors) or of similarities (see
+        :ref:`given_matrices`).
     verbose : int, default=0
         Whether ``fit`` and ``score`` show progress on standard error.
 
@@ -135,7 +141,8 @@ class RSMNormDifference(BaseSimilarity):
     ------
     ValueError
         If a representation is constant; for "correlation" and "cosine", if a row has
-        no similarity.
+        no similarity. If a given matrix is not square and symmetric, or one is of
+        distances and the other of similarities.
 
     See Also
     --------
@@ -164,7 +171,7 @@ class RSMNormDifference(BaseSimilarity):
 
     _kind = DifferenceComparison
     _parameter_constraints: dict = {
-        "metric": [StrOptions({*METRICS, "linear"})],
+        "metric": [StrOptions({*METRICS, "linear", "precomputed"})],
         "verbose": ["verbose"],
     }
 
@@ -173,6 +180,8 @@ class RSMNormDifference(BaseSimilarity):
         self.verbose = verbose
 
     def _view(self, X, xp, role):
+        if self._is_given:
+            return self._given_view(X, xp, role)
         if self.metric == "linear":
             rows, scale, squared_norm = rescaled(X, xp=xp)
             refuse_constant(squared_norm, role, centered=False)
@@ -194,6 +203,25 @@ class RSMNormDifference(BaseSimilarity):
         if n > MATRIX_ROWS:
             return view
         return PairMatrix(None, None, self._matrix(view, xp), view.unit)
+
+    def _given_view(self, X, xp, role):
+        matrix, unit, squared_norm = rescaled(X, xp=xp)
+        if squared_norm == 0:
+            raise ValueError(
+                f"{role_name(role)} is zero everywhere: all rows are equal, so that "
+                "there is nothing to compare. Check that the right matrix was passed."
+            )
+        is_hollow = not bool(xp.any(xp.linalg.diagonal(matrix) != 0))
+        return PairMatrix(None, None, matrix, unit, is_hollow)
+
+    def _check_views(self, view_x, view_y):
+        if view_x.is_hollow != view_y.is_hollow:
+            first, second = "Xy" if view_x.is_hollow else "yX"
+            raise ValueError(
+                f"{first} has a diagonal of zeros, as distances have, and {second} has "
+                "not, as similarities: their difference means nothing. Pass two "
+                "matrices of distances, or two of similarities."
+            )
 
     def _matrix(self, view, xp):
         if self.metric == "linear":
@@ -225,13 +253,22 @@ class RSMNormDifference(BaseSimilarity):
             total += weight * float(inner(difference, difference, xp=xp))
         return total**0.5 * unit
 
+    @property
+    def _is_given(self):
+        return self.metric == "precomputed"
+
     def _similarity_tags(self):
         invariances = {
+            "precomputed": set(),
             "correlation": {"PT", "IS"},
             "cosine": {"PT", "OT", "IS"},
             "linear": {"PT", "OT"},
         }.get(self.metric, {"PT", "OT", "TR"})
-        requires = {"correlation": ("nonconstant_rows",), "cosine": ("nonzero_rows",)}
+        requires = {
+            "correlation": ("nonconstant_rows",),
+            "cosine": ("nonzero_rows",),
+            "precomputed": ("given_matrices",),
+        }
         return SimilarityTags(
             family="rsm",
             orientation="distance",
@@ -240,7 +277,8 @@ class RSMNormDifference(BaseSimilarity):
             invariances=invariances,
             requires=requires.get(self.metric, ()),
             view_keywords=("role",),
-            complexity="n^2 d",
+            precomputed=self._is_given,
+            complexity="n^2" if self._is_given else "n^2 d",
             reference="Shahbazi et al. 2021",
         )
 

@@ -2,8 +2,16 @@
 
 from dataclasses import dataclass
 
-from sksim.arrays._linalg import centered, refuse_constant, role_name
-from sksim.arrays._namespace import row_inner, row_sum_of_squares
+from sksim._sklearn_compat import StrOptions
+from sksim.arrays._kernels import double_center
+from sksim.arrays._linalg import centered, refuse_constant, rescaled, role_name
+from sksim.arrays._namespace import (
+    inner,
+    number,
+    root,
+    row_inner,
+    row_sum_of_squares,
+)
 from sksim.arrays._views import View
 from sksim.base import BaseSimilarity
 from sksim.base._tags import SimilarityTags
@@ -37,6 +45,12 @@ class PointwiseKernelAlignment(BaseSimilarity):
     A similarity in [-1, 1], and one for each row. Invariant to orthogonal maps,
     isotropic scaling and translation.
 
+    Parameters
+    ----------
+    kernel : {"linear", "precomputed"}, default="linear"
+        Kernel of the rows. "precomputed": X and y are kernel matrices of shape
+        (n_samples, n_samples), which are centred here (see :ref:`given_matrices`).
+
     Attributes
     ----------
     statistic_, score_, similarity_ : float
@@ -52,7 +66,8 @@ class PointwiseKernelAlignment(BaseSimilarity):
     ------
     ValueError
         If a representation is constant, or if a row equals the mean, so that its
-        similarities to all rows are zero.
+        similarities to all rows are zero. If a given matrix is not square and
+        symmetric.
 
     See Also
     --------
@@ -79,7 +94,14 @@ class PointwiseKernelAlignment(BaseSimilarity):
     7
     """
 
+    _parameter_constraints: dict = {"kernel": [StrOptions({"linear", "precomputed"})]}
+
+    def __init__(self, kernel="linear"):
+        self.kernel = kernel
+
     def _view(self, X, xp, role):
+        if self._is_given:
+            return self._given_view(X, xp, role)
         rows, _, _, squared_norm = centered(X, xp=xp)
         refuse_constant(squared_norm, role)
         if rows.shape[1] > rows.shape[0]:
@@ -91,6 +113,25 @@ class PointwiseKernelAlignment(BaseSimilarity):
             matrix = None
             # row i of the kernel has the norm of R_i under the metric R'R
             norms = xp.sqrt(xp.sum((rows @ (rows.T @ rows)) * rows, axis=1))
+        self._refuse_means(norms, role, xp)
+        return KernelRows(rows, matrix, norms)
+
+    def _given_view(self, K, xp, role):
+        """View of a given kernel matrix, centred."""
+        K, _, before = rescaled(K, xp=xp)
+        matrix = double_center(K, xp=xp)
+        squared_norm = inner(matrix, matrix, xp=xp)
+        rounding = 64 * float(xp.finfo(K.dtype).eps)
+        if not number(squared_norm) > rounding**2 * before:
+            refuse_constant(0, role)
+        matrix = divided(matrix, root(squared_norm), xp)
+        norms = xp.sqrt(row_sum_of_squares(matrix, xp=xp))
+        self._refuse_means(norms, role, xp)
+        return KernelRows(None, matrix, norms)
+
+    @staticmethod
+    def _refuse_means(norms, role, xp):
+        """Raise where a row's similarities have no direction."""
         rounding = 8 * float(xp.finfo(norms.dtype).eps)
         undefined = norms <= rounding * xp.max(norms)
         if bool(xp.any(undefined)):
@@ -100,7 +141,6 @@ class PointwiseKernelAlignment(BaseSimilarity):
                 "rows, so that its similarity to every row is 0 and has no direction. "
                 "Remove the row from both representations."
             )
-        return KernelRows(rows, matrix, norms)
 
     def _compare(self, view_x, view_y, xp):
         if view_x.rows is None or view_y.rows is None:
@@ -116,14 +156,19 @@ class PointwiseKernelAlignment(BaseSimilarity):
     def _kernel(view):
         return view.matrix if view.rows is None else view.rows @ view.rows.T
 
+    @property
+    def _is_given(self):
+        return self.kernel == "precomputed"
+
     def _similarity_tags(self):
         return SimilarityTags(
             family="rsm",
             orientation="similarity",
             bounds=(-1, 1),
-            invariances={"PT", "OT", "IS", "TR"},
-            requires=("nonzero_rows",),
+            invariances={"IS"} if self._is_given else {"PT", "OT", "IS", "TR"},
+            requires=("given_kernels",) if self._is_given else ("nonzero_rows",),
             view_keywords=("role",),
-            complexity="n d^2",
+            precomputed=self._is_given,
+            complexity="n^2" if self._is_given else "n d^2",
             reference="Kolling et al. 2023",
         )

@@ -1,5 +1,6 @@
 """Representational similarity analysis."""
 
+import warnings
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -7,8 +8,16 @@ import numpy as np
 import scipy.stats
 
 from sksim._sklearn_compat import StrOptions
-from sksim.arrays._linalg import role_name
-from sksim.arrays._namespace import as_float64, inner, namespace_of, to_numpy
+from sksim.arrays._linalg import rescaled, role_name
+from sksim.arrays._namespace import (
+    as_float64,
+    device_of,
+    inner,
+    is_numpy,
+    move_to,
+    namespace_of,
+    to_numpy,
+)
 from sksim.arrays._pairs import (
     METRICS,
     SquaredDistances,
@@ -19,9 +28,10 @@ from sksim.arrays._pairs import (
 )
 from sksim.arrays._ranks import average_ranks, quantized
 from sksim.arrays._symmetric import Dense
-from sksim.arrays._views import View
+from sksim.arrays._views import View, some_pairs
 from sksim.base import BaseSimilarity
 from sksim.base._comparison import Grid
+from sksim.base._given import check_pairs
 from sksim.base._inner_product import InnerProductComparison, InnerProductGrid
 from sksim.base._tags import SimilarityTags
 from sksim.rsm._kernels import refuse_explained
@@ -42,16 +52,39 @@ _LISTED_ROWS = 8192
 class PairValues(View):
     """What is compared of all pairs i < j: values, centred values or ranks.
 
-    For all comparisons but Kendall's the vector has unit norm.
+    For all comparisons but Kendall's the vector has unit norm. Where pairs are left
+    out, values are as they are: what is made of them follows the pairs of both sides.
+
+    Attributes
+    ----------
+    values : array of shape (n_pairs,)
+    present : bool array of shape (n_pairs,) or None
+        The pairs that are not missing, which move with the rows; None for all.
+    counted : bool array of shape (n_pairs,) or None
+        The pairs that count by the design, which stay in their places when rows move;
+        None for all.
     """
 
     values: object
+    present: object = None
+    counted: object = None
+
+    @property
+    def is_partial(self):
+        """Whether pairs are left out."""
+        return self.present is not None or self.counted is not None
 
     def moved(self, order):
         """The same pairs with the rows in another order."""
-        xp = namespace_of(self.values)
-        matrix = Dense(square(self.values, xp=xp)).moved(order).matrix
-        return PairValues(condensed(matrix, xp=xp))
+        values = self._moved(self.values, order)
+        return replace(self, values=values, present=self._moved(self.present, order))
+
+    @staticmethod
+    def _moved(values, order):
+        if values is None:
+            return None
+        xp = namespace_of(values)
+        return condensed(some_pairs(square(values, xp=xp), order), xp=xp)
 
     def without_rows(self):
         """Nothing is left without the pairs."""
@@ -89,10 +122,16 @@ class ListsComparison(InnerProductComparison):
         return ListsGrid(kind=cls, **fields)
 
     def for_permutations(self):
-        """Squares of the lists, where there are any."""
-        if self.measure._has_lists(self.n_samples):
+        """Squares of the lists, where there are any and all pairs count."""
+        if _can_be_picked(self.measure, self.n_samples, self.view_x, self.view_y):
             return super().for_permutations()
         return replace(self, rows=None)
+
+
+def _can_be_picked(measure, n_samples, *views):
+    # where pairs are left out, ranks and means are others in each order of rows
+    is_partial = any(getattr(view, "is_partial", False) for view in views)
+    return measure._has_lists(n_samples) and not is_partial
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,8 +145,9 @@ class ListsGrid(InnerProductGrid):
         return Grid.values(self)
 
     def for_permutations(self):
-        """Squares of the lists, where there are any."""
-        if self.measure._has_lists(self.n_samples):
+        """Squares of the lists, where there are any and all pairs count."""
+        views = *self.views_x, *self.views_y
+        if _can_be_picked(self.measure, self.n_samples, *views):
             return super().for_permutations()
         return replace(self, rows=None)
 
@@ -128,13 +168,19 @@ class RSA(BaseSimilarity):
     Parameters
     ----------
     metric : str, default="correlation"
-        One of "correlation", "euclidean", "sqeuclidean", "cosine".
+        One of "correlation", "euclidean", "sqeuclidean", "cosine" and "precomputed".
         Dissimilarity d of two rows. Ranks are the same for "euclidean" and
-        "sqeuclidean".
+        "sqeuclidean". "precomputed": X and y are matrices of dissimilarities, of any
+        sign, of shape (n_samples, n_samples) or condensed (see
+        :ref:`given_matrices`). Pairs that are nan in either are left out.
     comparison : {"spearman", "pearson", "kendall", "cosine"}, default="spearman"
         How the two lists of dissimilarities are compared: by the correlation of ranks
         or of values, by Kendall's tau-a (on the CPU, O(n^2 log n) for each
         comparison), or by the cosine, without centring.
+    pairs : array-like of bool, default=None
+        The pairs of rows that count, as a square mask of shape (n_samples, n_samples)
+        or a condensed one; None for all. Pairs of rows that were measured in one run,
+        whose noise they share, are usually left out.
     verbose : int, default=0
         Whether ``fit`` and ``score`` show their progress on standard error, with more
         than 8192 rows.
@@ -156,7 +202,13 @@ class RSA(BaseSimilarity):
     ValueError
         If a row has no dissimilarity (constant rows for "correlation", zero rows for
         "cosine"), if all pairs of rows are equally dissimilar, or if Kendall's tau is
-        asked of more than 8192 rows.
+        asked of more than 8192 rows. If a given matrix or ``pairs`` are not symmetric
+        or of another size, or fewer than three pairs count.
+
+    Warns
+    -----
+    UserWarning
+        If pairs are missing (nan) in a given matrix, with their number.
 
     See Also
     --------
@@ -174,6 +226,13 @@ class RSA(BaseSimilarity):
     binary digits; the second correlates values, or the mean ranks of the bins. Binned
     ranks keep five digits of the correlation at the least where distances spread, and
     usually eight: ``error_bound_`` says how many.
+
+    The mask ``pairs`` describes places of the design: in a permutation test the rows of
+    y, and what is missing of y, move, and the same places are compared. Where pairs of
+    one run are left out because they differ from others, permute rows within runs
+    (``strata=``) or whole runs (``groups=``), so that such a pair stays one. With pairs
+    left out, each order of rows is ranked anew, and a list of pairs is kept for any
+    number of rows.
 
     References
     ----------
@@ -199,17 +258,30 @@ class RSA(BaseSimilarity):
 
     _kind = ListsComparison
     _parameter_constraints: dict = {
-        "metric": [StrOptions(set(METRICS))],
+        "metric": [StrOptions({*METRICS, "precomputed"})],
         "comparison": [StrOptions({"spearman", "pearson", "kendall", "cosine"})],
+        "pairs": ["array-like", None],
         "verbose": ["verbose"],
     }
 
-    def __init__(self, metric="correlation", comparison="spearman", *, verbose=0):
+    def __init__(
+        self, metric="correlation", comparison="spearman", *, pairs=None, verbose=0
+    ):
         self.metric = metric
         self.comparison = comparison
+        self.pairs = pairs
         self.verbose = verbose
 
-    def _view(self, X, xp, role):
+    def _check_metadata(self, name, values, *, xp, like):
+        if name == "pairs":
+            return check_pairs(self.pairs, like.shape[0])
+        return super()._check_metadata(name, values, xp=xp, like=like)
+
+    def _view(self, X, xp, role, pairs=None):
+        if self._is_given or pairs is not None:
+            X = as_float64(X, xp=xp)
+            values, present = self._values_of_pairs(X, xp, role)
+            return self._partial_view(values, present, pairs, role, xp)
         # ties and differences of large sums both need double precision
         X = as_float64(X, xp=xp)
         is_moment = (
@@ -229,15 +301,68 @@ class RSA(BaseSimilarity):
             return self._blocked_view(distances, role, xp)
         return self._pair_view(pair_vector(distances, xp=xp), role, xp)
 
-    def _blocked_view(self, distances, role, xp):
-        """View without a list of pairs, for many rows."""
-        if self.comparison == "kendall":
+    @property
+    def _is_given(self):
+        return self.metric == "precomputed"
+
+    def _values_of_pairs(self, X, xp, role):
+        """Dissimilarities of all pairs as a list, and where they are not missing."""
+        self._refuse_many_by_kendall(X.shape[0], role)
+        if not self._is_given:
+            return self._dissimilarities(X, xp, role), None
+        # on numpy a copy, which may be overwritten
+        values = condensed(X, xp=xp)
+        present = ~xp.isnan(values)
+        if bool(xp.all(present)):
+            present = None
+        else:
+            values = xp.where(present, values, xp.zeros_like(values))
+        return rescaled(values[None, :], xp=xp)[0][0, :], present
+
+    def _partial_view(self, values, present, pairs, role, xp):
+        """View of some of the pairs, or of all of them where none is left out."""
+        if present is None and pairs is None:
+            return self._compared_as(values, role, xp)
+        return PairValues(values, present, _listed(pairs, values, xp))
+
+    def _compared_as(self, values, role, xp):
+        """What is compared of dissimilarities of any sign, which may be overwritten."""
+        if self.comparison in ("spearman", "kendall"):
+            smallest = xp.min(values)
+            if float(smallest) < 0:
+                values = values - smallest
+            values = quantized(values, xp=xp)
+        return self._comparable(values, role, xp)
+
+    def _refuse_many_by_kendall(self, n_samples, role):
+        if self.comparison == "kendall" and n_samples > _LISTED_ROWS:
             raise ValueError(
                 f"comparison='kendall' compares all pairs of pairs, and "
-                f"{role_name(role)} has {distances.rows.shape[0]} rows: more than "
+                f"{role_name(role)} has {n_samples} rows: more than "
                 f"{_LISTED_ROWS} are not supported. Use comparison='spearman', or a "
                 "random subset of the rows."
             )
+
+    def _check_views(self, view_x, view_y):
+        """Warn of the pairs that are missing."""
+        views = [v for v in (view_x, view_y) if isinstance(v, PairValues)]
+        used, counted = _used(views), _counted(views)
+        if used is None or all(view.present is None for view in views):
+            return
+        xp = namespace_of(used)
+        n_counted = used.shape[0] if counted is None else xp.count_nonzero(counted)
+        n_missing = int(n_counted) - int(xp.count_nonzero(used))
+        if n_missing:
+            warnings.warn(
+                f"{n_missing} of {int(n_counted)} pairs of rows are missing (nan) in X "
+                "or y and are left out of both.",
+                UserWarning,
+                stacklevel=2,
+            )
+
+    def _blocked_view(self, distances, role, xp):
+        """View without a list of pairs, for many rows."""
+        self._refuse_many_by_kendall(distances.rows.shape[0], role)
         if self.comparison == "spearman":
             view, has_ranks = ranked_blocks(distances, xp=xp)
             self._refuse_equal(float(has_ranks), 1.0, role)
@@ -277,25 +402,37 @@ class RSA(BaseSimilarity):
         values /= xp.sqrt(squared_norm)
         return PairValues(values)
 
-    def _residual_view(self, X, z, xp, role):
-        """View of the dissimilarities without what those of z explain."""
-        values, confounder = (
-            self._dissimilarities(as_float64(array, xp=xp), xp, name)
+    def _residual_view(self, X, z, xp, role, pairs=None):
+        """View of the dissimilarities without what those of z explain.
+
+        With pairs left out the share that z explains is that of the pairs that count.
+        """
+        (values, present), (confounder, present_z) = (
+            self._values_of_pairs(as_float64(array, xp=xp), xp, name)
             for array, name in ((X, role), (z, "z"))
         )
-        values = values / xp.max(values)
-        confounder = confounder - xp.mean(confounder)
-        slope = inner(values, confounder, xp=xp)
-        slope = slope / inner(confounder, confounder, xp=xp)
+        present = _both(present, present_z)
+        used = _both(present, _listed(pairs, values, xp))
+        _refuse_few(used, xp)
+
+        def pick(values):
+            return values if used is None else values[used]
+
+        values = values / xp.max(xp.abs(pick(values)))
+        confounder = confounder - xp.mean(pick(confounder))
+        own = pick(confounder)
+        slope = inner(pick(values), own, xp=xp)
+        slope = slope / inner(own, own, xp=xp)
         residuals = values - slope * confounder
-        residuals = residuals - xp.mean(residuals)
-        spread = values - xp.mean(values)
+        residuals = residuals - xp.mean(pick(residuals))
+        spread = pick(values) - xp.mean(pick(values))
         spread = inner(spread, spread, xp=xp)
         self._refuse_equal(float(spread), 1.0, role)
-        refuse_explained(inner(residuals, residuals, xp=xp) / spread, role, xp)
-        if self.comparison in ("spearman", "kendall"):
-            residuals = quantized(residuals - xp.min(residuals), xp=xp)
-        return self._comparable(residuals, role, xp)
+        left = pick(residuals)
+        refuse_explained(inner(left, left, xp=xp) / spread, role, xp)
+        if present is not None:
+            residuals = xp.where(present, residuals, xp.zeros_like(residuals))
+        return self._partial_view(residuals, present, pairs, role, xp)
 
     def _dissimilarities(self, X, xp, role):
         distances = squared_distance_rows(X, self.metric, xp=xp, role=role)
@@ -338,10 +475,22 @@ class RSA(BaseSimilarity):
         return product, {"error_bound_": binning_error(view_x, view_y)}
 
     def _compare_lists(self, view_x, view_y, xp):
+        if any(getattr(view, "is_partial", False) for view in (view_x, view_y)):
+            view_x, view_y = self._of_used_pairs(view_x, view_y, xp)
         values_x, values_y = (self._values(view, xp) for view in (view_x, view_y))
         if self.comparison == "kendall":
             return _kendall_tau_a(values_x, values_y)
         return inner(values_x, values_y, xp=xp)
+
+    def _of_used_pairs(self, view_x, view_y, xp):
+        """Views of the pairs that count and are missing in neither."""
+        used = _used([view_x, view_y])
+        _refuse_few(used, xp)
+        # ranks of ranks are ranks, and centring and scaling change no correlation
+        return [
+            self._compared_as(view.values[used], role, xp)
+            for view, role in ((view_x, "x"), (view_y, "y"))
+        ]
 
     @staticmethod
     def _as_blocks(view):
@@ -373,6 +522,7 @@ class RSA(BaseSimilarity):
         invariances = {
             "correlation": {"PT", "IS"},
             "cosine": {"PT", "OT", "IS"},
+            "precomputed": {"IS"},
         }.get(self.metric, {"PT", "OT", "IS", "TR"})
         return SimilarityTags(
             family="rsm",
@@ -382,11 +532,52 @@ class RSA(BaseSimilarity):
             requires={
                 "correlation": ("nonconstant_rows",),
                 "cosine": ("nonzero_rows",),
+                "precomputed": ("given_dissimilarities",),
             }.get(self.metric, ()),
-            view_keywords=("role",),
+            view_keywords=("role",) if self.pairs is None else ("role", "pairs"),
+            precomputed=self._is_given,
             array_api=self.comparison != "kendall",
-            complexity="n^2 (d + log n)",
+            complexity="n^2 log n" if self._is_given else "n^2 (d + log n)",
             reference="Kriegeskorte et al. 2008",
+        )
+
+
+def _listed(pairs, values, xp):
+    """List of a square mask on numpy, beside those of values; None of None."""
+    if pairs is None:
+        return None
+    mask = condensed(pairs, xp=np)
+    return mask if is_numpy(xp) else move_to(mask, xp=xp, device=device_of(values))
+
+
+def _both(first, second):
+    """Where two masks hold, of which None holds everywhere."""
+    if first is None or second is None:
+        return first if second is None else second
+    return first & second
+
+
+def _counted(views):
+    """Pairs that count by the design, or None for all."""
+    # when rows move, both sides keep the same mask
+    return next((v.counted for v in views if v.counted is not None), None)
+
+
+def _used(views):
+    """Pairs that count and are missing in none of the views, or None for all."""
+    used = _counted(views)
+    for view in views:
+        used = _both(used, view.present)
+    return used
+
+
+def _refuse_few(used, xp):
+    """Raise where too few pairs are left to be correlated."""
+    if used is not None and int(xp.count_nonzero(used)) < 3:
+        raise ValueError(
+            f"Only {int(xp.count_nonzero(used))} pairs of rows count and are missing "
+            "(nan) in neither X nor y, which is too few to be correlated. Check pairs, "
+            "or leave rows without entries out of both matrices."
         )
 
 

@@ -6,7 +6,7 @@ from numbers import Real
 import numpy as np
 
 from sksim._progress import tracked
-from sksim._sklearn_compat import Interval
+from sksim._sklearn_compat import Interval, StrOptions
 from sksim.arrays._linalg import centered, role_name, unit_rows
 from sksim.arrays._namespace import as_float64, device_of, is_numpy, row_sum_of_squares
 from sksim.arrays._slices import slices
@@ -37,6 +37,10 @@ class Uniformity(BaseStatistic):
     include_diagonal : bool, default=False
         Whether to count each row's distance 0 from itself, as some codes do; the
         mean is then over N^2 entries.
+    metric : {"euclidean", "precomputed"}, default="euclidean"
+        Distance of two rows. "precomputed": X and y are matrices of distances, of
+        shape (n_samples, n_samples) or condensed, which are taken as they are:
+        ``normalize`` has no effect (see :ref:`given_matrices`).
     verbose : int, default=0
         Whether ``fit`` and ``score`` show progress on standard error.
 
@@ -56,7 +60,8 @@ class Uniformity(BaseStatistic):
     Raises
     ------
     ValueError
-        If a row is zero and rows are to be scaled to unit norm.
+        If a row is zero and rows are to be scaled to unit norm. If a given matrix is
+        not one of distances.
 
     See Also
     --------
@@ -85,16 +90,28 @@ class Uniformity(BaseStatistic):
         "t": [Interval(Real, 0, None, closed="neither")],
         "normalize": ["boolean"],
         "include_diagonal": ["boolean"],
+        "metric": [StrOptions({"euclidean", "precomputed"})],
         "verbose": ["verbose"],
     }
 
-    def __init__(self, t=2.0, *, normalize=True, include_diagonal=False, verbose=0):
+    def __init__(
+        self,
+        t=2.0,
+        *,
+        normalize=True,
+        include_diagonal=False,
+        metric="euclidean",
+        verbose=0,
+    ):
         self.t = t
         self.normalize = normalize
         self.include_diagonal = include_diagonal
+        self.metric = metric
         self.verbose = verbose
 
     def _view(self, X, xp, role):
+        if self._is_given:
+            return self._described(*_log_sum_exp_of(X, self.t, role, xp), X.shape[0])
         if self.normalize:
             rows, factor = unit_rows(X, xp=xp, role=role), 1.0
         else:
@@ -108,14 +125,29 @@ class Uniformity(BaseStatistic):
             )
         rows = rows * width
         largest, total = _log_sum_exp(rows, -row_sum_of_squares(rows, xp=xp) / 2, xp)
-        n = X.shape[0]
+        return self._described(largest, total, X.shape[0])
+
+    def _described(self, largest, total, n):
+        """Uniformity, of the sum over i != j relative to exp(largest)."""
         if not self.include_diagonal:
             return Description(largest + math.log(total / (n * (n - 1))))
         # the diagonal adds n times exp(0)
         total = total * math.exp(largest) + n
         return Description(math.log(total / n**2))
 
+    @property
+    def _is_given(self):
+        return self.metric == "precomputed"
+
     def _similarity_tags(self):
+        if self._is_given:
+            return self._statistic_tags(
+                requires=("given_distances",),
+                view_keywords=("role",),
+                precomputed=True,
+                complexity="n^2",
+                reference="Wang and Isola 2020",
+            )
         return self._statistic_tags(
             invariances={"PT", "OT", "IS"} if self.normalize else {"PT", "OT", "TR"},
             requires=("nonzero_rows",) if self.normalize else (),
@@ -123,6 +155,34 @@ class Uniformity(BaseStatistic):
             complexity="n^2 d",
             reference="Wang and Isola 2020",
         )
+
+
+def _log_sum_exp_of(distances, t, role, xp):
+    """Sum over i != j of exp(-t d_ij^2) of given distances, as of `_log_sum_exp`."""
+    n = distances.shape[0]
+    largest, total = -math.inf, 0.0
+    for some in slices(n, max(16, _BLOCK_ELEMENTS // n)):
+        # from the diagonal's block on
+        block = as_float64(distances[some, some.start :], xp=xp)
+        with np.errstate(over="ignore"):
+            block = -t * (block * block)
+        height = some.stop - some.start
+        own = _without_diagonal(block[:, :height], xp)
+        for part, weight in ((own, 1.0), (block[:, height:], 2.0)):
+            if part.shape[1] == 0:
+                continue
+            peak = float(xp.max(part))
+            if peak > largest:
+                total *= math.exp(largest - peak)
+                largest = peak
+            if largest > -math.inf:
+                total += weight * _sum_of_exp(part, largest, xp)
+    if not total > 0:
+        raise ValueError(
+            f"The squared distances of {role_name(role)} overflow. Rescale the "
+            "matrices."
+        )
+    return largest, total
 
 
 def _log_sum_exp(rows, offsets, xp):

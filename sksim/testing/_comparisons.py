@@ -29,7 +29,9 @@ def opened(measure, n_samples=40, columns=None, random_state=0):
     if "random_state" in measure.get_params():
         measure.set_params(random_state=0)
     X, y, fit_params = make_inputs(measure, random_state, n_samples)
-    if columns is not None and tags_of(measure).inputs == "representation":
+    tags = tags_of(measure)
+    has_features = tags.inputs == "representation" and not tags.precomputed
+    if columns is not None and has_features:
         X, y = X[:, :columns], y[:, :columns]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -395,7 +397,8 @@ def check_gradients(measure):
             raise AssertionError("score_array works without the tag 'differentiable'")
         X, y, _ = make_inputs(measure, n_samples=14)
         _check_gradients_at(measure, (X, y), torch)
-        if not tags_of(measure).score_uses_fit:
+        tags = tags_of(measure)
+        if not tags.score_uses_fit and not tags.precomputed:
             # more columns than rows, where maps would fit anything
             noise = np.sin(np.arange(3 * X.size)).reshape(len(X), -1)
             wide = [np.hstack([rows] * 3) + noise for rows in (X, y)]
@@ -407,16 +410,23 @@ def _check_gradients_at(measure, arrays, torch):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         measure.score_array(*tensors).backward()
-    for side, place in itertools.product((0, 1), ((0, 0), (3, 2))):
+    is_given = tags_of(measure).precomputed
+    # of given matrices both entries of a pair, and none of the diagonal
+    of_features, of_pairs = ((0, 0), (3, 2)), ((1, 0), (3, 2))
+    for side, place in itertools.product((0, 1), of_pairs if is_given else of_features):
         step, scores = 1e-5, []
         for sign in (1, -1):
             moved = [array.copy() for array in arrays]
             moved[side][place] += sign * step
+            if is_given:
+                moved[side][place[::-1]] += sign * step
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 scores.append(measure.score_array(*map(torch.tensor, moved)))
         slope = number(scores[0] - scores[1]) / (2 * step)
         gradient = number(tensors[side].grad[place])
+        if is_given:
+            gradient += number(tensors[side].grad[place[::-1]])
         assert_close(gradient, slope, f"gradient by {'Xy'[side]}", 1e-4, 1e-7)
 
 

@@ -34,8 +34,13 @@ def assert_close(actual, desired, message, rtol=1e-7, atol=1e-9):
     )
 
 
-def rows_of(array, index):
-    return None if array is None else array[index]
+def rows_of(array, index, measure=None):
+    """Some rows, and of matrices that a measure is given the same columns."""
+    if array is None:
+        return None
+    if measure is not None and tags_of(measure).precomputed:
+        return array[np.ix_(index, index)]
+    return array[index]
 
 
 def with_itself(measure, X):

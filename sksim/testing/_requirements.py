@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial.distance import pdist, squareform
 from sklearn.base import BaseEstimator
 
 from sksim.base._tags import tags_of
@@ -78,6 +79,29 @@ def _bring_spans_together(rng, X, y):
     return X, signal + noise * np.std(signal, axis=0)
 
 
+def _given(function, reason):
+    """Requirement of matrices of all pairs of rows, made by a function of the rows."""
+
+    def adapt(rng, X, y):
+        return function(X), function(y)
+
+    return Requirement(reason, _CHECKS_THAT_FIT_A_REAL_MATRIX, adapt)
+
+
+def _products(rows):
+    return rows @ rows.T
+
+
+def _distances(rows):
+    return squareform(pdist(rows))
+
+
+def _cosine_distances(rows):
+    return squareform(pdist(rows, "cosine"))
+
+
+_SQUARE = "X and y are square, symmetric matrices of"
+
 REQUIREMENTS = {
     "nonzero_rows": Requirement(
         "a row of zeros, or one at the mean, has no direction, and some checks fit one",
@@ -121,6 +145,24 @@ REQUIREMENTS = {
     "distinct_rows": Requirement(
         "equal rows have arbitrary neighbours; scikit-learn's checks pass labels as y",
         _CHECKS_THAT_FIT_A_REAL_MATRIX,
+    ),
+    "given_kernels": _given(
+        _products, f"{_SQUARE} the kernel of all pairs of rows, the diagonal included"
+    ),
+    "given_similarities": _given(
+        _products, f"{_SQUARE} similarities of all pairs of rows"
+    ),
+    "given_distances": _given(
+        _distances, f"{_SQUARE} distances of all pairs of rows, zero on the diagonal"
+    ),
+    "given_cosine_distances": _given(
+        _cosine_distances, f"{_SQUARE} cosine distances of all pairs of rows, up to 2"
+    ),
+    "given_dissimilarities": _given(
+        _distances, f"{_SQUARE} dissimilarities of all pairs of rows, or nan"
+    ),
+    "given_matrices": _given(
+        _distances, f"{_SQUARE} distances, or of similarities, of all pairs of rows"
     ),
     "models": Requirement(
         "the inputs are models, not arrays",

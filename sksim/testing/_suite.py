@@ -48,6 +48,13 @@ from sksim.testing._estimator import (
     check_unequal_lengths,
     check_unfitted,
 )
+from sksim.testing._given import (
+    check_condensed_vectors,
+    check_given_matrices_are_checked,
+    check_given_rows,
+    check_new_rows,
+    check_rounding_of_given_matrices,
+)
 from sksim.testing._protocol import (
     check_fits_agree,
     check_group_of_two,
@@ -137,6 +144,14 @@ def similarity_checks(
             check_hard_input,
             check_bad_input,
             check_gradients,
+        ]
+    if tags.precomputed:
+        checks += [
+            check_given_matrices_are_checked,
+            check_condensed_vectors,
+            check_rounding_of_given_matrices,
+            check_given_rows,
+            check_new_rows,
         ]
     if tags.inputs == "representation" and hasattr(measure, "transform"):
         checks += [check_transform, check_transform_lands]

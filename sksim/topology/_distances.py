@@ -7,10 +7,11 @@ from scipy.spatial.distance import squareform
 
 from sksim._progress import tracked
 from sksim.arrays._kernels import row_blocks, squared_distances
-from sksim.arrays._linalg import centered, refuse_constant, role_name
+from sksim.arrays._linalg import centered, refuse_constant, rescaled, role_name
 from sksim.arrays._namespace import as_float64, row_sum_of_squares, to_numpy
 from sksim.arrays._pairs import (
     blocked_order_statistics,
+    condensed,
     distance_block,
     symmetric_blocks,
 )
@@ -51,11 +52,33 @@ def _refine(squares, rows, norms, some, others):
 
 def normalized_distances(rows, distance_scale, role):
     """Distance matrix of the rows, divided by its quantile, median or mean."""
-    pairs = pair_distances(rows)
-    unit = _unit(pairs, len(rows), distance_scale)
+    return normalized_pairs(pair_distances(rows), len(rows), distance_scale, role)
+
+
+def normalized_pairs(pairs, n_samples, distance_scale, role):
+    """The same of the distances of all pairs, which may be overwritten."""
+    unit = _unit(pairs, n_samples, distance_scale)
     _refuse_zero(unit, distance_scale, role)
     pairs /= unit
     return squareform(pairs)
+
+
+def unit_of_given(distances, distance_scale, role):
+    """Quantile, median or mean of a given distance matrix."""
+    n_samples = len(distances)
+    if distance_scale == "mean":
+        unit = float(distances.sum()) / n_samples**2
+    else:
+        unit = _unit(condensed(distances, xp=np), n_samples, distance_scale)
+    _refuse_zero(unit, distance_scale, role)
+    return unit
+
+
+def plain_distances(X, role, *, xp):
+    """Given distances as float64 numpy, in units in which nothing overflows."""
+    distances, _, squared_norm = rescaled(to_numpy(as_float64(X, xp=xp), xp=xp), xp=np)
+    refuse_constant(squared_norm, role)
+    return distances
 
 
 def normalized_rows(rows, distance_scale, role):
@@ -118,15 +141,23 @@ def _between(found, places, share):
 
 
 def spanning_tree_length(distances):
-    """Total length of a minimum spanning tree of a full distance matrix, by Prim."""
-    nearest = distances[0].copy()
-    reached = np.zeros(len(distances))
+    """Total length of a minimum spanning tree of a full distance matrix."""
+    return tree_length(len(distances), distances.__getitem__)
+
+
+def tree_length(n_samples, distances_from):
+    """The same where ``distances_from`` gives the distances of one row from all.
+
+    By Prim, who looks at one row after the other.
+    """
+    nearest = np.array(distances_from(0))
+    reached = np.zeros(n_samples)
     reached[0] = nearest[0] = np.inf
     length = 0.0
-    for _ in range(len(distances) - 1):
+    for _ in range(n_samples - 1):
         row = int(nearest.argmin())
         length += nearest[row]
         reached[row] = np.inf
-        np.minimum(nearest, distances[row], out=nearest)
+        np.minimum(nearest, distances_from(row), out=nearest)
         np.maximum(nearest, reached, out=nearest)
     return length

@@ -9,10 +9,16 @@ from sklearn.utils.parallel import Parallel, delayed
 from sksim._optional import import_extra
 from sksim._progress import tracked
 from sksim._sklearn_compat import Interval, StrOptions
-from sksim.arrays._views import View
+from sksim.arrays._pairs import condensed
+from sksim.arrays._views import View, some_pairs
 from sksim.base import BaseSimilarity
 from sksim.base._tags import SimilarityTags
-from sksim.topology._distances import normalized_distances, plain_rows
+from sksim.topology._distances import (
+    normalized_distances,
+    normalized_pairs,
+    plain_distances,
+    plain_rows,
+)
 
 
 @dataclass(frozen=True)
@@ -23,6 +29,30 @@ class SubsampledRows(View):
     subsets: tuple
 
     _row_fields = ("rows",)
+
+    def normalized(self, subset, distance_scale, role):
+        """Distances of some rows, divided by their quantile, median or mean."""
+        return normalized_distances(self.rows[subset], distance_scale, role)
+
+
+@dataclass(frozen=True)
+class GivenDistances(View):
+    """Given distances, and the subsets of rows that are compared.
+
+    ``order`` are the rows of the matrix that the rows stand for, so that the matrix
+    itself never moves.
+    """
+
+    distances: np.ndarray
+    order: np.ndarray
+    subsets: tuple
+
+    _row_fields = ("order",)
+
+    def normalized(self, subset, distance_scale, role):
+        """Distances of some rows, divided by their quantile, median or mean."""
+        pairs = condensed(some_pairs(self.distances, self.order[subset]), xp=np)
+        return normalized_pairs(pairs, len(subset), distance_scale, role)
 
 
 def holes_that_differ(r, other):
@@ -74,6 +104,9 @@ class RTD(BaseSimilarity):
     distance_scale : {"quantile", "median", "mean"}, default="quantile"
         What the distances are divided by: their 0.9 quantile, median or mean, over
         all entries of the matrix.
+    metric : {"euclidean", "precomputed"}, default="euclidean"
+        Distance of two rows. "precomputed": X and y are matrices of distances, of
+        shape (n_samples, n_samples) or condensed (see :ref:`given_matrices`).
     random_state : int, RandomState instance or None, default=None
         Draws the subsets.
     n_jobs : int, default=None
@@ -104,7 +137,7 @@ class RTD(BaseSimilarity):
         If gudhi is not installed: ``pip install sksim[topology]``.
     ValueError
         If a representation is constant, or so many rows coincide that the quantile of
-        the distances is 0.
+        the distances is 0. If a given matrix is not one of distances.
 
     See Also
     --------
@@ -141,6 +174,7 @@ class RTD(BaseSimilarity):
         "n_subsets": [Interval(Integral, 1, None, closed="left")],
         "subset_size": [Interval(Integral, 2, None, closed="left")],
         "distance_scale": [StrOptions({"quantile", "median", "mean"})],
+        "metric": [StrOptions({"euclidean", "precomputed"})],
         "random_state": ["random_state"],
         "n_jobs": [Integral, None],
         "verbose": ["verbose"],
@@ -152,6 +186,7 @@ class RTD(BaseSimilarity):
         *,
         subset_size=500,
         distance_scale="quantile",
+        metric="euclidean",
         random_state=None,
         n_jobs=None,
         verbose=0,
@@ -159,27 +194,33 @@ class RTD(BaseSimilarity):
         self.n_subsets = n_subsets
         self.subset_size = subset_size
         self.distance_scale = distance_scale
+        self.metric = metric
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.verbose = verbose
 
     def _view(self, X, xp, role, seed):
-        rows = plain_rows(X, role, xp=xp)
-        n_samples = len(rows)
+        subsets = self._subsets(X.shape[0], seed)
+        if self._is_given:
+            distances = plain_distances(X, role, xp=xp)
+            return GivenDistances(distances, np.arange(len(distances)), subsets)
+        return SubsampledRows(plain_rows(X, role, xp=xp), subsets)
+
+    def _subsets(self, n_samples, seed):
+        """Rows that are compared at a time."""
         if n_samples <= self.subset_size:
-            return SubsampledRows(rows, (np.arange(n_samples),))
+            return (np.arange(n_samples),)
         rng = np.random.default_rng(seed)
-        subsets = tuple(
+        return tuple(
             rng.permutation(n_samples)[: self.subset_size]
             for _ in range(self.n_subsets)
         )
-        return SubsampledRows(rows, subsets)
 
     def _compare(self, view_x, view_y, xp):
         tasks = []
         for subset in view_x.subsets:
             r, s = (
-                normalized_distances(view.rows[subset], self.distance_scale, role)
+                view.normalized(subset, self.distance_scale, role)
                 for view, role in ((view_x, "x"), (view_y, "y"))
             )
             tasks += [delayed(holes_that_differ)(r, s)]
@@ -199,13 +240,19 @@ class RTD(BaseSimilarity):
             "standard_error_": spread / n_subsets**0.5,
         }
 
+    @property
+    def _is_given(self):
+        return self.metric == "precomputed"
+
     def _similarity_tags(self):
         return SimilarityTags(
             family="topology",
             orientation="distance",
             bounds=(0, float("inf")),
-            invariances={"PT", "OT", "IS", "TR"},
+            invariances={"IS"} if self._is_given else {"PT", "OT", "IS", "TR"},
+            requires=("given_distances",) if self._is_given else (),
             view_keywords=("role", "seed"),
+            precomputed=self._is_given,
             intervals=(),
             deterministic=False,
             array_api=False,

@@ -1,6 +1,7 @@
 """Representation topology divergence from spanning trees."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,8 +13,11 @@ from sksim.base._tags import SimilarityTags
 from sksim.topology._distances import (
     normalized_distances,
     normalized_rows,
+    plain_distances,
     plain_rows,
     spanning_tree_length,
+    tree_length,
+    unit_of_given,
 )
 from sksim.topology._spanning_trees import (
     SpannedRows,
@@ -32,6 +36,26 @@ class SpannedDistances(View):
     _row_by_row_fields = ("distances",)
 
 
+@dataclass(frozen=True)
+class GivenDistances(View):
+    """Given distances, as they are, and the length of their minimum spanning tree.
+
+    ``order`` are the rows of the matrix that the rows stand for, so that the matrix
+    itself never moves; ``unit`` is what distances are divided by.
+    """
+
+    distances: np.ndarray
+    unit: float
+    order: np.ndarray
+    tree_length: float
+
+    _row_fields = ("order",)
+
+    def distances_from(self, row):
+        """Normalised distances of a row from all."""
+        return self.distances[self.order[row]][self.order] / self.unit
+
+
 class RTDLite(BaseSimilarity):
     r"""Topology divergence from three minimum spanning trees.
 
@@ -48,6 +72,9 @@ class RTDLite(BaseSimilarity):
     distance_scale : {"quantile", "median", "mean"}, default="quantile"
         What the distances are divided by: their 0.9 quantile, median or mean, over
         all entries of the matrix.
+    metric : {"euclidean", "precomputed"}, default="euclidean"
+        Distance of two rows. "precomputed": X and y are matrices of distances, of
+        shape (n_samples, n_samples) or condensed (see :ref:`given_matrices`).
     verbose : int, default=0
         Whether ``fit`` and ``score`` show progress on standard error,
         for more than 4096 rows.
@@ -69,7 +96,7 @@ class RTDLite(BaseSimilarity):
     ------
     ValueError
         If a representation is constant, or so many rows coincide that the quantile of
-        the distances is 0.
+        the distances is 0. If a given matrix is not one of distances.
 
     See Also
     --------
@@ -100,38 +127,61 @@ class RTDLite(BaseSimilarity):
 
     _parameter_constraints: dict = {
         "distance_scale": [StrOptions({"quantile", "median", "mean"})],
+        "metric": [StrOptions({"euclidean", "precomputed"})],
         "verbose": ["verbose"],
     }
 
-    def __init__(self, distance_scale="quantile", *, verbose=0):
+    def __init__(self, distance_scale="quantile", *, metric="euclidean", verbose=0):
         self.distance_scale = distance_scale
+        self.metric = metric
         self.verbose = verbose
 
     def _view(self, X, xp, role):
+        if self._is_given:
+            return self._given_view(plain_distances(X, role, xp=xp), role)
         rows = plain_rows(X, role, xp=xp)
         if len(rows) > MATRIX_ROWS:
             return spanned_rows(normalized_rows(rows, self.distance_scale, role), role)
         distances = normalized_distances(rows, self.distance_scale, role)
         return SpannedDistances(distances, spanning_tree_length(distances))
 
+    def _given_view(self, distances, role):
+        n = len(distances)
+        unit = unit_of_given(distances, self.distance_scale, role)
+        view = GivenDistances(distances, unit, np.arange(n), math.nan)
+        return replace(view, tree_length=tree_length(n, view.distances_from))
+
     def _compare(self, view_x, view_y, xp):
         if isinstance(view_x, SpannedRows):
             joint = joint_tree_length([view_x, view_y])
-        else:
+        elif isinstance(view_x, SpannedDistances):
             smaller = np.minimum(view_x.distances, view_y.distances)
             joint = spanning_tree_length(smaller)
+        else:
+            joint = tree_length(
+                len(view_x.distances),
+                lambda row: np.minimum(
+                    view_x.distances_from(row), view_y.distances_from(row)
+                ),
+            )
         x_to_y, y_to_x = view_x.tree_length - joint, view_y.tree_length - joint
         return (x_to_y + y_to_x) / 2, {"x_to_y_": x_to_y, "y_to_x_": y_to_x}
+
+    @property
+    def _is_given(self):
+        return self.metric == "precomputed"
 
     def _similarity_tags(self):
         return SimilarityTags(
             family="topology",
             orientation="distance",
             bounds=(0, float("inf")),
-            invariances={"PT", "OT", "IS", "TR"},
+            invariances={"IS"} if self._is_given else {"PT", "OT", "IS", "TR"},
+            requires=("given_distances",) if self._is_given else (),
             view_keywords=("role",),
+            precomputed=self._is_given,
             intervals=(),
             array_api=False,
-            complexity="n^2 d",
+            complexity="n^2" if self._is_given else "n^2 d",
             reference="Tulchinskii et al. 2025",
         )
