@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sksim.arrays._namespace import check_same_namespace, namespace_of
 from sksim.base._comparison import parted
+from sksim.base._row_names import refuse_other_rows_of
 from sksim.base._validation import (
     check_representation_pair,
     overflow_is_silent,
@@ -125,6 +126,7 @@ class AlignmentMixin(TransformerMixin):
                 self, X, None, reset=False, min_samples=1
             )
             return refuse_infinite_rows(self._transform_x(X, xp), self, xp=xp)
+        refuse_other_rows_of(self, X, y, {})
         X, y, xp = check_representation_pair(self, X, y, reset=False, min_samples=1)
         return (
             refuse_infinite_rows(self._transform_x(X, xp), self, xp=xp),

@@ -5,6 +5,7 @@ from abc import abstractmethod
 from sksim._sklearn_compat import fit_context
 from sksim.arrays._namespace import namespace_of
 from sksim.base._comparison import GroupComparison
+from sksim.base._row_names import refuse_other_rows
 from sksim.base._similarity import BaseSimilarity
 from sksim.base._tags import tags_of
 from sksim.base._validation import check_output_group, check_output_pair
@@ -113,6 +114,7 @@ class BaseFunctionalSimilarity(_OutputsMixin, BaseSimilarity):
         measure : object
             The fitted measure.
         """
+        refuse_other_rows(X=X, y_true=y_true)
         measure = cls(**params)
         measure._validate_params()
         outputs = measure._outputs_of((a, b), X, response_method)
@@ -140,7 +142,7 @@ class BaseGroupSimilarity(_OutputsMixin, BaseSimilarity):
         """One validated array for each model, and the namespace of all."""
         return check_output_group(self, X, y, reset=reset)
 
-    def _read(self, X, y=None, *, reset=True, **metadata):
+    def _validated(self, X, y, *, reset, **metadata):
         models, xp = self._validate_group(X, y, reset=reset)
         return self._rows(tuple(models), xp, metadata)
 
@@ -219,6 +221,7 @@ class BaseGroupSimilarity(_OutputsMixin, BaseSimilarity):
         measure : object
             The fitted measure.
         """
+        refuse_other_rows(X=X, y_true=y_true)
         measure = cls(**params)
         measure._validate_params()
         outputs = measure._outputs_of(estimators, X, response_method)

@@ -13,6 +13,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from sksim._progress import ProgressBar
 from sksim._sklearn_compat import Interval, validate_params
+from sksim.base._row_names import refuse_other_rows
 from sksim.base._tags import tags_of
 from sksim.inference._interval import interval_of
 from sksim.inference._test import similarity_test_of
@@ -167,6 +168,8 @@ def compare(
     0                   CKA   0.74          0.70           0.78
     1  OrthogonalProcrustes  -0.54         -0.56          -0.51
     """
+    rows = {"X": X} if X is not None else {"a": a, "b": b}
+    refuse_other_rows(**rows, y_true=y_true, groups=groups)
     pair = ArrayPair(a, b, y_true) if X is None else ModelPair(a, b, X, y_true)
     chosen = _applicable(resolve_measures(measures), pair)
     seed = int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
