@@ -8,5 +8,6 @@ compares outputs; ``inference`` says whether a similarity is more than chance;
 __version__ = "0.1.0.dev0"
 
 from sksim.discovery import all_measures
+from sksim.pairwise._align_rows import align_rows
 
-__all__ = ["__version__", "all_measures"]
+__all__ = ["__version__", "align_rows", "all_measures"]
