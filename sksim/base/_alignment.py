@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sksim.arrays._namespace import check_same_namespace, namespace_of
 from sksim.base._comparison import parted
+from sksim.base._missing import missing_named
 from sksim.base._row_names import refuse_other_rows_of
 from sksim.base._validation import (
     check_representation_pair,
@@ -137,10 +138,10 @@ class AlignmentMixin(TransformerMixin):
         """Rows to be mapped back: as wide as what ``transform`` returns."""
         check_is_fitted(self)
         xp = namespace_of(self.x_mean_)
-        refuse_unreadable(X, "X")
-        X = check_array(
-            X, dtype=[xp.float64, xp.float32], input_name="X", estimator=self
-        )
+        with missing_named(X, "X"):
+            refuse_unreadable(X, "X")
+            dtypes = [xp.float64, xp.float32]
+            X = check_array(X, dtype=dtypes, input_name="X", estimator=self)
         if X.shape[1] != self._n_features_out:
             raise ValueError(
                 f"X has {X.shape[1]} features, but {type(self).__name__} maps to "

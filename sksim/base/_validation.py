@@ -14,6 +14,7 @@ from sksim.arrays._namespace import (
     row_sums,
 )
 from sksim.base._dask import refuse_dask
+from sksim.base._missing import missing_named
 from sksim.base._tags import ROW_METADATA, tags_of
 
 # Rows of probabilities from single-precision networks sum to one only this closely.
@@ -104,7 +105,12 @@ overflow_is_silent = np.errstate(over="ignore", invalid="ignore")
 
 
 @overflow_is_silent
-def _check_matrix(measure, array, name, *, reset, min_samples):
+def _check_matrix(measure, array, name, **options):
+    with missing_named(array, name):
+        return _read_matrix(measure, array, name, **options)
+
+
+def _read_matrix(measure, array, name, *, reset, min_samples):
     refuse_unreadable(array, name)
     names = get_feature_names(array) if name == "y" and reset else None
     xp = get_namespace_and_device(array)[0]
@@ -143,6 +149,11 @@ def half_precision_unit(array):
 @overflow_is_silent
 def check_rows(transformer, X, *, reset, allow_nd=False):
     """Rows of one representation for a transformer, in their own precision."""
+    with missing_named(X, "X"):
+        return _read_rows(transformer, X, reset=reset, allow_nd=allow_nd)
+
+
+def _read_rows(transformer, X, *, reset, allow_nd):
     refuse_unreadable(X, "X", allow_nd=allow_nd)
     xp = get_namespace_and_device(X)[0]
     dtypes = [xp.float64, xp.float32]
@@ -326,6 +337,11 @@ def check_output_pair(measure, X, y, *, reset):
 @overflow_is_silent
 def check_label_vector(labels, name, measure, *, allow_fractions=False):
     """One label for each row, as a 1-D array of numbers, booleans or strings."""
+    with missing_named(labels, name):
+        return _read_labels(labels, name, measure, allow_fractions=allow_fractions)
+
+
+def _read_labels(labels, name, measure, *, allow_fractions):
     if not has_dtype(labels):
         labels = _as_array(labels, name)
     if isinstance(labels, np.ma.MaskedArray) and np.ma.is_masked(labels):
@@ -428,6 +444,11 @@ def check_output_group(measure, X, y=None, *, reset):
         Array namespace.
     """
     refuse_dask(measure, X, y)
+    with missing_named(X, "X"):
+        return _read_group(measure, X, y, reset=reset)
+
+
+def _read_group(measure, X, y, *, reset):
     inputs = tags_of(measure).inputs
     axes = 2 if inputs == "labels" else 3
     if not (has_dtype(X) or hasattr(X, "dtypes")):  # tables keep their column names
@@ -633,6 +654,11 @@ def _check_true_labels(measure, y_true, tags, *, xp, like):
 @overflow_is_silent
 def check_confounder(measure, z, *, xp, like):
     """Rows of a confounder, in the namespace and precision of the representations."""
+    with missing_named(z, "z"):
+        return _read_confounder(measure, z, xp=xp, like=like)
+
+
+def _read_confounder(measure, z, *, xp, like):
     refuse_unreadable(z, "z")
     own = get_namespace_and_device(z)[0]
     z = check_array(
@@ -654,7 +680,8 @@ def check_confounder(measure, z, *, xp, like):
 
 
 def _check_weights(weights, *, xp, like):
-    weights = check_array(weights, ensure_2d=False, input_name="weights")
+    with missing_named(weights, "weights"):
+        weights = check_array(weights, ensure_2d=False, input_name="weights")
     if weights.shape != like.shape[:1] or bool((weights < 0).any()):
         raise ValueError(
             f"weights must hold one number, not below 0, for each of the "
