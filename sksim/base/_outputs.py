@@ -3,12 +3,16 @@
 from abc import abstractmethod
 
 from sksim._sklearn_compat import fit_context
-from sksim.arrays._namespace import namespace_of
 from sksim.base._comparison import GroupComparison
 from sksim.base._row_names import refuse_other_rows
 from sksim.base._similarity import BaseSimilarity
 from sksim.base._tags import tags_of
-from sksim.base._validation import check_output_group, check_output_pair
+from sksim.base._validation import (
+    as_values,
+    check_output_group,
+    check_output_pair,
+    has_dtype,
+)
 from sksim.models._outputs import model_outputs
 
 
@@ -159,8 +163,9 @@ class BaseGroupSimilarity(_OutputsMixin, BaseSimilarity):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_models) or \
-                (n_samples, n_models, n_classes)
-            Predicted labels, or predicted probabilities, of all models.
+                (n_samples, n_models, n_classes), or list of arrays
+            Predicted labels, or predicted probabilities, of all models. A list or
+            tuple of arrays or tables holds one for each model.
         y : array-like, default=None
             With one model's output as X, the other's: the group is then this pair.
         y_true : array-like of shape (n_samples,), default=None
@@ -179,7 +184,7 @@ class BaseGroupSimilarity(_OutputsMixin, BaseSimilarity):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_models) or \
-                (n_samples, n_models, n_classes), default=None
+                (n_samples, n_models, n_classes), or list of arrays, default=None
             Outputs of all models on new rows.
         y : array-like, default=None
             With one model's output as X, the other's.
@@ -225,5 +230,8 @@ class BaseGroupSimilarity(_OutputsMixin, BaseSimilarity):
         measure = cls(**params)
         measure._validate_params()
         outputs = measure._outputs_of(estimators, X, response_method)
-        together = namespace_of(outputs.arrays[0]).stack(outputs.arrays, axis=1)
-        return measure._fit(together, None, y_true=y_true, classes=outputs.classes)
+        models = [
+            output if has_dtype(output) else as_values(output, "a prediction")
+            for output in outputs.arrays
+        ]
+        return measure._fit(models, None, y_true=y_true, classes=outputs.classes)
