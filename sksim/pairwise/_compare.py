@@ -33,7 +33,7 @@ COLUMNS = (
     "direction",
     "score",
     "null_mean",
-    "calibrated",
+    "calibrated_score",
     "pvalue",
     "interval_low",
     "interval_high",
@@ -56,7 +56,7 @@ COLUMNS = (
 def compare(
     a,
     b,
-    X=None,
+    data=None,
     y_true=None,
     *,
     on=None,
@@ -77,8 +77,8 @@ def compare(
     a, b : array-like, or fitted models
         Two representations of the same rows, of shape (n_samples, n_features); label
         vectors, of shape (n_samples,), for measures of labels; rows of probabilities
-        for measures of these. Or two fitted models, together with X.
-    X : array-like of shape (n_samples, n_features), default=None
+        for measures of these. Or two fitted models, together with ``data``.
+    data : array-like of shape (n_samples, n_features), default=None
         The rows that both models are applied to; only with models. Functional
         measures then compare the models' outputs, and the others the last
         representation before them (see :func:`sksim.models.extract_representations`).
@@ -126,7 +126,8 @@ def compare(
           or a distance,
         - ``score``: the value, oriented: greater is more similar,
         - ``null_mean``: mean score of pairs that have nothing in common,
-        - ``calibrated``: 0 if the score is its null mean, 1 if it is the best possible,
+        - ``calibrated_score``: 0 if the score is its null mean, 1 if it is the best
+          possible,
         - ``pvalue``: of the hypothesis that rows have nothing in common (for
           differences in performance: that the two models are alike),
         - ``interval_low``, ``interval_high``: confidence limits of the score,
@@ -176,13 +177,13 @@ def compare(
     0                   CKA   0.74          0.70           0.78
     1  OrthogonalProcrustes  -0.54         -0.56          -0.51
     """
-    call = a, b, X, y_true
+    call = a, b, data, y_true
     dropped = {}
     if on is not None:
-        a, b, y_true, groups, dropped = _joined(a, b, X, on, y_true, groups)
-    rows = {"X": X} if X is not None else {"a": a, "b": b}
+        a, b, y_true, groups, dropped = _joined(a, b, data, on, y_true, groups)
+    rows = {"data": data} if data is not None else {"a": a, "b": b}
     refuse_other_rows(**rows, y_true=y_true, groups=groups)
-    pair = ArrayPair(a, b, y_true) if X is None else ModelPair(a, b, X, y_true)
+    pair = ArrayPair(a, b, y_true) if data is None else ModelPair(a, b, data, y_true)
     chosen = _applicable(resolve_measures(measures), pair)
     seed = int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
     job = _Job(
@@ -221,9 +222,9 @@ def compare(
     return table
 
 
-def _joined(a, b, X, on, y_true, groups):
+def _joined(a, b, data, on, y_true, groups):
     """Tables joined by a column, what belongs to their rows, and what fell out."""
-    if X is not None:
+    if data is not None:
         raise ValueError(
             "on= joins the rows of two tables; models are applied to one table, which "
             "needs no joining."
@@ -240,12 +241,12 @@ def _joined(a, b, X, on, y_true, groups):
     return a, b, known["y_true"], known["groups"], dropped
 
 
-def _call(data, **settings):
+def _call(inputs, **settings):
     """The call as text, with arrays by their shapes."""
-    a, b, X, y_true = data
+    a, b, data, y_true = inputs
     parts = [_brief(a), _brief(b)]
-    if X is not None:
-        parts.append(f"X={_brief(X)}")
+    if data is not None:
+        parts.append(f"data={_brief(data)}")
     if y_true is not None:
         parts.append(f"y_true={_brief(y_true)}")
     parts += [f"{name}={value!r}" for name, value in settings.items()]
@@ -357,7 +358,7 @@ def _against_chance(comparison, job, seconds):
     result = _test(comparison, job, job.n_permutations)
     found = {
         "null_mean": result.null_mean,
-        "calibrated": result.adjusted_score,
+        "calibrated_score": result.calibrated_score,
         "pvalue": result.pvalue,
     }
     if tags.null == "exchange":
