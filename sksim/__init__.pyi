@@ -75,6 +75,7 @@ from .functional import Hellinger as Hellinger
 from .functional import InterraterAgreement as InterraterAgreement
 from .functional import JensenShannonDivergence as JensenShannonDivergence
 from .functional import KohaviWolpertVariance as KohaviWolpertVariance
+from .functional import KrippendorffAlpha as KrippendorffAlpha
 from .functional import KullbackLeibler as KullbackLeibler
 from .functional import LabelEntropy as LabelEntropy
 from .functional import MinMaxNormalizedDisagreement as MinMaxNormalizedDisagreement

@@ -60,6 +60,7 @@ def open_layers(measure, Xs, Ys=None, *, n_jobs=None, beside=None, **metadata):
     layers_y = layers_x if Ys is None else named_layers(Ys, "Ys")
     named = {**(beside or {}), **metadata}
     _refuse_other_rows(tags, layers_x, {} if Ys is None else layers_y, named)
+    layers_x, layers_y, metadata = _by_names(measure, layers_x, layers_y, metadata)
     first = next(iter(layers_x.values()))
     checked_x, xp = _validated(measure, layers_x, first, "x")
     shares_views = Ys is None and tags.symmetric
@@ -144,6 +145,19 @@ def _refuse_other_rows(tags, layers_x, layers_y, metadata):
         for name, layers in (("Xs", layers_x), ("Ys", layers_y)):
             known |= {f"{name}[{key!r}]": layer for key, layer in layers.items()}
     refuse_other_rows(**known)
+
+
+def _by_names(measure, layers_x, layers_y, metadata):
+    """Layers and metadata after what the names of columns and categories say."""
+    sides = {
+        f"{name}[{key!r}]": layer
+        for name, layers in (("Xs", layers_x), ("Ys", layers_y))
+        for key, layer in layers.items()
+    }
+    sides, metadata = measure._by_names(sides, metadata)
+    values = iter(sides.values())
+    layers_x = dict(zip(layers_x, values, strict=False))
+    return layers_x, dict(zip(layers_y, values, strict=True)), metadata
 
 
 def _validated(measure, layers, first, role):

@@ -114,8 +114,13 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
 
     def _validated(self, X, y, *, reset, **metadata):
         """Rows of arrays, whose names are known to agree."""
-        X, y, xp = self._validate_pair(X, y, reset=reset)
+        sides, metadata = self._by_names({"X": X, "y": y}, metadata, reset=reset)
+        X, y, xp = self._validate_pair(*sides.values(), reset=reset)
         return self._rows((X, y), xp, metadata)
+
+    def _by_names(self, sides, metadata, *, reset=False):
+        """Arrays and metadata after what the names of columns and categories say."""
+        return sides, metadata
 
     def _read_alone(self, X, *, like, role):
         """One of many representations, validated without a partner.

@@ -315,8 +315,13 @@ def check_output_pair(measure, X, y, *, reset):
     inputs = tags_of(measure).inputs
     xp, _, device = get_namespace_and_device(X)
     if inputs == "labels":
-        X = check_label_vector(X, "X", measure)
-        y = move_to(check_label_vector(y, "y", measure), xp=xp, device=device)
+        X, y = (
+            check_label_vector(
+                labels, name, measure, allow_fractions=takes_fractions(measure)
+            )
+            for name, labels in (("X", X), ("y", y))
+        )
+        y = move_to(y, xp=xp, device=device)
         check_same_length(X, y)
         refuse_mixed_kinds((X, y), ["X", "y"])
         return X, y, xp
@@ -327,12 +332,18 @@ def check_output_pair(measure, X, y, *, reset):
     if X.shape[1] != y.shape[1]:
         raise ValueError(
             f"X has {X.shape[1]} columns and y has {y.shape[1]}: both need one column "
-            "for each class, in the same order. from_estimators aligns the classes of "
-            "two fitted models."
+            "for each class, in the same order. Name the classes of both, by tables or "
+            "classes=, with fill_missing_classes=True; from_estimators does so for two "
+            "fitted models."
         )
     if inputs == "probabilities":
         X, y = check_probability_pair(X, y, rounding, xp=xp)
     return X, y, xp
+
+
+def takes_fractions(measure):
+    """Whether labels of a measure may be fractions: grades that are named as such."""
+    return getattr(measure, "_takes_fractions", False)
 
 
 @overflow_is_silent
@@ -344,7 +355,7 @@ def check_label_vector(labels, name, measure, *, allow_fractions=False):
 
 def _read_labels(labels, name, measure, *, allow_fractions):
     if not has_dtype(labels):
-        labels = _as_array(labels, name)
+        labels = as_label_array(labels, name)
     if isinstance(labels, np.ma.MaskedArray) and np.ma.is_masked(labels):
         raise ValueError(
             f"{name} is a masked array with masked labels. Drop the rows that contain "
@@ -446,13 +457,13 @@ def check_output_group(measure, X, y=None, *, reset):
         Array namespace.
     """
     refuse_dask(measure, X, y)
-    if y is None and _are_arrays(X):
+    if y is None and are_arrays(X):
         return _read_models(measure, X, reset=reset)
     with missing_named(X, "X"):
         return _read_group(measure, X, y, reset=reset)
 
 
-def _are_arrays(X):
+def are_arrays(X):
     """Whether these are arrays or tables, one for each model, and not rows of one."""
     return (
         isinstance(X, list | tuple)
@@ -461,29 +472,43 @@ def _are_arrays(X):
     )
 
 
-def _read_models(measure, models, *, reset):
-    """Outputs of a group that come as one array for each model."""
+def refuse_one_model(measure, models):
+    """Raise unless a list holds two models' outputs or more."""
     if len(models) < 2:
         raise ValueError(
             f"{type(measure).__name__} compares a group: X holds one array, where one "
             "for each of two or more models is wanted."
         )
-    names = [f"X[{i}]" for i in range(len(models))]
-    xp, _, device = get_namespace_and_device(models[0])
-    pairs = zip(models, names, strict=True)
-    if tags_of(measure).inputs == "labels":
-        models = [check_label_vector(model, name, measure) for model, name in pairs]
-        refuse_mixed_kinds(models, names)
-    else:
-        models = [_read_probabilities(measure, *pair) for pair in pairs]
+
+
+def refuse_other_shapes(models):
+    """Raise unless all models' outputs are of one shape."""
     shapes = [tuple(model.shape) for model in models]
     if len(set(shapes)) > 1:
         raise ValueError(
             "All models' outputs must be of one shape, one row for each of the same "
             f"inputs in the same order; X holds arrays of the shapes {shapes}."
         )
+
+
+def _read_models(measure, models, *, reset):
+    """Outputs of a group that come as one array for each model."""
+    refuse_one_model(measure, models)
+    names = [f"X[{i}]" for i in range(len(models))]
+    xp, _, device = get_namespace_and_device(models[0])
+    pairs = zip(models, names, strict=True)
+    if tags_of(measure).inputs == "labels":
+        fractions = takes_fractions(measure)
+        models = [
+            check_label_vector(*pair, measure, allow_fractions=fractions)
+            for pair in pairs
+        ]
+        refuse_mixed_kinds(models, names)
+    else:
+        models = [_read_probabilities(measure, *pair) for pair in pairs]
+    refuse_other_shapes(models)
     models = [move_to(model, xp=xp, device=device) for model in models]
-    if len({model.dtype for model in models}) > 1 and len(shapes[0]) > 1:
+    if len({model.dtype for model in models}) > 1 and models[0].ndim > 1:
         models = [xp.astype(model, xp.float64, copy=False) for model in models]
     if reset:
         measure.n_features_in_ = len(models)
@@ -518,11 +543,16 @@ def _warn_of_many_models(n_samples, n_models):
         )
 
 
-def _read_group(measure, X, y, *, reset):
-    inputs = tags_of(measure).inputs
-    axes = 2 if inputs == "labels" else 3
-    if not (has_dtype(X) or hasattr(X, "dtypes")):  # tables keep their column names
-        X = _as_array(X, "X")
+def refuse_no_group(measure, X, y=None):
+    """Raise unless an array holds several models' outputs, or with y one model's.
+
+    Parameters
+    ----------
+    measure : BaseGroupSimilarity
+    X : array
+    y : object, default=None
+    """
+    axes = 2 if tags_of(measure).inputs == "labels" else 3
     if y is not None:
         if np.ndim(X) >= axes and np.shape(X)[1] != 1:
             raise ValueError(
@@ -530,8 +560,7 @@ def _read_group(measure, X, y, *, reset):
                 f"{type(measure).__name__} has no use for y. True labels are passed as "
                 "y_true=..."
             )
-        X, y, xp = check_output_pair(measure, X, y, reset=reset)
-        return [X, y], xp
+        return
     shape = "(n_samples, n_models)" + ("" if axes == 2 else " with n_classes last")
     if np.ndim(X) != axes or np.shape(X)[1] < 2:
         raise ValueError(
@@ -540,6 +569,15 @@ def _read_group(measure, X, y, *, reset):
             f"{tuple(np.shape(X))}."
         )
     _warn_of_many_models(*np.shape(X)[:2])
+
+
+def _read_group(measure, X, y, *, reset):
+    inputs = tags_of(measure).inputs
+    X = as_label_array(X, "X")
+    refuse_no_group(measure, X, y)
+    if y is not None:
+        X, y, xp = check_output_pair(measure, X, y, reset=reset)
+        return [X, y], xp
     xp = get_namespace_and_device(X)[0]
     labels = inputs == "labels"
     rounding = half_precision_unit(X)
@@ -558,12 +596,14 @@ def _read_group(measure, X, y, *, reset):
     models = [X[:, i, ...] for i in range(X.shape[1])]
     if labels:
         refuse_mixed_kinds(models, [f"X[:, {i}]" for i in range(len(models))])
-        _check_label_values(X, "X", xp)
+        _check_label_values(X, "X", xp, allow_fractions=takes_fractions(measure))
     return models, xp
 
 
-def _as_array(values, name):
+def as_label_array(values, name):
     """Nested lists as an array in which numbers beside text stay numbers."""
+    if has_dtype(values) or hasattr(values, "dtypes"):  # tables keep their names
+        return values
     array = as_values(values, name)
     if array.dtype.kind in "US":
         objects = np.asarray(values, dtype=object)

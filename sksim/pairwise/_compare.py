@@ -60,6 +60,8 @@ def compare(
     y_true=None,
     *,
     on=None,
+    classes=None,
+    fill_missing_classes=False,
     measures=None,
     n_permutations=99,
     confidence_level=0.95,
@@ -89,6 +91,12 @@ def compare(
         it (see :func:`align_rows`), and it is no feature. ``y_true`` and ``groups``
         are joined too where they are tables with that column, and belong to the rows of
         ``a`` where they are not.
+    classes : sequence, default=None
+        Class of each column of probabilities that have no names of columns; or one such
+        sequence for each side. Tables are put into one order by their names.
+    fill_missing_classes : bool, default=False
+        Whether a class that one side has and the other lacks has probability 0 there.
+        Otherwise measures of probabilities refuse other names.
     measures : str, class, estimator, list or dict of those, default=None
         Names of measures, or measures; or names of families, for all of their measures
         that the input allows, with default parameters. None takes all families. A
@@ -183,7 +191,10 @@ def compare(
         a, b, y_true, groups, dropped = _joined(a, b, data, on, y_true, groups)
     rows = {"data": data} if data is not None else {"a": a, "b": b}
     refuse_other_rows(**rows, y_true=y_true, groups=groups)
-    pair = ArrayPair(a, b, y_true) if data is None else ModelPair(a, b, data, y_true)
+    if data is None:
+        pair = ArrayPair(a, b, y_true, **_names(classes, fill_missing_classes))
+    else:
+        pair = ModelPair(a, b, data, y_true)
     chosen = _applicable(resolve_measures(measures), pair)
     seed = int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
     job = _Job(
@@ -213,6 +224,7 @@ def compare(
         "call": _call(
             call,
             **({} if on is None else {"on": on}),
+            **_names(classes, fill_missing_classes),
             measures=measures,
             n_permutations=n_permutations,
             confidence_level=confidence_level,
@@ -220,6 +232,12 @@ def compare(
         ),
     }
     return table
+
+
+def _names(classes, fill_missing_classes):
+    """What is said of the columns' names, where something is."""
+    said = {"classes": classes, "fill_missing_classes": fill_missing_classes}
+    return {name: value for name, value in said.items() if value not in (None, False)}
 
 
 def _joined(a, b, data, on, y_true, groups):

@@ -136,7 +136,7 @@ CALLS = {
     "y_true of a matrix": lambda y: similarity_matrix(
         ErrorConsistency(), [LABELS, LABELS], y_true=y[0] > 0
     ),
-    "layers": lambda y: layer_identification([{"a": TABLE}, {"a": y}], CKA()),
+    "layers": lambda y: layer_identification(CKA(), [{"a": TABLE}, {"a": y}]),
     "compare": lambda y: compare(TABLE, y, measures="CKA", n_permutations=0),
     "groups of compare": lambda y: compare(
         TABLE, VALUES, measures="CKA", groups=named(np.arange(N) % 5, y.index)
