@@ -81,7 +81,7 @@ class CohenKappa(UndefinedMixin, BaseFunctionalSimilarity):
     >>> order = ["negative", "neutral", "positive"]
     >>> measure = CohenKappa(weights="linear", labels=order)
     >>> round(measure.fit(first, second).similarity_, 4)
-    0.6341
+    0.5833
     """
 
     _parameter_constraints: dict = {
