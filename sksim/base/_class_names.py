@@ -12,20 +12,38 @@ _N_SHOWN = 5
 def column_names(table):
     """Names of a table's columns as a list, or None where there are none.
 
+    Columns that are counted were not given names, and one column needs none.
+
     Parameters
     ----------
     table : object
         A table of pandas, polars or arrow, or anything else.
     """
-    if hasattr(table, "column_names") and hasattr(table, "schema"):
-        names = list(table.column_names)  # arrow: its columns are arrays
-    elif hasattr(table, "columns") and hasattr(table, "dtypes"):
-        names = list(table.columns)
-    else:
+    names = _raw_names(table)
+    if names is None or len(names) < 2:
         return None
     n = len(names)
     counts = range(n), [f"column_{i}" for i in range(n)]  # of pandas, and of polars
-    return None if n < 2 or any(names == list(count) for count in counts) else names
+    return None if any(names == list(count) for count in counts) else names
+
+
+def _raw_names(table):
+    if hasattr(table, "column_names") and hasattr(table, "schema"):
+        return list(table.column_names)  # arrow: its columns are arrays
+    if hasattr(table, "columns") and hasattr(table, "dtypes"):
+        return list(table.columns)
+    return None
+
+
+def _own_names(tables):
+    """Names of each table; a count is names beside the same in another order."""
+    own = {name: column_names(table) for name, table in tables.items()}
+    sets = [set(names) for names in own.values() if names is not None]
+    for name, table in tables.items():
+        count = _raw_names(table)
+        if own[name] is None and count is not None and set(count) in sets:
+            own[name] = count
+    return own
 
 
 def in_one_order(tables, *, classes=None, first=None, fill=False, are_classes=True):
@@ -51,7 +69,7 @@ def in_one_order(tables, *, classes=None, first=None, fill=False, are_classes=Tr
     names : list or None
         Names of the columns of all of them, where they are known.
     """
-    own = {name: column_names(table) for name, table in tables.items()}
+    own = _own_names(tables)
     given = {name: names for name, names in own.items() if names is not None}
     wanted, named = None, own
     if classes is not None:
@@ -146,7 +164,7 @@ def _picked(table, names, wanted):
         return _filled(table, names, wanted)
     if hasattr(table, "iloc"):
         return table.loc[:, list(wanted)]
-    if column_names(table) is not None:  # of polars and arrow
+    if _raw_names(table) is not None:  # of polars and arrow
         return table.select(list(wanted))
     array = table if has_dtype(table) else np.asarray(table)
     xp, _, device = get_namespace_and_device(array)
@@ -155,7 +173,7 @@ def _picked(table, names, wanted):
 
 
 def _filled(table, names, wanted):
-    if column_names(table) is not None:
+    if _raw_names(table) is not None:
         index = table.index if hasattr(table, "iloc") else None
         values = pd.DataFrame(np.asarray(table), columns=names, index=index)
         return values.reindex(columns=list(wanted), fill_value=0)

@@ -209,6 +209,15 @@ def test_names_that_are_no_classes():
     Disagreement().fit(votes["model a"], votes["model b"])
 
 
+def test_classes_that_are_counted():
+    for dtype in (int, str):
+        x = table(P, [dtype(i) for i in range(3)])
+        y = table(Q[:, [2, 0, 1]], [dtype(i) for i in (2, 0, 1)])
+        for pair in ((x, y), (y, x)):
+            found = JensenShannonDivergence().fit(*pair).distance_
+            assert found == pytest.approx(EXPECTED)
+
+
 def test_representations_keep_their_columns():
     found = compare(
         table(P), moved(Q), measures=["RSMNormDifference"], n_permutations=0
