@@ -34,6 +34,7 @@ from sksim.inference import (
     similarity_test,
 )
 from sksim.pairwise import compare, similarity_matrix
+from sksim.plot import RepresentationDisplay
 from sksim.rsm import CKA, MinibatchCKA
 from sksim.statistics import Magnitude
 
@@ -137,6 +138,7 @@ CALLS = {
         ErrorConsistency(), [LABELS, LABELS], y_true=y[0] > 0
     ),
     "layers": lambda y: layer_identification(CKA(), [{"a": TABLE}, {"a": y}]),
+    "display": lambda y: RepresentationDisplay.from_representations(TABLE, y),
     "compare": lambda y: compare(TABLE, y, measures="CKA", n_permutations=0),
     "groups of compare": lambda y: compare(
         TABLE, VALUES, measures="CKA", groups=named(np.arange(N) % 5, y.index)
