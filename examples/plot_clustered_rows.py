@@ -112,13 +112,11 @@ print(
 )
 
 # %%
-# ``permute="within"`` asks the third question: do the two agree on patches beyond what
+# ``strata=groups`` asks the third question: do the two agree on patches beyond what
 # the patches of one image have in common? On the unrelated pairs it says yes as well, and
 # is right: position within the image *is* something both networks see. Tokens of one
 # text and frames of one film are the same case.
 
 X, y = unrelated_pair(0)
-within = similarity_test(
-    CKA(), X, y, groups=groups, permute="within", n_permutations=199, random_state=0
-)
+within = similarity_test(CKA(), X, y, strata=groups, n_permutations=199, random_state=0)
 print(f"within images: by chance {within.null_mean:.2f}, p = {within.pvalue:.3f}")

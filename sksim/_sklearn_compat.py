@@ -1,4 +1,4 @@
-"""The only importer of scikit-learn's private names, beside ``_array_api``."""
+"""The only importer of scikit-learn's private names, beside ``arrays._namespace``."""
 
 from sklearn.base import _fit_context as fit_context
 from sklearn.ensemble._forest import ForestClassifier, ForestRegressor
@@ -18,6 +18,9 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils._response import _get_response_values as get_response_values
 from sklearn.utils._tags import Tags
+from sklearn.utils.parallel import (
+    _get_threadpool_controller as get_threadpool_controller,
+)
 from sklearn.utils.validation import _get_feature_names as get_feature_names
 from sklearn.utils.validation import _num_samples as num_samples
 
@@ -37,6 +40,7 @@ __all__ = [
     "fit_context",
     "get_feature_names",
     "get_response_values",
+    "get_threadpool_controller",
     "is_routing_enabled",
     "num_samples",
     "response_methods",

@@ -6,6 +6,7 @@ import inspect
 
 from sklearn.base import BaseEstimator, clone
 
+from sksim._typing import Measure
 from sksim.base._tags import tags_of
 
 FAMILIES = (
@@ -20,7 +21,7 @@ FAMILIES = (
 )
 
 
-def all_measures(**filters):
+def all_measures(**filters: object) -> list[tuple[str, type[BaseEstimator]]]:
     """All public measures, with those properties that are asked for.
 
     Parameters
@@ -57,7 +58,7 @@ def all_measures(**filters):
     ]
 
 
-def check_measure(measure, purpose="compare"):
+def check_measure(measure: Measure, purpose: str = "compare") -> BaseEstimator:
     """Clone of a measure with valid parameters; anything else is refused.
 
     Parameters

@@ -50,6 +50,7 @@ def run_without_network(code, folder):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", [IMPORTS, FITS], ids=["imports", "fits"])
 def test_works_without_a_network(code, tmp_path):
     done = run_without_network(code, tmp_path)

@@ -18,7 +18,6 @@ import numpy as np
 from sksim._progress import tracked
 from sksim.arrays._exact import dense_matrix, hollow_outer_product, outer_product
 from sksim.arrays._kernels import u_center
-from sksim.arrays._linalg import centered_product
 from sksim.arrays._namespace import (
     as_float64,
     device_of,
@@ -119,7 +118,10 @@ class Factored(SymmetricForm):
         return other._inner_with_rows(self, xp=xp)
 
     def _inner_with_rows(self, other, *, xp):
-        M = centered_product(other.rows, other.mean, self.rows, self.mean)
+        M = other.rows.T @ self.rows
+        if other.mean is not None and self.mean is not None:
+            # one centred factor centres the other
+            M = M - self.n_samples * other.mean[:, None] * self.mean[None, :]
         return self.without_diagonals(other, inner(M, M, xp=xp), xp=xp)
 
     def _inner_with_matrix(self, other, *, xp):

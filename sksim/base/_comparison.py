@@ -71,9 +71,15 @@ class Rows:
 
     def view(self, place):
         """View of one of the arrays; the first is X, all others stand for y."""
-        role = "y" if place else "x"
+        return self.view_of(self.arrays[place], "y" if place else "x")
+
+    @overflow_is_silent
+    def view_of(self, array, role):
+        """View of an array, by what the measure's tags want to know."""
         known = {"role": role, "seed": self.seed, **self.metadata}
-        return self.viewer._make_view(self.arrays[place], self.xp, **known)
+        wanted = tags_of(self.viewer).view_keywords
+        known = {name: known.get(name) for name in wanted}
+        return self.viewer._view(array, self.xp, **known)
 
     @overflow_is_silent
     def compared(self):

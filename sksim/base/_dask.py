@@ -9,29 +9,6 @@ from copy import copy
 from sklearn.base import clone
 
 
-def is_dask(array):
-    """Whether an argument is a collection of Dask, computed or not."""
-    module = type(array).__module__.partition(".")[0]
-    return module.startswith("dask") and hasattr(array, "__dask_graph__")
-
-
-def refuse_dask(measure, *arrays):
-    """Raise where a Dask collection would be gathered in one place unasked."""
-    if not any(is_dask(array) for array in arrays):
-        return
-    name = type(measure).__name__
-    if measure._similarity_tags().streaming:
-        raise ValueError(
-            f"{name} takes Dask arrays in fit only. Bring the rows into memory with "
-            ".compute() first."
-        )
-    raise ValueError(
-        f"{name} cannot be computed chunk by chunk, and a Dask array is not gathered "
-        "unasked. Bring the rows into memory with .compute(), or use a measure that "
-        "merges chunks: sksim.all_measures(streaming=True) lists them."
-    )
-
-
 def fitted_to_chunks(measure, X, y):
     """A clone of a streaming measure, fitted to the chunks of two Dask arrays.
 
@@ -73,7 +50,9 @@ def _aligned_chunks(X, y):
     """Pairs of delayed chunks that hold the same rows, whole rows each."""
     for name, array in (("X", X), ("y", y)):
         if not (
-            is_dask(array) and hasattr(array, "to_delayed") and hasattr(array, "chunks")
+            hasattr(array, "__dask_graph__")
+            and hasattr(array, "to_delayed")
+            and hasattr(array, "chunks")
         ):
             raise ValueError(
                 f"{name} is a {type(array).__name__}, where both X and y must be Dask "

@@ -30,11 +30,12 @@ _MOST_MEMORY = 2**30
 class InnerProductComparison(Comparison):
     """A statistic that is a function of the inner product of two symmetric matrices.
 
-    The measure writes ``_form(view, role, xp)``, the symmetric matrix of a view as
-    `Factored`, `Dense` or `BlockedMatrix`, and ``_of_product(product, view_x, view_y,
-    n_samples)``, the statistic of the inner product: elementwise, since the closed
-    jackknife passes arrays of products, and views whose ``norm`` is an array. It writes
-    ``_compare`` too where ``fit`` is to store more than the number.
+    Views are such matrices, as `Factored`, `Dense` or `BlockedMatrix`, or the measure
+    writes ``_form(view, role, xp)``, which makes one of a view. It writes
+    ``_of_product(product, view_x, view_y, n_samples)``, the statistic of the inner
+    product: elementwise, since the closed jackknife passes arrays of products, and
+    views whose ``norm`` is an array. It writes ``_compare`` too where ``fit`` is to
+    store more than the number.
 
     Attributes
     ----------
@@ -55,15 +56,15 @@ class InnerProductComparison(Comparison):
         measure, xp = self.measure, self.xp
         if hasattr(type(measure), "_compare"):
             return measure._compare(view_x, view_y, xp)
-        form_y = measure._form(view_y, "y", xp)
-        product = measure._form(view_x, "x", xp).inner(form_y, xp=xp)
+        form_x = _form_of(measure, view_x, "x", xp)
+        product = form_x.inner(_form_of(measure, view_y, "y", xp), xp=xp)
         product = in_double(product, xp=xp)
         return measure._of_product(product, view_x, view_y, self.n_samples)
 
     @cached_property
     def _forms(self):
-        form = self.measure._form
-        return form(self.view_x, "x", self.xp), form(self.view_y, "y", self.xp)
+        sides = ((self.view_x, "x"), (self.view_y, "y"))
+        return [_form_of(self.measure, *side, self.xp) for side in sides]
 
     def _of_product(self, product):
         views = self.view_x, self.view_y
@@ -168,11 +169,11 @@ class InnerProductGrid(Grid):
 
     @cached_property
     def _forms(self):
-        form, xp = self.measure._form, self.xp
-        of_x = [form(view, "x", xp) for view in self.views_x]
+        measure, xp = self.measure, self.xp
+        of_x = [_form_of(measure, view, "x", xp) for view in self.views_x]
         if self.is_of_one_set:
             return of_x, of_x
-        return of_x, [form(view, "y", xp) for view in self.views_y]
+        return of_x, [_form_of(measure, view, "y", xp) for view in self.views_y]
 
     @overflow_is_silent
     def values(self):
@@ -237,6 +238,11 @@ class PickedGrid(InnerProductGrid):
         for place in np.ndindex(values.shape):
             values[place] = self._of_product(values[place], *place[1:])
         return values
+
+
+def _form_of(measure, view, role, xp):
+    """Symmetric matrix that a view stands for: itself, unless the measure says."""
+    return measure._form(view, role, xp) if hasattr(type(measure), "_form") else view
 
 
 def _picking_pays(forms_x, forms_y):

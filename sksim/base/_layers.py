@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.utils.parallel import Parallel, delayed
@@ -73,12 +73,9 @@ def open_layers(measure, Xs, Ys=None, *, n_jobs=None, beside=None, **metadata):
         _refuse_other_lengths(tags, (checked_x, checked_y))
         checked_x, checked_y = _in_one_precision(checked_x, checked_y, xp)
         like = next(iter(checked_x.values()))
-    rows = measure._rows((like,), xp, metadata)
-    known = {"seed": rows.seed, **rows.metadata}
-    views_x = _views(measure, checked_x, xp, n_jobs, role="x", **known)
-    views_y = views_x
-    if not shares_views:
-        views_y = _views(measure, checked_y, xp, n_jobs, role="y", **known)
+    rows = replace(measure._rows((like,), xp, metadata), arrays=())
+    views_x = _views(rows, checked_x, "x", n_jobs)
+    views_y = views_x if shares_views else _views(rows, checked_y, "y", n_jobs)
     grid = measure._kind.grid(
         measure=measure._engine,
         owner=measure,
@@ -201,16 +198,15 @@ def _is_float(array, xp):
     return xp.isdtype(array.dtype, "real floating")
 
 
-def _views(measure, layers, xp, n_jobs, **known):
+def _views(rows, layers, role, n_jobs):
     """Views of validated layers; errors name the layer."""
-    jobs = (delayed(_view)(measure, item, xp, known) for item in layers.items())
+    jobs = (delayed(_view)(rows, role, *item) for item in layers.items())
     return Parallel(n_jobs=n_jobs)(jobs)
 
 
-def _view(measure, item, xp, known):
-    key, layer = item
+def _view(rows, role, key, layer):
     with named_errors(key):
-        return measure._make_view(layer, xp, **known)
+        return rows.view_of(layer, role)
 
 
 def _check_pairs(grid, names_x, names_y):

@@ -102,10 +102,10 @@ def refuse_other_rows_of(measure, X, y, metadata):
         refuse_other_rows(X=X, y=y, **of_rows)
 
 
-def refuse_other_groups(measure, X, y, groups):
-    """The same of groups that only a test or an interval knows of."""
-    if groups is not None:
-        refuse_other_rows_of(measure, X, y, {"groups": groups})
+def refuse_other_groups(measure, X, y, **design):
+    """The same of groups and strata that only a test or an interval knows of."""
+    if any(labels is not None for labels in design.values()):
+        refuse_other_rows_of(measure, X, y, design)
 
 
 def _all_names(sides):
@@ -120,7 +120,15 @@ def _all_names(sides):
 
 
 def _agree(names, others):
-    if names is others or names.equals(others):
+    if names is others:
+        return True
+    if isinstance(names, pd.CategoricalIndex) and names.dtype == others.dtype:
+        # pandas would look up each name; codes are of one set of categories here
+        names, others = (
+            pd.Index(index.set_categories(names.categories).codes)
+            for index in (names, others)
+        )
+    if names.equals(others):
         return True
     if _are_of_other_kinds(names, others):
         # a count of which rows were cut out says nothing against names

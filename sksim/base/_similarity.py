@@ -14,7 +14,7 @@ from sksim._progress import progress_shown
 from sksim._sklearn_compat import fit_context
 from sksim.arrays._namespace import device_of, is_numpy, number
 from sksim.base._comparison import Comparison, Rows, parted
-from sksim.base._dask import fitted_to_chunks, is_dask
+from sksim.base._dask import fitted_to_chunks
 from sksim.base._row_names import refuse_other_rows_of
 from sksim.base._tags import ROW_METADATA, MeasureTags, tags_of
 from sksim.base._validation import (
@@ -147,12 +147,6 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
         rounding = rounding_of(str(like.dtype))
         return Rows(self, arrays, known, self._draw_seed(), xp, device, rounding)
 
-    @overflow_is_silent
-    def _make_view(self, X, xp, **known):
-        """View of one validated representation, by what the tags want of the known."""
-        wanted = tags_of(self).view_keywords
-        return self._view(X, xp, **{name: known.get(name) for name in wanted})
-
     def _draw_seed(self):
         """One integer for all views of one comparison, or None without randomness."""
         if "seed" not in tags_of(self).view_keywords:
@@ -188,7 +182,8 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
 
     @overflow_is_silent
     def _fit(self, X, y, **metadata):
-        if tags_of(self).streaming and (is_dask(X) or is_dask(y)):
+        in_chunks = any(hasattr(rows, "__dask_graph__") for rows in (X, y))
+        if in_chunks and tags_of(self).streaming:
             return self._become(fitted_to_chunks(self, X, y))
         with self._progress():
             return self._fit_to(self._open_to_fit(X, y, **metadata))

@@ -1,9 +1,11 @@
 """What a measure says of itself."""
 
 import math
+from collections.abc import Set
 from dataclasses import dataclass, field
 from functools import cache
 from types import FunctionType
+from typing import Literal, TypeVar
 
 from sklearn.base import BaseEstimator
 
@@ -37,6 +39,9 @@ ROW_METADATA = ("y_true", "z", "groups", "strata", "runs", "subjects", "weights"
 _VIEW_KEYWORDS = {"role", "seed", "data", "classes", *ROW_METADATA}
 # What a kind of comparison may have in closed form.
 EXACT = ("null", "null_mean", "jackknife", "masked_bootstrap", "bootstrap")
+
+# a number, or an array of them
+_Number = TypeVar("_Number")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +95,8 @@ class SimilarityTags:
         What is exchangeable under the null hypothesis: the rows of y, or the two
         models' outputs on each row.
     intervals : tuple of str, default=("jackknife", "subsample")
-        Resampling methods that give valid intervals: "jackknife", "subsample",
+        Methods that give valid intervals: "exact" and "wilson" (shares of rows, which
+        must be independent), or by resampling "jackknife", "subsample",
         "masked_bootstrap" and "bootstrap".
     exact : frozenset of str, default=()
         What of inference has a closed form with the present parameters: "null" (the
@@ -123,24 +129,24 @@ class SimilarityTags:
 
     family: str
     orientation: str
-    bounds: tuple
-    score_bounds: tuple | None = None
+    bounds: tuple[float, float]
+    score_bounds: tuple[float, float] | None = None
     metric: bool = False
     symmetric: bool = True
     signed: bool = False
     identity: bool = True
-    invariances: frozenset = frozenset()
-    invariances_y: frozenset | None = None
+    invariances: Set[str] = frozenset()
+    invariances_y: Set[str] | None = None
     inputs: str = "representation"
     arity: str = "pair"
-    requires: tuple = ()
-    view_keywords: tuple = ()
+    requires: tuple[str, ...] = ()
+    view_keywords: tuple[str, ...] = ()
     paired: bool = True
     null: str = "rows"
-    intervals: tuple = ("jackknife", "subsample")
-    exact: frozenset = frozenset()
+    intervals: tuple[str, ...] = ("jackknife", "subsample")
+    exact: Set[str] = frozenset()
     differentiable: bool = False
-    streaming: bool | str = False
+    streaming: bool | Literal["batches"] = False
     score_uses_fit: bool = False
     missing: bool = False
     deterministic: bool = True
@@ -184,28 +190,28 @@ class SimilarityTags:
             object.__setattr__(self, "score_bounds", oriented)
 
     @property
-    def is_similarity(self):
+    def is_similarity(self) -> bool:
         """Whether a large statistic means similar."""
         return self.orientation == "similarity"
 
     @property
-    def best(self):
+    def best(self) -> float:
         """The statistic of two equal representations; inf if there is no limit."""
         if self.signed:
             return 0
         return self.bounds[1] if self.is_similarity else self.bounds[0]
 
-    def orient(self, statistic):
+    def orient(self, statistic: _Number) -> _Number:
         """Statistic as a score: greater means more similar."""
         if self.signed:
             return -abs(statistic)
         return statistic if self.is_similarity else -statistic
 
-    def round_into_bounds(self, statistic):
+    def round_into_bounds(self, statistic: float) -> float:
         """Undo a rounding error past a bound; a wrong number stays wrong."""
         return _rounded_into(statistic, self.bounds)
 
-    def round_score(self, score):
+    def round_score(self, score: float) -> float:
         """The same for a score, which on new rows has bounds of its own."""
         return _rounded_into(score, self.score_bounds)
 

@@ -14,7 +14,6 @@ from sksim.arrays._namespace import (
     move_to,
     row_sums,
 )
-from sksim.base._dask import refuse_dask
 from sksim.base._missing import missing_named
 from sksim.base._tags import ROW_METADATA, tags_of
 
@@ -60,6 +59,23 @@ def check_representation_pair(measure, X, y, *, reset, min_samples=None):
     if X.dtype != y.dtype:
         X, y = (xp.astype(array, xp.float64, copy=False) for array in (X, y))
     return X, y, xp
+
+
+def refuse_dask(measure, *arrays):
+    """Raise where a Dask collection would be gathered in one place unasked."""
+    if not any(hasattr(array, "__dask_graph__") for array in arrays):
+        return
+    name = type(measure).__name__
+    if measure._similarity_tags().streaming:
+        raise ValueError(
+            f"{name} takes Dask arrays in fit only. Bring the rows into memory with "
+            ".compute() first."
+        )
+    raise ValueError(
+        f"{name} cannot be computed chunk by chunk, and a Dask array is not gathered "
+        "unasked. Bring the rows into memory with .compute(), or use a measure that "
+        "merges chunks: sksim.all_measures(streaming=True) lists them."
+    )
 
 
 def refuse_missing_y(measure):

@@ -158,7 +158,6 @@ class DeconfoundedSimilarity(BaseWrapper):
             # without a row, or with rows that count twice, z explains another share
             exact=tags.exact & {"null", "null_mean"},
             intervals=tuple(m for m in tags.intervals if m != "masked_bootstrap"),
-            differentiable=False,
             complexity="n^2 d",
             reference="Cui et al. 2022",
         )

@@ -45,13 +45,15 @@ class BaseWrapper(BaseSimilarity):
     def _similarity_tags(self):
         """Tags of the inner measure, without invariances, which are not known.
 
-        The wrapper has no ``partial_fit``, even where the inner measure has.
+        The wrapper has no ``partial_fit``, even where the inner measure has, and no
+        gradients, which end at what it does to the rows.
         """
         return replace(
             tags_of(self.measure),
             invariances=frozenset(),
             invariances_y=frozenset(),
             streaming=False,
+            differentiable=False,
         )
 
     def _store_outcome(self):

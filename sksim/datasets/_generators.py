@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from sksim._sklearn_compat import Interval, validate_params
+from sksim._typing import RandomState
 
 _COUNT = [Interval(Integral, 1, None, closed="left")]
 
@@ -22,14 +23,14 @@ _COUNT = [Interval(Integral, 1, None, closed="left")]
     prefer_skip_nested_validation=True,
 )
 def make_aligned_pair(
-    n_samples=100,
-    n_features=10,
+    n_samples: int = 100,
+    n_features: int = 10,
     *,
-    noise=0.0,
-    rotation=True,
-    scale=1.0,
-    random_state=None,
-):
+    noise: float = 0.0,
+    rotation: bool = True,
+    scale: float = 1.0,
+    random_state: RandomState | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
     r"""Two views of which one is the other, rotated, scaled and with noise.
 
     X is standard normal and
@@ -86,8 +87,12 @@ def make_aligned_pair(
     prefer_skip_nested_validation=True,
 )
 def make_independent_pair(
-    n_samples=100, n_features=10, n_features_y=None, *, random_state=None
-):
+    n_samples: int = 100,
+    n_features: int = 10,
+    n_features_y: int | None = None,
+    *,
+    random_state: RandomState | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
     """Two views that have nothing in common, to see what chance gives.
 
     Parameters
@@ -134,14 +139,14 @@ def make_independent_pair(
     prefer_skip_nested_validation=True,
 )
 def make_layer_stack(
-    n_samples=200,
-    n_features=10,
-    n_layers=5,
+    n_samples: int = 200,
+    n_features: int = 10,
+    n_layers: int = 5,
     *,
-    correlation=0.8,
-    n_networks=1,
-    random_state=None,
-):
+    correlation: float = 0.8,
+    n_networks: int = 1,
+    random_state: RandomState | None = None,
+) -> dict[str, np.ndarray] | list[dict[str, np.ndarray]]:
     r"""Layers that forget: each keeps a part of the layer before.
 
     .. math:: Z_{k+1} = \rho Z_k + \sqrt{1 - \rho^2} \, E_k, \qquad R_k = Z_k Q_k ,

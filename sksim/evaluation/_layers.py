@@ -1,16 +1,18 @@
 """Whether corresponding layers of two networks find each other."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from sksim._results import ResultMixin
+from sksim._typing import ArrayLike, Measure
 from sksim.pairwise import similarity_matrix
 
 
 @dataclass(frozen=True)
-class LayerIdentification:
+class LayerIdentification(ResultMixin):
     """Result of :func:`layer_identification`.
 
     Parameters
@@ -45,12 +47,29 @@ class LayerIdentification:
     per_layer: pd.Series
     found: pd.DataFrame
 
+    def to_frame(self) -> pd.DataFrame:
+        """One row for each layer.
+
+        Returns
+        -------
+        frame : pandas.DataFrame
+            The share of networks in which the layer was found, what guessing gives,
+            and which layer was found most often.
+        """
+        return pd.DataFrame(
+            {
+                "accuracy": self.per_layer,
+                "chance": self.chance,
+                "most_found": self.found.idxmax(axis=1),
+            }
+        ).rename_axis("layer")
+
 
 def layer_identification(
-    measure,
-    networks: Sequence[Mapping],
+    measure: Measure,
+    networks: Sequence[Mapping[Hashable, ArrayLike]],
     *,
-    y_true=None,
+    y_true: ArrayLike | None = None,
     n_jobs: int | None = None,
 ) -> LayerIdentification:
     """Count how often corresponding layers of two networks find each other.

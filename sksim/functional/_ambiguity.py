@@ -1,7 +1,7 @@
 """Rows on which any two models of a group disagree."""
 
 from sksim.base import BaseGroupSimilarity
-from sksim.functional._tags import label_tags
+from sksim.functional._tags import INTERVALS_OF_SHARES, label_tags
 
 
 class Ambiguity(BaseGroupSimilarity):
@@ -65,6 +65,7 @@ class Ambiguity(BaseGroupSimilarity):
     def _similarity_tags(self):
         return label_tags(
             arity="group",
+            intervals=INTERVALS_OF_SHARES,
             orientation="distance",
             bounds=(0, 1),
             complexity="n l",

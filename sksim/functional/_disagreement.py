@@ -1,7 +1,11 @@
 """Share of rows on which two models predict different labels."""
 
 from sksim.base import BaseFunctionalSimilarity, RowSumComparison
-from sksim.functional._tags import OF_ROW_SUMS, label_tags
+from sksim.functional._tags import (
+    INTERVALS_OF_SHARES,
+    OF_ROW_SUMS,
+    label_tags,
+)
 
 
 class Disagreement(BaseFunctionalSimilarity):
@@ -75,6 +79,7 @@ class Disagreement(BaseFunctionalSimilarity):
 
     def _similarity_tags(self):
         return label_tags(
+            intervals=INTERVALS_OF_SHARES,
             exact=OF_ROW_SUMS,
             orientation="distance",
             bounds=(0, 1),

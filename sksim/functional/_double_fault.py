@@ -1,7 +1,11 @@
 """Share of rows that both models get wrong."""
 
 from sksim.functional._correctness import CorrectnessSimilarity
-from sksim.functional._tags import OF_ROW_SUMS, correctness_tags
+from sksim.functional._tags import (
+    INTERVALS_OF_SHARES,
+    OF_ROW_SUMS,
+    correctness_tags,
+)
 
 
 class DoubleFault(CorrectnessSimilarity):
@@ -51,6 +55,7 @@ class DoubleFault(CorrectnessSimilarity):
 
     def _similarity_tags(self):
         return correctness_tags(
+            intervals=INTERVALS_OF_SHARES,
             exact=OF_ROW_SUMS,
             orientation="similarity",
             bounds=(0, 1),

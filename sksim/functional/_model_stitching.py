@@ -12,6 +12,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array
 
 from sksim._sklearn_compat import Interval, StrOptions
+from sksim._typing import Model
 from sksim.arrays._linalg import thin_svd
 from sksim.arrays._views import View
 from sksim.base._missing import missing_named
@@ -35,7 +36,7 @@ from sksim.models._gradients import values_and_gradients
 from sksim.models._wrapped import columns_of_labels
 
 
-def stitching_layers(model):
+def stitching_layers(model: Model) -> dict[str, tuple[Model, str]]:
     """Layers at which a model can be cut, ready for a matrix of stitched models.
 
     Parameters

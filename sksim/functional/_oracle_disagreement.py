@@ -1,7 +1,11 @@
 """Share of rows that exactly one of two models gets right."""
 
 from sksim.functional._correctness import CorrectnessSimilarity
-from sksim.functional._tags import OF_ROW_SUMS, correctness_tags
+from sksim.functional._tags import (
+    INTERVALS_OF_SHARES,
+    OF_ROW_SUMS,
+    correctness_tags,
+)
 
 
 class OracleDisagreement(CorrectnessSimilarity):
@@ -54,6 +58,7 @@ class OracleDisagreement(CorrectnessSimilarity):
 
     def _similarity_tags(self):
         return correctness_tags(
+            intervals=INTERVALS_OF_SHARES,
             exact=OF_ROW_SUMS,
             orientation="distance",
             bounds=(0, 1),

@@ -4,6 +4,8 @@ from sksim.base._tags import SimilarityTags
 
 # Rows of outputs are independent draws, so that even the plain bootstrap is valid.
 INTERVALS = ("jackknife", "subsample", "bootstrap")
+# Shares of rows have intervals of their own.
+INTERVALS_OF_SHARES = (*INTERVALS, "exact", "wilson")
 # What is exact for functions of sums over rows.
 OF_ROW_SUMS = frozenset({"jackknife", "bootstrap"})
 

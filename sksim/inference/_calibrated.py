@@ -28,8 +28,9 @@ from sksim.discovery import check_measure
 from sksim.inference._checks import refuse_unpaired
 from sksim.inference._moments import null_moments
 from sksim.inference._nulls import RowNull, null_statistics
-from sksim.inference._permutations import RowOrders
+from sksim.inference._permutations import row_orders
 from sksim.inference._result import calibrated_score, standardized
+from sksim.inference._test import is_free
 
 
 class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
@@ -51,7 +52,7 @@ class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
         takes the closed form where the measure has one.
     n_permutations : int, default=199
         Number of random permutations.
-    permute : {"rows", "within", "blocks"}, default=None
+    permute : {"rows", "shift"}, default="rows"
         What changes places: see :func:`similarity_test`.
     random_state : int, RandomState instance or None, default=None
         Seed of the permutations.
@@ -86,8 +87,8 @@ class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
     -----
     On new rows, ``score`` takes the null mean of those rows; measures with fitted maps
     keep them and only the new rows of y are permuted. ``fit`` and ``score`` take
-    ``groups`` (see :func:`similarity_test`) and pass other metadata, such as
-    ``y_true``, on to the measure.
+    ``groups`` and ``strata`` (see :func:`similarity_test`), and pass other metadata,
+    such as ``y_true``, on to the measure.
 
     References
     ----------
@@ -112,12 +113,12 @@ class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
         "measure": [HasMethods(["fit", "score"])],
         "null": [StrOptions({"auto", "exact", "permutation"})],
         "n_permutations": [Interval(Integral, 1, None, closed="left")],
-        "permute": [StrOptions({"rows", "within", "blocks"}), None],
+        "permute": [StrOptions({"rows", "shift"})],
         "random_state": ["random_state"],
     }
     # rows that belong together do so for the correction wherever they are given
-    __metadata_request__fit = {"groups": True}
-    __metadata_request__score = {"groups": True}
+    __metadata_request__fit = {"groups": True, "strata": True}
+    __metadata_request__score = {"groups": True, "strata": True}
 
     def __init__(
         self,
@@ -125,7 +126,7 @@ class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
         *,
         null="auto",
         n_permutations=199,
-        permute=None,
+        permute="rows",
         random_state=None,
     ):
         self.measure = measure
@@ -135,7 +136,7 @@ class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
         self.random_state = random_state
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None, groups=None, **fit_params):
+    def fit(self, X, y=None, groups=None, strata=None, **fit_params):
         """Compare two representations and correct the score for chance.
 
         Parameters
@@ -146,6 +147,8 @@ class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
             Second representation of the same inputs.
         groups : array-like of shape (n_samples,), default=None
             Group of each row, where rows belong together.
+        strata : array-like of shape (n_samples,), default=None
+            Sets within which rows, or groups, change places.
         **fit_params : dict
             Metadata for the measure, such as ``y_true``.
 
@@ -161,19 +164,20 @@ class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
             )
         measure = check_measure(self.measure, "correct it for chance")
         self._check(measure)
-        params = self._routed("fit", groups, fit_params)
-        refuse_other_groups(measure, X, y, groups)
+        refuse_other_groups(measure, X, y, groups=groups, strata=strata)
+        design = self._design(groups, strata)
+        params = self._routed("fit", design, fit_params)
         comparison = measure._open_to_fit(X, y, **params)
         self.measure_ = measure._fit_to(comparison)
         self.statistic_ = measure.statistic_
-        mean, std = self._null_moments(comparison, groups)
+        mean, std = self._null_moments(comparison, design)
         tags = tags_of(measure)
         self.null_mean_, self.null_std_ = mean, std
         self.score_ = calibrated_score(measure.score_, mean, tags)
         self.z_score_ = standardized(measure.score_, mean, std, rounding=1e-9)
         return self
 
-    def score(self, X=None, y=None, groups=None, **score_params):
+    def score(self, X=None, y=None, groups=None, strata=None, **score_params):
         """Null-corrected score: 0 by chance, 1 at best.
 
         Parameters
@@ -184,6 +188,8 @@ class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
             The same new rows of the second representation.
         groups : array-like of shape (n_samples,), default=None
             Group of each new row, where rows belong together.
+        strata : array-like of shape (n_samples,), default=None
+            Sets within which new rows, or groups, change places.
         **score_params : dict
             Metadata for the measure, such as ``y_true``.
 
@@ -195,17 +201,18 @@ class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self)
         if X is None and y is None:
             return self.score_
-        params = self._routed("score", groups, score_params)
+        design = self._design(groups, strata)
+        params = self._routed("score", design, score_params)
         measure = self.measure_
-        refuse_other_groups(measure, X, y, groups)
+        refuse_other_groups(measure, X, y, groups=groups, strata=strata)
         tags = tags_of(measure)
         if tags.score_uses_fit:
             score = measure.score(X, y, **params)
-            mean = float(np.mean(self._scores_by_fitted_maps(X, y, groups, params)))
+            mean = float(np.mean(self._scores_by_fitted_maps(X, y, design, params)))
         else:
             comparison = measure._open(X, y, reset=False, **params)
             score = comparison.score()
-            mean, _ = self._null_moments(comparison, groups)
+            mean, _ = self._null_moments(comparison, design)
         return calibrated_score(score, mean, tags)
 
     def _check(self, measure):
@@ -223,10 +230,10 @@ class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
                 f"{tags.bounds}. Use a normalised measure."
             )
 
-    def _null_moments(self, comparison, groups):
+    def _null_moments(self, comparison, design):
         """Mean and standard deviation of the score under the null hypothesis."""
         tags = comparison.tags
-        free = self.permute == "rows" or (self.permute is None and groups is None)
+        free = is_free(design)
         if self.null != "permutation" and free:
             closed = _closed_form(comparison)
             if closed is not None:
@@ -234,14 +241,9 @@ class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
         if self.null == "exact":
             raise ValueError(
                 f"{type(comparison.owner).__name__} has no closed form of its null mean"
-                f"{'' if free else ' for groups'}. Use null='permutation'."
+                f"{'' if free else ' for this design'}. Use null='permutation'."
             )
-        null = RowNull(
-            comparison,
-            groups=groups,
-            permute=self.permute,
-            random_state=self.random_state,
-        )
+        null = RowNull(comparison, **design)
         scores = tags.orient(
             null_statistics(
                 null, self.n_permutations, n_jobs=None, verbose=0, batch_size=64
@@ -249,17 +251,12 @@ class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
         )
         return float(np.mean(scores)), _std(scores)
 
-    def _scores_by_fitted_maps(self, X, y, groups, params):
+    def _scores_by_fitted_maps(self, X, y, design, params):
         """Scores of the fitted maps on new rows, with those of y permuted."""
         measure = self.measure_
         rows = measure._read(X, y, reset=False, **params)
         X, y = rows.arrays
-        orders = RowOrders(
-            rows.n_samples,
-            groups=groups,
-            permute=self.permute,
-            random_state=self.random_state,
-        )
+        orders = row_orders(rows.n_samples, **design)
         scores = []
         for i in range(self.n_permutations):
             moved_y = moved(y, orders.draw(i))
@@ -267,10 +264,19 @@ class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
             scores.append(tags_of(measure).orient(number(parted(outcome)[0])))
         return np.array(scores)
 
-    def _routed(self, method, groups, params):
+    def _design(self, groups, strata):
+        return {
+            "groups": groups,
+            "strata": strata,
+            "permute": self.permute,
+            "random_state": self.random_state,
+        }
+
+    def _routed(self, method, design, params):
         if not get_config()["enable_metadata_routing"]:
             return params
-        routed = process_routing(self, method, groups=groups, **params)
+        own = {name: design[name] for name in ("groups", "strata")}
+        routed = process_routing(self, method, **own, **params)
         return routed["measure"][method]
 
     def get_metadata_routing(self):

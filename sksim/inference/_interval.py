@@ -8,7 +8,9 @@ import numpy as np
 from scipy import stats
 from sklearn.base import clone
 
+from sksim._results import ResultMixin
 from sksim._sklearn_compat import Interval, StrOptions, validate_params
+from sksim._typing import ArrayLike, Measure, Metadata, RandomState
 from sksim.base._row_names import refuse_other_groups, refuse_other_rows
 from sksim.base._tags import tags_of
 from sksim.base._validation import row_metadata
@@ -30,7 +32,7 @@ class ConfidenceInterval(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SimilarityIntervalResult:
+class SimilarityIntervalResult(ResultMixin):
     """Result of :func:`similarity_interval`.
 
     Attributes
@@ -47,7 +49,7 @@ class SimilarityIntervalResult:
         Estimated bias of the score: for the jackknife that against unlimited rows, for
         other methods the mean of the replicates minus the score.
     replicates : ndarray of shape (n_replicates,)
-        Scores of the resampled rows.
+        Scores of the resampled rows; empty where none were resampled.
     confidence_level : float
         Share of intervals that are to cover the true score.
     method : str
@@ -65,7 +67,7 @@ class SimilarityIntervalResult:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ComparisonResult:
+class ComparisonResult(ResultMixin):
     """Result of :func:`compare_similarities`.
 
     Attributes
@@ -89,7 +91,7 @@ class ComparisonResult:
     """
 
     difference: float
-    scores: tuple
+    scores: tuple[float, float]
     pvalue: float
     confidence_interval: ConfidenceInterval
     standard_error: float
@@ -97,6 +99,9 @@ class ComparisonResult:
     confidence_level: float
     alternative: str
 
+
+OF_SHARES = ("exact", "wilson")
+RESAMPLING = ("jackknife", "subsample", "masked_bootstrap", "bootstrap")
 
 _SHARED_CONSTRAINTS = {
     "metadata": [dict, None],
@@ -111,9 +116,7 @@ _SHARED_CONSTRAINTS = {
 @validate_params(
     {
         **_SHARED_CONSTRAINTS,
-        "method": [
-            StrOptions({"jackknife", "subsample", "masked_bootstrap", "bootstrap"})
-        ],
+        "method": [StrOptions({"auto", *OF_SHARES, *RESAMPLING})],
         "n_resamples": [Interval(Integral, 20, None, closed="left")],
         "subsample_size": [Interval(Integral, 2, None, closed="left"), None],
         "random_state": ["random_state"],
@@ -121,27 +124,28 @@ _SHARED_CONSTRAINTS = {
     prefer_skip_nested_validation=True,
 )
 def similarity_interval(
-    measure,
-    X,
-    y=None,
+    measure: Measure,
+    X: ArrayLike,
+    y: ArrayLike | None = None,
     *,
-    y_true=None,
-    metadata=None,
-    method="jackknife",
-    confidence_level=0.95,
-    n_resamples=999,
-    subsample_size=None,
-    groups=None,
-    random_state=None,
-    n_jobs=None,
-    verbose=0,
-    batch_size=8,
-):
+    y_true: ArrayLike | None = None,
+    metadata: Metadata | None = None,
+    method: str = "auto",
+    confidence_level: float = 0.95,
+    n_resamples: int = 999,
+    subsample_size: int | None = None,
+    groups: ArrayLike | None = None,
+    random_state: RandomState | None = None,
+    n_jobs: int | None = None,
+    verbose: int = 0,
+    batch_size: int = 8,
+) -> SimilarityIntervalResult:
     r"""Confidence interval of a similarity.
 
     The rows are a sample of the inputs that could have been shown to both models; the
-    interval says how much the score varies from sample to sample. By default it is the
-    delete-one jackknife's: with the scores :math:`s_{-i}` without row i,
+    interval says how much the score varies from sample to sample. By default it is that
+    of Clopper and Pearson for shares of rows, such as disagreement, and the delete-one
+    jackknife's for all else: with the scores :math:`s_{-i}` without row i,
 
     .. math:: s \pm t_{n-1} \, \widehat{se}, \qquad
         \widehat{se}^2 = \frac{n - 1}{n} \sum_i (s_{-i} - \bar s)^2 .
@@ -161,13 +165,15 @@ def similarity_interval(
         True labels, for measures that use them.
     metadata : dict, default=None
         More that is known of the rows and that the measure uses, by name.
-    method : str, default="jackknife"
-        One of "jackknife", "subsample", "masked_bootstrap" and "bootstrap".
-        "jackknife" leaves out each row (or group) in turn; "subsample" takes random
-        parts without replacement; "masked_bootstrap" draws rows with replacement and
-        leaves out pairs of copies; "bootstrap" draws rows with replacement, which is
-        valid only for measures that are averages over rows. A measure's tag
-        ``intervals`` says which are valid; others are refused.
+    method : str, default="auto"
+        "exact" (Clopper and Pearson) and "wilson" are for measures that are shares of
+        rows, such as disagreement, and need no groups. Of the others "jackknife" leaves
+        out each row (or group) in turn; "subsample" takes random parts without
+        replacement; "masked_bootstrap" draws rows with replacement and leaves out pairs
+        of copies; "bootstrap" draws rows with replacement, which is valid only for
+        measures that are averages over rows. A measure's tag ``intervals`` says which
+        are valid; others are refused. "auto" is exact where that is valid, and the
+        jackknife elsewhere.
     confidence_level : float, default=0.95
         Share of intervals that are to cover the true score.
     n_resamples : int, default=999
@@ -208,8 +214,9 @@ def similarity_interval(
     The jackknife's nominal .95 intervals cover .92 to .97 where the views depend on
     each other and have finite fourth moments; they are conservative where the views
     are independent (.99), and too short for heavy tails (.85 for Student's t with 2.5
-    degrees of freedom). For debiased CKA with a fixed kernel all scores come from one
-    product.
+    degrees of freedom). Measures whose tag ``exact`` names "jackknife", such as CKA
+    with a fixed kernel, distance correlation and disagreement, are computed once: all
+    scores without a row follow.
 
     References
     ----------
@@ -231,8 +238,9 @@ def similarity_interval(
     (0.45, 0.49, 0.52)
     """
     measure = check_measure(measure, "find its interval")
+    method = chosen_method(measure, method, groups)
     check_method(measure, method)
-    refuse_other_groups(measure, X, y, groups)
+    refuse_other_groups(measure, X, y, groups=groups)
     comparison = _opened(measure, X, y, **row_metadata(metadata, y_true=y_true))
     return interval_of(
         comparison,
@@ -248,6 +256,19 @@ def similarity_interval(
     )
 
 
+def chosen_method(measure, method, groups):
+    """Method that "auto" stands for; groups and shares of rows don't go together."""
+    if method == "auto":
+        is_share = "exact" in tags_of(measure).intervals and groups is None
+        return "exact" if is_share else "jackknife"
+    if method in OF_SHARES and groups is not None:
+        raise ValueError(
+            f"method={method!r} is for rows that are independent of each other, which "
+            "rows of groups are not. Use method='jackknife'."
+        )
+    return method
+
+
 def _opened(measure, X, y, **metadata):
     """Comparison whose parts share one seed.
 
@@ -261,7 +282,7 @@ def _opened(measure, X, y, **metadata):
 def interval_of(
     comparison,
     *,
-    method="jackknife",
+    method="auto",
     confidence_level=0.95,
     n_resamples=999,
     subsample_size=None,
@@ -278,6 +299,8 @@ def interval_of(
     comparison : Comparison or GroupComparison
         With its rows; ``method`` must be valid for the measure.
     """
+    if method in OF_SHARES:
+        return _interval_of_share(comparison, method, confidence_level)
     sample = Sample(comparison, groups)
     plan = make_plan(method, len(sample.units), subsample_size, random_state)
     scores = replicates(
@@ -303,6 +326,27 @@ def interval_of(
     )
 
 
+def _interval_of_share(comparison, method, level):
+    """Interval of a share of rows, which has a width and stays between 0 and 1."""
+    statistic, n = comparison.statistic(), comparison.n_samples
+    found = stats.binomtest(round(statistic * n), n).proportion_ci(level, method)
+    # a share of 0 or 1 varies as much as its interval is wide
+    half = (found.high - found.low) / 2
+    by_width = half / stats.norm.isf((1 - level) / 2)
+    error = max((statistic * (1 - statistic) / n) ** 0.5, by_width)
+    low, high = sorted(comparison.tags.orient(limit) for limit in found)
+    return SimilarityIntervalResult(
+        statistic=statistic,
+        score=comparison.tags.orient(statistic) + 0.0,
+        confidence_interval=ConfidenceInterval(float(low) + 0.0, float(high) + 0.0),
+        standard_error=float(error),
+        bias=0.0,
+        replicates=np.empty(0),
+        confidence_level=level,
+        method=method,
+    )
+
+
 @validate_params(
     {
         **_SHARED_CONSTRAINTS,
@@ -311,20 +355,20 @@ def interval_of(
     prefer_skip_nested_validation=True,
 )
 def compare_similarities(
-    measure,
-    X,
-    y1,
-    y2,
+    measure: Measure,
+    X: ArrayLike,
+    y1: ArrayLike,
+    y2: ArrayLike,
     *,
-    y_true=None,
-    metadata=None,
-    alternative="two-sided",
-    confidence_level=0.95,
-    groups=None,
-    n_jobs=None,
-    verbose=0,
-    batch_size=8,
-):
+    y_true: ArrayLike | None = None,
+    metadata: Metadata | None = None,
+    alternative: str = "two-sided",
+    confidence_level: float = 0.95,
+    groups: ArrayLike | None = None,
+    n_jobs: int | None = None,
+    verbose: int = 0,
+    batch_size: int = 8,
+) -> ComparisonResult:
     """Test which of two representations is more similar to a third.
 
     By the jackknife of the difference: each row is left out of both comparisons at

@@ -1,5 +1,6 @@
 """Tests of whole matrices of similarities: layers by layers, models by models."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 
@@ -8,14 +9,16 @@ import pandas as pd
 from scipy.stats import false_discovery_control
 from sklearn.utils.parallel import Parallel, delayed
 
-from sksim._parallel import shared_by_jobs
+from sksim._parallel import on_one_blas_thread, shared_by_jobs
+from sksim._results import ResultMixin
 from sksim._sklearn_compat import Interval, StrOptions, validate_params
+from sksim._typing import ArrayLike, Layers, Measure, Metadata, RandomState
 from sksim.base._layers import open_layers
 from sksim.base._tags import tags_of
 from sksim.base._validation import row_metadata
 from sksim.discovery import check_measure
 from sksim.inference._checks import refuse_unpaired
-from sksim.inference._permutations import RowOrders
+from sksim.inference._permutations import row_orders
 from sksim.inference._result import (
     SimilarityTestResult,
     calibrated_score,
@@ -25,7 +28,7 @@ from sksim.inference._result import (
 
 
 @dataclass(frozen=True, kw_only=True)
-class SimilarityMatrixTestResult:
+class SimilarityMatrixTestResult(ResultMixin):
     """Result of :func:`similarity_matrix_test`.
 
     Attributes
@@ -40,7 +43,8 @@ class SimilarityMatrixTestResult:
     significant : ndarray of bool of shape (n_layers_x, n_layers_y)
         Where the corrected p-value is at most ``alpha``.
     z_scores : ndarray of shape (n_layers_x, n_layers_y)
-        Scores in standard deviations from their null means.
+        (score - null_mean) / null_std of the tested cells, as in
+        :func:`similarity_test`; nan where the null does not vary.
     null_mean, null_std : ndarray of shape (n_layers_x, n_layers_y)
         Mean and standard deviation of each cell under the null hypothesis.
     calibrated_scores : ndarray of shape (n_layers_x, n_layers_y)
@@ -64,12 +68,12 @@ class SimilarityMatrixTestResult:
     null_std: np.ndarray
     calibrated_scores: np.ndarray
     aggregate: SimilarityTestResult | None = field(repr=False)
-    names_x: list
-    names_y: list
+    names_x: list[str]
+    names_y: list[str]
     correction: str
     n_permutations: int
 
-    def to_frame(self):
+    def to_frame(self) -> pd.DataFrame:
         """One row for each tested cell, the most significant first.
 
         Returns
@@ -115,7 +119,8 @@ _AGGREGATES = {
         "alpha": [Interval(Real, 0, 1, closed="neither")],
         "aggregate": [StrOptions(set(_AGGREGATES)), callable, None],
         "groups": ["array-like", None],
-        "permute": [StrOptions({"rows", "within", "blocks"}), None],
+        "strata": ["array-like", None],
+        "permute": [StrOptions({"rows", "shift"})],
         "random_state": ["random_state"],
         "n_jobs": [Integral, None],
         "verbose": ["verbose"],
@@ -124,23 +129,24 @@ _AGGREGATES = {
     prefer_skip_nested_validation=True,
 )
 def similarity_matrix_test(
-    measure,
-    Xs,
-    Ys=None,
+    measure: Measure,
+    Xs: Layers,
+    Ys: Layers | None = None,
     *,
-    y_true=None,
-    metadata=None,
-    n_permutations=999,
-    correction="max",
-    alpha=0.05,
-    aggregate=None,
-    groups=None,
-    permute=None,
-    random_state=None,
-    n_jobs=None,
-    verbose=0,
-    batch_size=8,
-):
+    y_true: ArrayLike | None = None,
+    metadata: Metadata | None = None,
+    n_permutations: int = 999,
+    correction: str = "max",
+    alpha: float = 0.05,
+    aggregate: str | Callable[[np.ndarray], float] | None = None,
+    groups: ArrayLike | None = None,
+    strata: ArrayLike | None = None,
+    permute: str = "rows",
+    random_state: RandomState | None = None,
+    n_jobs: int | None = None,
+    verbose: int = 0,
+    batch_size: int = 8,
+) -> SimilarityMatrixTestResult:
     """Test every cell of a matrix of similarities, and the matrix as a whole.
 
     All cells see the same permutations, so that their dependence is kept: neighbouring
@@ -178,8 +184,11 @@ def similarity_matrix_test(
         unrelated models; its own null distribution knows of the search.
     groups : array-like of shape (n_samples,), default=None
         Group of each row, where rows belong together.
-    permute : {"rows", "within", "blocks"}, default=None
-        What changes places: see :func:`similarity_test`.
+    strata : array-like of shape (n_samples,) or (n_samples, n_strata), default=None
+        Sets within which rows, or whole groups, change places, such as true classes.
+    permute : {"rows", "shift"}, default="rows"
+        "shift" turns rows that follow each other in time round in a circle; see
+        :func:`permutations`.
     random_state : int, RandomState instance or None, default=None
         Seed of the orders.
     n_jobs : int, default=None
@@ -244,15 +253,19 @@ def similarity_matrix_test(
     refuse_unpaired(measure)
     _refuse_other_nulls(measure)
     known = row_metadata(metadata, y_true=y_true)
-    beside = {"groups": groups}
+    beside = {"groups": groups, "strata": strata}
     layers = open_layers(measure, Xs, Ys, n_jobs=n_jobs, beside=beside, **known)
     tags = tags_of(measure)
     tested = _tested(layers, tags)
     statistics = layers.grid.values()
     _refuse_undefined(statistics, tested, layers)
     grid = layers.grid.for_permutations()
-    orders = RowOrders(
-        grid.n_samples, groups=groups, permute=permute, random_state=random_state
+    orders = row_orders(
+        grid.n_samples,
+        groups=groups,
+        strata=strata,
+        permute=permute,
+        random_state=random_state,
     )
     jobs = (
         delayed(_null_batch)(
@@ -270,6 +283,13 @@ def similarity_matrix_test(
         null.mean(axis=0),
         null.std(axis=0, ddof=min(1, len(null) - 1)),
     )
+    z_scores = [
+        standardized(*cell, rounding=grid.rounding)
+        for cell in zip(
+            scores[tested], null_mean[tested], null_std[tested], strict=True
+        )
+    ]
+    matrices["z_scores"] = z_scores
     full = {name: _fill(values, tested) for name, values in matrices.items()}
     corrected = full["pvalues_corrected"]
     return SimilarityMatrixTestResult(
@@ -303,6 +323,7 @@ def _refuse_other_nulls(measure):
         )
 
 
+@on_one_blas_thread
 def _null_batch(grid, orders, start, stop):
     return grid.permuted([orders.draw(i) for i in range(start, stop)])
 
@@ -342,7 +363,7 @@ def _fill(values, tested):
 
 
 def _corrected(scores, null, correction, *, rounding):
-    """Z-scores, p-values and corrected p-values of the tested cells."""
+    """P-values of the tested cells, and corrected ones."""
     # the observed order is one of those that the null hypothesis finds equally likely
     both = np.concatenate([scores[None, :], null])
     mean, std = both.mean(axis=0), both.std(axis=0)
@@ -355,7 +376,6 @@ def _corrected(scores, null, correction, *, rounding):
     correct = {"max": _max_step_down, "holm": _holm, "fdr_bh": _benjamini_hochberg}
     corrected = correct[correction](pvalues, observed, z_null, tolerance)
     return {
-        "z_scores": np.where(varies, observed, np.nan),
         "pvalues": pvalues,
         "pvalues_corrected": corrected,
     }

@@ -13,8 +13,8 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
-from sksim._parallel import shared_by_jobs
-from sksim.inference._permutations import RowOrders, check_groups
+from sksim._parallel import on_one_blas_thread, shared_by_jobs
+from sksim.inference._permutations import check_groups, row_orders
 
 # Orders that are evaluated together where all of them are gone through.
 _ENUMERATED_TOGETHER = 64
@@ -25,7 +25,7 @@ class RowNull:
 
     def __init__(self, comparison, **design):
         self.comparison = comparison.for_permutations()
-        self.orders = RowOrders(comparison.n_samples, **design)
+        self.orders = row_orders(comparison.n_samples, **design)
         self.n_distinct = self.orders.n_distinct
 
     def draw(self, numbers):
@@ -42,16 +42,25 @@ class RowNull:
 class ExchangeNull:
     """The two models' outputs swapped row by row, or group of rows by group."""
 
-    def __init__(self, comparison, *, groups=None, permute=None, random_state=None):
-        if permute == "within":
+    def __init__(
+        self,
+        comparison,
+        *,
+        groups=None,
+        strata=None,
+        permute="rows",
+        random_state=None,
+    ):
+        if permute == "shift":
             raise ValueError(
                 f"{type(comparison.owner).__name__} is tested by swapping the two "
-                "models' outputs, which permute='within' does not say how to do. Leave "
-                "permute out: with groups whole groups are swapped."
+                "models' outputs, which permute='shift' does not say how to do. Leave "
+                "permute out; groups are swapped whole."
             )
+        # swapped rows stay in their places, and so in their strata
         self.comparison = comparison.for_permutations()
         self.codes = np.arange(comparison.n_samples)
-        if groups is not None and permute != "rows":
+        if groups is not None:
             self.codes = check_groups(groups, comparison.n_samples)[1]
         self.n_units = int(self.codes.max()) + 1
         self.n_distinct = 2**self.n_units if self.n_units <= 20 else math.inf
@@ -78,18 +87,13 @@ class ExchangeNull:
 class GroupNull:
     """Each model's rows in an order of its own; the first model's stay."""
 
-    def __init__(self, comparison, *, groups=None, permute=None, random_state=None):
+    def __init__(self, comparison, *, random_state=None, **design):
         self.comparison = comparison.for_permutations()
         seeds = check_random_state(random_state).randint(
             np.iinfo(np.int32).max, size=len(comparison.views) - 1
         )
         self.orders = [
-            RowOrders(
-                comparison.n_samples,
-                groups=groups,
-                permute=permute,
-                random_state=int(seed),
-            )
+            row_orders(comparison.n_samples, random_state=int(seed), **design)
             for seed in seeds
         ]
         # orders of several models are not worth enumerating
@@ -118,7 +122,7 @@ def null_statistics(null, n_permutations, *, n_jobs, verbose, batch_size):
     statistics : ndarray
     """
     if n_permutations is None:
-        return np.array(list(null.enumerate()))
+        return _all_of(null)
     # one null object for all jobs: its arrays are mapped into memory or sent once
     jobs = (
         delayed(_batch)(null, range(start, min(start + batch_size, n_permutations)))
@@ -128,5 +132,11 @@ def null_statistics(null, n_permutations, *, n_jobs, verbose, batch_size):
         return np.concatenate(Parallel(n_jobs=n_jobs, verbose=verbose)(jobs))
 
 
+@on_one_blas_thread
+def _all_of(null):
+    return np.array(list(null.enumerate()))
+
+
+@on_one_blas_thread
 def _batch(null, numbers):
     return np.array(null.draw(numbers))

@@ -8,7 +8,7 @@ from scipy import stats
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
-from sksim._parallel import shared_by_jobs
+from sksim._parallel import on_one_blas_thread, shared_by_jobs
 from sksim.arrays._namespace import number
 from sksim.base._tags import tags_of
 from sksim.inference._permutations import check_groups
@@ -28,6 +28,7 @@ _REFUSALS = {
         "nothing about its variance"
     ),
     "subsample": "its value depends on the number of rows in an unknown way",
+    **dict.fromkeys(("exact", "wilson"), "it is not a share of independent rows"),
 }
 
 
@@ -186,6 +187,7 @@ def replicates(samples, plan, n_resamples, *, n_jobs, verbose, batch_size):
     return scores
 
 
+@on_one_blas_thread
 def _batch(samples, plan, numbers):
     return np.array(
         [

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from sksim._results import ResultMixin
+
 
 @dataclass(frozen=True, kw_only=True)
-class SimilarityTestResult:
+class SimilarityTestResult(ResultMixin):
     """Result of :func:`similarity_test`.
 
     Attributes

@@ -6,6 +6,7 @@ from numbers import Integral
 import numpy as np
 
 from sksim._sklearn_compat import Interval, StrOptions, validate_params
+from sksim._typing import ArrayLike, Measure, Metadata, RandomState
 from sksim.base._row_names import refuse_other_groups
 from sksim.base._tags import tags_of
 from sksim.base._validation import row_metadata
@@ -30,7 +31,8 @@ _LARGEST_ENUMERATION = 100_000
         "n_permutations": [Interval(Integral, 1, None, closed="left")],
         "method": [StrOptions({"auto", "permutation", "exact", "pearson3"})],
         "groups": ["array-like", None],
-        "permute": [StrOptions({"rows", "within", "blocks"}), None],
+        "strata": ["array-like", None],
+        "permute": [StrOptions({"rows", "shift"})],
         "alternative": [StrOptions({"greater", "less", "two-sided"}), None],
         "random_state": ["random_state"],
         "n_jobs": [Integral, None],
@@ -40,22 +42,23 @@ _LARGEST_ENUMERATION = 100_000
     prefer_skip_nested_validation=True,
 )
 def similarity_test(
-    measure,
-    X,
-    y=None,
+    measure: Measure,
+    X: ArrayLike,
+    y: ArrayLike | None = None,
     *,
-    y_true=None,
-    metadata=None,
-    n_permutations=999,
-    method="auto",
-    groups=None,
-    permute=None,
-    alternative=None,
-    random_state=None,
-    n_jobs=None,
-    verbose=0,
-    batch_size=32,
-):
+    y_true: ArrayLike | None = None,
+    metadata: Metadata | None = None,
+    n_permutations: int = 999,
+    method: str = "auto",
+    groups: ArrayLike | None = None,
+    strata: ArrayLike | None = None,
+    permute: str = "rows",
+    alternative: str | None = None,
+    random_state: RandomState | None = None,
+    n_jobs: int | None = None,
+    verbose: int = 0,
+    batch_size: int = 32,
+) -> SimilarityTestResult:
     r"""Test whether two representations are more similar than chance.
 
     Under the null hypothesis row i of X has nothing to do with row i of y, so that all
@@ -94,12 +97,14 @@ def similarity_test(
         null mean, variance and skewness are exact and the p-value is that of a Pearson
         type III distribution, so that it can be as small as it needs to be.
     groups : array-like of shape (n_samples,), default=None
-        Group of each row, where rows belong together: patches of one image, frames of
-        one film. Free permutation of such rows finds similarity in anything.
-    permute : {"rows", "within", "blocks"}, default=None
-        What changes places: all rows freely; rows within their group; or whole groups
-        of equal size. None is "blocks" where there are groups and "rows" where there
-        are none.
+        Group of each row, where rows belong together and are never split: patches of
+        one image. Whole groups change places with groups of their size. Free
+        permutation of such rows finds similarity in anything.
+    strata : array-like of shape (n_samples,) or (n_samples, n_strata), default=None
+        Sets within which rows, or whole groups, change places, such as true classes.
+    permute : {"rows", "shift"}, default="rows"
+        "shift" turns rows that follow each other in time round in a circle; see
+        :func:`permutations`.
     alternative : {"greater", "less", "two-sided"}, default=None
         What counts as extreme: a score as great as the observed one (more similar), as
         small (less similar), or either. None is "greater", and "less" for a measure
@@ -165,14 +170,19 @@ def similarity_test(
     tags = tags_of(measure)
     if tags.inputs == "models" or tags.null == "rows":
         refuse_unpaired(measure)
-    refuse_other_groups(measure, X, y, groups)
+    refuse_other_groups(measure, X, y, groups=groups, strata=strata)
     comparison = measure._open(X, y, **row_metadata(metadata, y_true=y_true))
     return similarity_test_of(
         comparison,
         n_permutations=n_permutations,
         method=method,
         alternative=alternative,
-        design={"groups": groups, "permute": permute, "random_state": random_state},
+        design={
+            "groups": groups,
+            "strata": strata,
+            "permute": permute,
+            "random_state": random_state,
+        },
         n_jobs=n_jobs,
         verbose=verbose,
         batch_size=batch_size,
@@ -196,7 +206,8 @@ def similarity_test_of(
     ----------
     comparison : Comparison or GroupComparison
     design : dict
-        What may change places: ``groups``, ``permute`` and ``random_state``.
+        What may change places: ``groups``, ``strata``, ``permute`` and
+        ``random_state``.
     """
     tags = comparison.tags
     statistic = comparison.statistic()
@@ -240,6 +251,12 @@ def similarity_test_of(
     )
 
 
+def is_free(design):
+    """Whether all rows may change places."""
+    designs = (design["groups"], design["strata"])
+    return design["permute"] == "rows" and all(part is None for part in designs)
+
+
 def _null_of(tags):
     if tags.arity == "group":
         return GroupNull
@@ -257,10 +274,10 @@ def _exact_pvalue(comparison):
 def _pearson3_result(comparison, statistic, alternative, design):
     """Result from the exact moments of the null distribution."""
     tags = comparison.tags
-    if design["groups"] is not None or design["permute"] not in (None, "rows"):
+    if not is_free(design):
         raise ValueError(
             "method='pearson3' knows the moments of free permutations of all rows. Use "
-            "method='permutation' for groups."
+            "method='permutation' for groups, strata and shifts."
         )
     form = None
     if tags.arity == "pair" and tags.null == "rows":

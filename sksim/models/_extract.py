@@ -1,5 +1,6 @@
 """Representations and outputs of fitted models, whatever their library."""
 
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from functools import partial
 
@@ -10,6 +11,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sksim._parallel import shared_by_jobs
 from sksim._progress import ProgressBar
 from sksim._sklearn_compat import num_samples
+from sksim._typing import Array, ArrayLike, Model
 from sksim.arrays._slices import slices, take_slice
 from sksim.models._sklearn import sklearn_layers, sklearn_outputs
 from sksim.models._torch import is_torch_module
@@ -19,8 +21,13 @@ _TORCH_BATCH = 256
 
 
 def extract_representations(
-    model, data, layers=None, batch_size=None, verbose=0, n_jobs=None
-):
+    model: Model,
+    data: ArrayLike | Iterable,
+    layers: str | Sequence[str] | None = None,
+    batch_size: int | None = None,
+    verbose: int = 0,
+    n_jobs: int | None = None,
+) -> dict[str, Array]:
     """Representations that a fitted model makes of some rows, layer by layer.
 
     Parameters
@@ -114,7 +121,12 @@ def _chosen_layers(model, chosen, rows):
     return {name: found[name].compute() for name in chosen}
 
 
-def extract_outputs(model, data, batch_size=None, n_jobs=None):
+def extract_outputs(
+    model: Model,
+    data: ArrayLike | Iterable,
+    batch_size: int | None = None,
+    n_jobs: int | None = None,
+) -> dict[str, Array]:
     """Predictions of a fitted model, under the names that measures use.
 
     Parameters

@@ -8,6 +8,7 @@ by autograd, other smooth models by finite differences.
 import numpy as np
 from scipy.special import logsumexp
 
+from sksim._typing import ArrayLike, Model
 from sksim.models._chains import exact_chain
 from sksim.models._jumps import refuse_piecewise_constant
 from sksim.models._torch import module_gradients
@@ -21,7 +22,9 @@ _BLOCK = 2**15
 _CHECKED_ROWS = 100
 
 
-def input_gradients(model, data, y=None, output="score"):
+def input_gradients(
+    model: Model, data: ArrayLike, y: ArrayLike | None = None, output: str = "score"
+) -> np.ndarray:
     r"""Gradients of a model's output for one class with respect to its input.
 
     Parameters

@@ -3,13 +3,14 @@
 torch is imported when an extractor runs a module, never before.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 import numpy as np
 
 from sksim._progress import ProgressBar
 from sksim._sklearn_compat import num_samples
+from sksim._typing import Array, ArrayLike, Model
 from sksim.arrays._slices import slices, take_slice
 from sksim.models._torch import evaluating, is_torch_module
 
@@ -56,7 +57,13 @@ class TorchExtractor:
     {'0': (10, 8), '1': (10, 8), 'output': (10, 2)}
     """
 
-    def __init__(self, model, layers=None, *, batch_size=256):
+    def __init__(
+        self,
+        model: Model,
+        layers: str | Sequence[str] | None = None,
+        *,
+        batch_size: int | None = 256,
+    ):
         if not is_torch_module(model):
             raise ValueError(
                 f"model must be a torch.nn.Module, got {type(model).__name__}."
@@ -71,7 +78,9 @@ class TorchExtractor:
             fnmatchcase("output", pattern) for pattern in _patterns(layers)
         )
 
-    def extract(self, data, *, verbose=0):
+    def extract(
+        self, data: ArrayLike | Iterable, *, verbose: int = 0
+    ) -> dict[str, Array]:
         """Run the network and collect its layers.
 
         Parameters

@@ -1,6 +1,8 @@
 """Tables of the same rows in different orders, brought into one."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -9,6 +11,7 @@ from sksim._sklearn_compat import StrOptions, num_samples, validate_params
 from sksim.base._row_names import refuse_other_rows
 
 _N_EXAMPLES = 5
+Table: TypeAlias = Any  # of pandas, polars or arrow
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +61,9 @@ class AlignedRows:
 @validate_params(
     {"how": [StrOptions({"inner", "left"})]}, prefer_skip_nested_validation=True
 )
-def align_rows(*tables, on=None, how="inner"):
+def align_rows(
+    *tables: Table, on: Hashable | None = None, how: str = "inner"
+) -> AlignedRows:
     """Bring the rows of several tables into one order, by their ids.
 
     Parameters

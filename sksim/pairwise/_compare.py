@@ -3,6 +3,7 @@
 import math
 import time
 import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 
@@ -13,6 +14,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from sksim._progress import ProgressBar
 from sksim._sklearn_compat import Interval, validate_params
+from sksim._typing import ArrayLike, Measure, Model, RandomState
 from sksim.base._row_names import refuse_other_rows
 from sksim.base._tags import tags_of
 from sksim.inference._interval import interval_of
@@ -54,24 +56,25 @@ COLUMNS = (
     prefer_skip_nested_validation=True,
 )
 def compare(
-    a,
-    b,
-    data=None,
-    y_true=None,
+    a: ArrayLike | Model,
+    b: ArrayLike | Model,
+    data: ArrayLike | None = None,
+    y_true: ArrayLike | None = None,
     *,
-    on=None,
-    classes=None,
-    fill_missing_classes=False,
-    measures=None,
-    n_permutations=99,
-    confidence_level=0.95,
-    groups=None,
-    permute=None,
-    time_limit=None,
-    random_state=None,
-    n_jobs=None,
-    verbose=0,
-):
+    on: str | None = None,
+    classes: Sequence | None = None,
+    fill_missing_classes: bool = False,
+    measures: Measure | Sequence[Measure] | Mapping[str, Measure] | None = None,
+    n_permutations: int = 99,
+    confidence_level: float | None = 0.95,
+    groups: ArrayLike | None = None,
+    strata: ArrayLike | None = None,
+    permute: str = "rows",
+    time_limit: float | None = None,
+    random_state: RandomState | None = None,
+    n_jobs: int | None = None,
+    verbose: int = 0,
+) -> pd.DataFrame:
     """Compare two representations, or two fitted models, by many measures.
 
     Parameters
@@ -109,7 +112,10 @@ def compare(
         comparisons, see Notes.
     groups : array-like of shape (n_samples,), default=None
         Group of each row, see :func:`sksim.inference.similarity_test`.
-    permute : {"rows", "within", "blocks"}, default=None
+    strata : array-like of shape (n_samples,), default=None
+        Sets within which rows change places, see
+        :func:`sksim.inference.similarity_test`.
+    permute : {"rows", "shift"}, default="rows"
         What changes places, see :func:`sksim.inference.similarity_test`.
     time_limit : float, default=None
         Seconds that the permutations of one measure may take, and likewise its
@@ -156,7 +162,8 @@ def compare(
 
     Notes
     -----
-    Intervals are the jackknife's, for the measures for which it is valid (tag
+    Intervals of shares of rows, such as disagreement, are exact (Clopper and Pearson).
+    Others are the jackknife's, for the measures for which it is valid (tag
     ``intervals``): one part of the rows after the other is left out. The parts are the
     groups, if there are any; else the single rows of up to 100, or 50 random parts.
     They say how far the score would vary with other inputs; nominal .95 intervals of
@@ -188,9 +195,11 @@ def compare(
     call = a, b, data, y_true
     dropped = {}
     if on is not None:
-        a, b, y_true, groups, dropped = _joined(a, b, data, on, y_true, groups)
+        of_rows = {"y_true": y_true, "groups": groups, "strata": strata}
+        a, b, of_rows, dropped = _joined(a, b, data, on, of_rows)
+        y_true, groups, strata = of_rows.values()
     rows = {"data": data} if data is not None else {"a": a, "b": b}
-    refuse_other_rows(**rows, y_true=y_true, groups=groups)
+    refuse_other_rows(**rows, y_true=y_true, groups=groups, strata=strata)
     if data is None:
         pair = ArrayPair(a, b, y_true, **_names(classes, fill_missing_classes))
     else:
@@ -202,6 +211,7 @@ def compare(
         confidence_level=confidence_level,
         time_limit=time_limit,
         groups=groups,
+        strata=strata,
         permute=permute,
         seed=seed,
     )
@@ -240,14 +250,14 @@ def _names(classes, fill_missing_classes):
     return {name: value for name, value in said.items() if value not in (None, False)}
 
 
-def _joined(a, b, data, on, y_true, groups):
+def _joined(a, b, data, on, of_rows):
     """Tables joined by a column, what belongs to their rows, and what fell out."""
     if data is not None:
         raise ValueError(
             "on= joins the rows of two tables; models are applied to one table, which "
             "needs no joining."
         )
-    a, b, known, aligned = joined_pair(a, b, on, y_true=y_true, groups=groups)
+    a, b, known, aligned = joined_pair(a, b, on, **of_rows)
     if aligned.n_dropped:
         warnings.warn(
             f"{aligned.n_dropped} rows fell out, since their ids are not in all "
@@ -256,7 +266,7 @@ def _joined(a, b, data, on, y_true, groups):
             stacklevel=4,
         )
     dropped = {"n_dropped": aligned.n_dropped, "dropped_examples": aligned.examples}
-    return a, b, known["y_true"], known["groups"], dropped
+    return a, b, known, dropped
 
 
 def _call(inputs, **settings):
@@ -288,7 +298,8 @@ class _Job:
     confidence_level: float | None
     time_limit: float | None
     groups: object
-    permute: str | None
+    strata: object
+    permute: str
     seed: int
 
 
@@ -385,7 +396,12 @@ def _against_chance(comparison, job, seconds):
 
 
 def _test(comparison, job, n_permutations):
-    design = {"groups": job.groups, "permute": job.permute, "random_state": job.seed}
+    design = {
+        "groups": job.groups,
+        "strata": job.strata,
+        "permute": job.permute,
+        "random_state": job.seed,
+    }
     return similarity_test_of(comparison, n_permutations=n_permutations, design=design)
 
 
@@ -410,6 +426,9 @@ def _limits(comparison, job, seconds):
         return {}, "no interval: none is valid for this measure"
     n_samples = comparison.n_samples
     groups = job.groups
+    if groups is None and "exact" in comparison.tags.intervals:
+        low, high = _interval(comparison, job, None, "exact").confidence_interval
+        return {"interval_low": low, "interval_high": high}, ""
     if groups is None and n_samples > _MAX_SINGLE_ROWS:
         order = np.random.default_rng(job.seed).permutation(n_samples)
         groups = order % _N_PARTS
@@ -431,9 +450,10 @@ def _limits(comparison, job, seconds):
     return {"interval_low": low, "interval_high": high}, ""
 
 
-def _interval(comparison, job, groups):
+def _interval(comparison, job, groups, method="jackknife"):
     return interval_of(
         comparison,
+        method=method,
         confidence_level=job.confidence_level,
         groups=groups,
         random_state=job.seed,

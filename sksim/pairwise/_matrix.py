@@ -7,9 +7,10 @@ import pandas as pd
 from joblib import effective_n_jobs
 from sklearn.utils.parallel import Parallel, delayed
 
-from sksim._parallel import shared_by_jobs
+from sksim._parallel import on_one_blas_thread, shared_by_jobs
 from sksim._progress import ProgressBar
 from sksim._sklearn_compat import StrOptions, validate_params
+from sksim._typing import ArrayLike, Layers, Measure, Metadata
 from sksim.base._layers import named_errors, open_layers
 from sksim.base._tags import tags_of
 from sksim.base._validation import row_metadata
@@ -26,17 +27,17 @@ from sksim.discovery import check_measure
     prefer_skip_nested_validation=True,
 )
 def similarity_matrix(
-    measure,
-    Xs,
-    Ys=None,
+    measure: Measure,
+    Xs: Layers,
+    Ys: Layers | None = None,
     *,
-    y_true=None,
-    metadata=None,
-    data=None,
-    output="score",
-    n_jobs=None,
-    verbose=0,
-):
+    y_true: ArrayLike | None = None,
+    metadata: Metadata | None = None,
+    data: ArrayLike | None = None,
+    output: str = "score",
+    n_jobs: int | None = None,
+    verbose: int = 0,
+) -> pd.DataFrame:
     """Compare all layers with all layers, or all models with all models.
 
     Each layer is validated once and viewed once; what remains for a pair is only the
@@ -169,5 +170,6 @@ def _number_of_strips(grid, n_jobs, verbose):
     return n_x if verbose or effective_n_jobs(n_jobs) > 1 else 1
 
 
+@on_one_blas_thread
 def _strip(grid, start, stop):
     return grid.strip(start, stop).values()

@@ -1,5 +1,8 @@
 """Many models in one picture, near each other where they are alike."""
 
+from collections.abc import Mapping
+from typing import Self
+
 import numpy as np
 import pandas as pd
 from scipy.cluster.hierarchy import fcluster, linkage
@@ -7,6 +10,7 @@ from scipy.spatial.distance import squareform
 from sklearn.manifold import ClassicalMDS
 
 from sksim._optional import import_extra
+from sksim._typing import ArrayLike, Axes, Layers, Measure, Model
 from sksim.models import extract_representations
 from sksim.models._extract import last_representation
 from sksim.pairwise import similarity_matrix
@@ -66,7 +70,13 @@ class ModelMapDisplay:
         self.clusters = clusters
 
     @classmethod
-    def from_matrix(cls, matrix, *, orientation=None, n_clusters=None):
+    def from_matrix(
+        cls,
+        matrix: pd.DataFrame | ArrayLike,
+        *,
+        orientation: str | None = None,
+        n_clusters: int | None = None,
+    ) -> Self:
         """Display of a symmetric matrix of similarities or distances.
 
         Parameters
@@ -102,8 +112,14 @@ class ModelMapDisplay:
 
     @classmethod
     def from_representations(
-        cls, measure, Xs, *, y_true=None, n_clusters=None, n_jobs=None
-    ):
+        cls,
+        measure: Measure,
+        Xs: Layers,
+        *,
+        y_true: ArrayLike | None = None,
+        n_clusters: int | None = None,
+        n_jobs: int | None = None,
+    ) -> Self:
         """Display of representations, compared by a symmetric measure.
 
         Parameters
@@ -131,8 +147,15 @@ class ModelMapDisplay:
 
     @classmethod
     def from_estimators(
-        cls, measure, models, data, *, layer=None, y_true=None, n_clusters=None
-    ):
+        cls,
+        measure: Measure,
+        models: Mapping[str, Model],
+        data: ArrayLike,
+        *,
+        layer: str | None = None,
+        y_true: ArrayLike | None = None,
+        n_clusters: int | None = None,
+    ) -> Self:
         """Display of fitted models, compared by one layer of each.
 
         Parameters
@@ -166,7 +189,9 @@ class ModelMapDisplay:
             measure, layers, y_true=y_true, n_clusters=n_clusters
         )
 
-    def plot(self, ax=None, *, size=48, title=None):
+    def plot(
+        self, ax: Axes | None = None, *, size: float = 48, title: str | None = None
+    ) -> Self:
         """Draw the map.
 
         Parameters

@@ -1,9 +1,13 @@
 """Heat map of a matrix of similarities."""
 
+from collections.abc import Sequence
+from typing import Self
+
 import numpy as np
 import pandas as pd
 
 from sksim._optional import import_extra
+from sksim._typing import ArrayLike, Axes, Layers, Measure, Model, RandomState
 from sksim.inference import similarity_matrix_test
 from sksim.models import extract_representations
 from sksim.pairwise import similarity_matrix
@@ -53,7 +57,12 @@ class SimilarityMatrixDisplay:
         self.pvalues = pvalues
 
     @classmethod
-    def from_matrix(cls, matrix, *, pvalues=None):
+    def from_matrix(
+        cls,
+        matrix: pd.DataFrame | ArrayLike,
+        *,
+        pvalues: pd.DataFrame | ArrayLike | None = None,
+    ) -> Self:
         """Display of a matrix that has been computed.
 
         Parameters
@@ -82,15 +91,15 @@ class SimilarityMatrixDisplay:
     @classmethod
     def from_representations(
         cls,
-        measure,
-        Xs,
-        Ys=None,
+        measure: Measure,
+        Xs: Layers,
+        Ys: Layers | None = None,
         *,
-        y_true=None,
-        n_permutations=0,
-        random_state=None,
-        n_jobs=None,
-    ):
+        y_true: ArrayLike | None = None,
+        n_permutations: int = 0,
+        random_state: RandomState | None = None,
+        n_jobs: int | None = None,
+    ) -> Self:
         """Display of all layers compared with all layers.
 
         Parameters
@@ -139,16 +148,16 @@ class SimilarityMatrixDisplay:
     @classmethod
     def from_estimators(
         cls,
-        measure,
-        a,
-        b,
-        data,
+        measure: Measure,
+        a: Model,
+        b: Model,
+        data: ArrayLike,
         *,
-        layers=None,
-        y_true=None,
-        n_permutations=0,
-        random_state=None,
-    ):
+        layers: str | Sequence[str] | None = None,
+        y_true: ArrayLike | None = None,
+        n_permutations: int = 0,
+        random_state: RandomState | None = None,
+    ) -> Self:
         """Display of the layers of one fitted model against those of another.
 
         Parameters
@@ -188,16 +197,16 @@ class SimilarityMatrixDisplay:
 
     def plot(
         self,
-        ax=None,
+        ax: Axes | None = None,
         *,
-        cmap="viridis",
-        include_values=None,
-        values_format=".2f",
-        colorbar=True,
-        emphasize_diagonal=True,
-        alpha=0.05,
-        title=None,
-    ):
+        cmap: str = "viridis",
+        include_values: bool | None = None,
+        values_format: str = ".2f",
+        colorbar: bool = True,
+        emphasize_diagonal: bool = True,
+        alpha: float = 0.05,
+        title: str | None = None,
+    ) -> Self:
         """Draw the heat map.
 
         Parameters

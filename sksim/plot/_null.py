@@ -1,9 +1,12 @@
 """Picture of a score among the scores that chance gives."""
 
+from typing import Self
+
 import numpy as np
 
 from sksim._optional import import_extra
-from sksim.inference import similarity_test
+from sksim._typing import ArrayLike, Axes, Measure, Model
+from sksim.inference import SimilarityTestResult, similarity_test
 from sksim.models._extract import layers_of_two
 
 
@@ -51,7 +54,7 @@ class PermutationNullDisplay:
         self.pvalue = pvalue
 
     @classmethod
-    def from_result(cls, result):
+    def from_result(cls, result: SimilarityTestResult) -> Self:
         """Display of a test's result.
 
         Parameters
@@ -76,7 +79,9 @@ class PermutationNullDisplay:
         )
 
     @classmethod
-    def from_representations(cls, measure, X, y, **params):
+    def from_representations(
+        cls, measure: Measure, X: ArrayLike, y: ArrayLike, **params: object
+    ) -> Self:
         """Display of the test of two representations.
 
         Parameters
@@ -99,7 +104,16 @@ class PermutationNullDisplay:
         return cls.from_result(similarity_test(measure, X, y, **params))
 
     @classmethod
-    def from_estimators(cls, measure, a, b, data, *, layer=None, **params):
+    def from_estimators(
+        cls,
+        measure: Measure,
+        a: Model,
+        b: Model,
+        data: ArrayLike,
+        *,
+        layer: str | tuple[str, str] | None = None,
+        **params: object,
+    ) -> Self:
         """Display of the test of one layer of two fitted models.
 
         Parameters
@@ -124,7 +138,9 @@ class PermutationNullDisplay:
         views = layers_of_two(a, b, data, layer)
         return cls.from_representations(measure, *views, **params)
 
-    def plot(self, ax=None, *, bins=30, name=None):
+    def plot(
+        self, ax: Axes | None = None, *, bins: int = 30, name: str | None = None
+    ) -> Self:
         """Draw the histogram and the observed score.
 
         Parameters

@@ -1,9 +1,12 @@
 """Both views of the same rows in one picture."""
 
+from typing import Self
+
 import numpy as np
 from sklearn.utils import check_array
 
 from sksim._optional import import_extra
+from sksim._typing import ArrayLike, Axes, Model
 from sksim.arrays._linalg import centered, refuse_constant, thin_svd
 from sksim.base._missing import missing_named
 from sksim.base._row_names import refuse_other_rows
@@ -57,7 +60,9 @@ class RepresentationDisplay:
         self.labels = labels
 
     @classmethod
-    def from_representations(cls, X, y, *, labels=None):
+    def from_representations(
+        cls, X: ArrayLike, y: ArrayLike, *, labels: ArrayLike | None = None
+    ) -> Self:
         """Display of two representations.
 
         Parameters
@@ -102,7 +107,15 @@ class RepresentationDisplay:
         )
 
     @classmethod
-    def from_estimators(cls, a, b, data, *, layer=None, labels=None):
+    def from_estimators(
+        cls,
+        a: Model,
+        b: Model,
+        data: ArrayLike,
+        *,
+        layer: str | tuple[str, str] | None = None,
+        labels: ArrayLike | None = None,
+    ) -> Self:
         """Display of one layer of two fitted models.
 
         Parameters
@@ -126,7 +139,15 @@ class RepresentationDisplay:
         views = layers_of_two(a, b, data, layer)
         return cls.from_representations(*views, labels=labels)
 
-    def plot(self, ax=None, *, names=("X", "y"), lines=True, size=18, title=None):
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        names: tuple[str, str] = ("X", "y"),
+        lines: bool = True,
+        size: float = 18,
+        title: str | None = None,
+    ) -> Self:
         """Draw both views.
 
         Parameters

@@ -112,9 +112,6 @@ class DistanceCorrelation(BaseSimilarity):
             )
         return Dense(matrix, self._is_debiased, root(squared_norm))
 
-    def _form(self, view, role, xp):
-        return view
-
     def _of_product(self, product, view_x, view_y, n_samples):
         cosine = product / view_x.norm / view_y.norm
         if self._is_product:

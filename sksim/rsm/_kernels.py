@@ -111,9 +111,6 @@ class BaseKernelSimilarity(BaseSimilarity):
         """scikit-learn computes all other kernels, on numpy."""
         return self.kernel in ("linear", "cosine", "rbf")
 
-    def _form(self, view, role, xp):
-        return view
-
     def _view(self, X, xp, role):
         if self.kernel == "cosine":
             X = unit_rows(X, xp=xp, role=role)

@@ -1,13 +1,16 @@
 """How a row's value varies across models."""
 
+from collections.abc import Sequence
+
 from sklearn.base import clone
 
+from sksim._typing import Array, ArrayLike, Measure
 from sksim.arrays._namespace import get_namespace_and_device
 from sksim.statistics._concentricity import Concentricity
 from sksim.statistics._magnitude import Magnitude
 
 
-def instance_variance(measure, Xs):
+def instance_variance(measure: Measure, Xs: Sequence[ArrayLike]) -> Array:
     """Variance across models of each row's own value.
 
     Parameters

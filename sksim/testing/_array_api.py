@@ -3,14 +3,16 @@
 import warnings
 
 import numpy as np
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 
 from sksim.arrays._namespace import get_namespace_and_device, move_to
 from sksim.testing._helpers import assert_close, fit, tags_of
 from sksim.testing._inputs import make_inputs
 
 
-def check_array_api(measure, namespace, device=None):
+def check_array_api(
+    measure: BaseEstimator, namespace: str, device: str | None = None
+) -> None:
     """Arrays of another library give numpy's number, and stay where they are.
 
     Parameters

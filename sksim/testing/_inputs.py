@@ -4,14 +4,18 @@ import warnings
 from copy import deepcopy
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
+from sksim._typing import Array
 from sksim.base._tags import tags_of
 from sksim.testing._requirements import REQUIREMENTS
 
 
-def make_inputs(measure, random_state=0, n_samples=40):
+def make_inputs(
+    measure: BaseEstimator, random_state: int = 0, n_samples: int = 40
+) -> tuple[Array, Array, dict[str, Array]]:
     """Valid input of a measure: two views that are related, but not equal.
 
     Parameters

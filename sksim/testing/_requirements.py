@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from sksim.base._tags import tags_of
 
@@ -132,7 +133,7 @@ REQUIREMENTS = {
 }
 
 
-def expected_failed_checks(measure):
+def expected_failed_checks(measure: BaseEstimator) -> dict[str, str]:
     """Those of scikit-learn's checks that a measure's requirements rule out.
 
     Parameters

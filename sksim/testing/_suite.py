@@ -1,8 +1,9 @@
 """All checks of a measure: as a list, as one call, as pytest's parameters."""
 
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 
 from sksim.base._tags import ALL_INVARIANCES, tags_of
 from sksim.testing._claims import (
@@ -74,7 +75,9 @@ from sksim.testing._streaming import (
 )
 
 
-def similarity_checks(measure):
+def similarity_checks(
+    measure: BaseEstimator,
+) -> Iterator[tuple[BaseEstimator, Callable]]:
     """All checks that apply to a measure.
 
     Parameters
@@ -151,7 +154,7 @@ def similarity_checks(measure):
         yield clone(measure), check
 
 
-def check_similarity(measure):
+def check_similarity(measure: BaseEstimator) -> None:
     """Run all checks on a measure.
 
     Parameters
@@ -174,7 +177,7 @@ def check_similarity(measure):
         check(instance)
 
 
-def parametrize_with_similarity_checks(measures):
+def parametrize_with_similarity_checks(measures: Iterable[BaseEstimator]) -> Callable:
     """Pytest decorator: one test for each measure and check.
 
     Parameters

@@ -285,3 +285,24 @@ def peak_memory(n_samples, width=32):
 def test_memory_does_not_grow_with_the_rows():
     peak_memory(1000)
     assert peak_memory(10_000) < 1.1 * peak_memory(1500)
+
+
+def test_a_stream_without_an_outcome_has_no_such_attribute():
+    measure = CKA().partial_fit(np.ones((5, 2)), np.arange(10.0).reshape(5, 2))
+    assert not hasattr(measure, "score_")
+    with pytest.raises(NotFittedError, match="X is constant"):
+        measure.score_  # noqa: B018
+    with pytest.raises(ValueError, match="X is constant"):
+        measure.score()
+    measure.partial_fit(np.arange(6.0).reshape(3, 2), np.ones((3, 2)))
+    assert hasattr(measure, "score_")
+
+
+def test_streams_answer_what_needs_no_rows_and_refuse_the_rest():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(2, 30, 3))
+    measure = CKA().partial_fit(X, y)
+    comparison = measure._streamed()
+    assert comparison.score() == pytest.approx(CKA().fit(X, y).score_)
+    with pytest.raises(AttributeError, match="keeps no rows"):
+        comparison.permuted([np.arange(30)])

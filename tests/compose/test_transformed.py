@@ -1,21 +1,27 @@
 """Measures of transformed representations."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from sklearn import config_context
 from sklearn.base import BaseEstimator, clone
 from sklearn.decomposition import PCA
+from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sksim.alignment import OrthogonalProcrustes, PermutationProcrustes
 from sksim.base import BaseSimilarity, LabelsMixin
 from sksim.base._tags import SimilarityTags
 from sksim.compose import TransformedViews
+from sksim.functional import CohenKappa, FleissKappa
+from sksim.inference import similarity_interval, similarity_test
+from sksim.pairwise import similarity_matrix
 from sksim.preprocessing import SpatialPooling, WidthMatching
 from sksim.rsm import CKA, NormalizedBures
+from sksim.structural import NetworkPersistence
 
 
 @pytest.fixture
@@ -175,3 +181,47 @@ def test_labels_are_routed(views, routing):
             measure.score(X, y, y_true=labels), Labelled().fit(X, y, labels).score_
         )
         assert (measure.transformer_.y_true_ is labels) == routing
+
+
+def test_what_replaces_the_undefined_does_so_in_a_test_too():
+    labels = np.zeros(30, int)
+    measure = TransformedViews(
+        CohenKappa(replace_undefined_by=0.0), FunctionTransformer()
+    )
+    with pytest.warns(UndefinedMetricWarning, match="set to 0.0"):
+        assert measure.fit(labels, labels).score_ == 0
+    result = similarity_test(measure, labels, labels, n_permutations=9)
+    assert (result.score, result.pvalue) == (0, 1)
+
+
+def test_matrix_of_transformed_layers():
+    rng = np.random.default_rng(0)
+    layers = {"a": rng.normal(size=(30, 4)), "b": rng.normal(size=(30, 6)) + 5}
+    matrix = similarity_matrix(TransformedViews(CKA(), StandardScaler()), layers)
+    scaled = {name: StandardScaler().fit_transform(X) for name, X in layers.items()}
+    pd.testing.assert_frame_equal(matrix, similarity_matrix(CKA(), scaled))
+    one_sided = TransformedViews(CKA(), StandardScaler(), y_transformer=None)
+    found = similarity_matrix(one_sided, layers)
+    assert found.loc["a", "b"] == pytest.approx(
+        CKA().fit(scaled["a"], layers["b"]).score_
+    )
+    assert found.loc["b", "a"] == pytest.approx(
+        CKA().fit(scaled["b"], layers["a"]).score_
+    )
+
+
+def test_groups_are_transformed_too():
+    rng = np.random.default_rng(0)
+    votes = rng.integers(0, 2, size=(30, 3))
+    doubled = TransformedViews(FleissKappa(), FunctionTransformer(lambda X: 2 * X))
+    assert doubled.fit(votes).score_ == FleissKappa().fit(votes).score_
+    result = similarity_test(doubled, votes, n_permutations=9, random_state=0)
+    plain = similarity_test(FleissKappa(), votes, n_permutations=9, random_state=0)
+    np.testing.assert_array_equal(result.null_distribution, plain.null_distribution)
+    interval = similarity_interval(doubled, votes, method="subsample", random_state=0)
+    assert interval.standard_error > 0
+
+
+def test_models_are_not_transformed():
+    with pytest.raises(ValueError, match="NetworkPersistence compares models"):
+        TransformedViews(NetworkPersistence(), StandardScaler()).fit(None, None)

@@ -166,7 +166,7 @@ def test_jackknife_equals_refitting(measure):
     if "jackknife" not in _tags(measure).intervals:
         return
     X, y, fit_params = make_inputs(measure, n_samples=24)
-    result = similarity_interval(measure, X, y, **fit_params)
+    result = similarity_interval(measure, X, y, method="jackknife", **fit_params)
     for i in (0, 11):
         rows = np.delete(np.arange(24), i)
         params = {name: value[rows] for name, value in fit_params.items()}
@@ -274,7 +274,7 @@ def test_groups_are_swapped_whole(judged):
     share = np.mean(np.array(expected) <= result.score + 1e-12)
     assert result.pvalue == pytest.approx(share)
     with pytest.raises(ValueError, match="swapping"):
-        similarity_test(measure, a, b, y_true=truth, groups=groups, permute="within")
+        similarity_test(measure, a, b, y_true=truth, groups=groups, permute="shift")
 
 
 def test_equally_good_models_are_not_called_different():

@@ -189,7 +189,7 @@ def test_groups_change_places_as_blocks():
     [
         (Covariance(), {}, "no best score"),
         (MeanCCA(), {"null": "exact"}, "closed form"),
-        (CKA(), {"null": "exact", "permute": "blocks"}, "closed form.*groups"),
+        (CKA(), {"null": "exact", "permute": "shift"}, "closed form.*design"),
         (CKA(), {"null": "sometimes"}, "null"),
         ("CKA", {}, "measure"),
         (PCA(), {}, "measure"),

@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.signal import lfilter
 from sklearn.base import clone
 from sklearn.utils import get_tags
 
 from sksim import all_measures
 from sksim.alignment import LinearRegressionSimilarity, MaximumMatching
 from sksim.cca import PWCCA, MeanCCA, MeanSquaredCCA
+from sksim.functional import Disagreement
 from sksim.inference import compare_similarities, similarity_test
 from sksim.neighbors import GraphBasedSimilarity
 from sksim.rsm import CKA, RSA, DistanceCorrelation
@@ -168,28 +170,94 @@ def test_pearson3_pvalues_are_uniform_where_the_gate_is_open(measure, kind):
         assert np.mean(np.array(pvalues) <= 0.05) <= 0.05 + 3.3 * error
 
 
-def test_within_group_permutation_keeps_its_level():
-    """Beyond what their groups have in common the rows are unrelated."""
+def test_permutation_within_strata_keeps_its_level():
+    """Beyond what their strata have in common the rows are unrelated."""
     rng = np.random.default_rng(0)
-    groups = np.repeat(np.arange(12), 5)
-    found = {"rows": [], "within": []}
+    strata = np.repeat(np.arange(12), 5)
+    found = {"rows": [], "strata": []}
     for _ in range(80):
-        centres = 3 * rng.normal(size=(12, 4))[groups]
+        centres = 3 * rng.normal(size=(12, 4))[strata]
         X, y = (centres + rng.normal(size=(60, 4)) for _ in range(2))
-        for permute, pvalues in found.items():
+        for design, pvalues in found.items():
             result = similarity_test(
                 CKA(),
                 X,
                 y,
-                groups=groups,
-                permute=permute,
+                strata=strata if design == "strata" else None,
                 n_permutations=39,
                 random_state=rng.integers(2**31),
             )
             pvalues.append(result.pvalue)
     assert np.mean(np.array(found["rows"]) <= 0.05) > 0.95
     # binomial(80, .05) exceeds 10 with probability .004
-    assert np.sum(np.array(found["within"]) <= 0.05) <= 10
+    assert np.sum(np.array(found["strata"]) <= 0.05) <= 10
+
+
+def test_groups_within_strata_keep_their_level():
+    """Patches of images of classes: nothing is shared but the classes."""
+    image = np.repeat(np.arange(30), 4)
+    label = image % 3
+    pvalues = []
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        X, y = (
+            2 * rng.normal(size=(3, 8))[label]
+            + rng.normal(size=(30, 8))[image]
+            + 0.5 * rng.normal(size=(120, 8))
+            for _ in range(2)
+        )
+        measure = CKA(debias="rows")
+        design = {"groups": image, "strata": label, "n_permutations": 59}
+        result = similarity_test(measure, X, y, random_state=seed, **design)
+        pvalues.append(result.pvalue)
+    # binomial(200, .05) is outside 3 to 18 with probability .01
+    assert 3 <= np.sum(np.array(pvalues) <= 0.05) <= 18
+
+
+def test_shifts_keep_the_level_of_series_that_remember_little():
+    """Free permutation of series rejects nearly always."""
+    found = {"rows": [], "shift": []}
+    for seed in range(150):
+        rng = np.random.default_rng(seed)
+        noise = rng.normal(size=(2, 400, 5))
+        X, y = lfilter([1], [1, -0.7], noise, axis=1)[:, 200:]
+        for permute, pvalues in found.items():
+            result = similarity_test(
+                CKA(debias="rows"),
+                X,
+                y,
+                permute=permute,
+                n_permutations=99,
+                random_state=seed,
+            )
+            pvalues.append(result.pvalue)
+    assert np.mean(np.array(found["rows"]) <= 0.05) > 0.3
+    # binomial(150, .05) exceeds 15 with probability .004
+    assert np.sum(np.array(found["shift"]) <= 0.05) <= 15
+
+
+def test_two_accurate_models_are_tested_within_classes():
+    """By rows two unrelated models that both work are called similar."""
+    found = {"rows": [], "classes": []}
+    for seed in range(150):
+        rng = np.random.default_rng(seed)
+        truth = rng.integers(5, size=200)
+        a, b = (
+            np.where(rng.random(200) < 0.95, truth, rng.integers(5, size=200))
+            for _ in range(2)
+        )
+        for design, pvalues in found.items():
+            result = similarity_test(
+                Disagreement(),
+                a,
+                b,
+                strata=truth if design == "classes" else None,
+                n_permutations=99,
+                random_state=seed,
+            )
+            pvalues.append(result.pvalue)
+    assert np.mean(np.array(found["rows"]) <= 0.05) == 1
+    assert np.sum(np.array(found["classes"]) <= 0.05) <= 15
 
 
 def test_comparisons_of_equals_keep_their_level():

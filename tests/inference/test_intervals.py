@@ -175,14 +175,15 @@ def test_bootstrap_of_an_average_over_rows():
     p = np.mean(a != b)
     assert result.score == -p
     assert result.standard_error == pytest.approx(np.sqrt(p * (1 - p) / 400), rel=0.05)
-    jackknife = similarity_interval(Disagreement(), a, b)
+    jackknife = similarity_interval(Disagreement(), a, b, method="jackknife")
     assert jackknife.standard_error == pytest.approx(np.sqrt(p * (1 - p) / 399))
     low, high = result.confidence_interval
     assert jackknife.confidence_interval == (
         pytest.approx(low, abs=0.01),
         pytest.approx(high, abs=0.01),
     )
-    text = similarity_interval(Disagreement(), a.astype(str), b.astype(str))
+    as_text = a.astype(str), b.astype(str)
+    text = similarity_interval(Disagreement(), *as_text, method="jackknife")
     assert text.standard_error == pytest.approx(jackknife.standard_error)
 
 

@@ -10,7 +10,7 @@ from sksim.alignment import LinearRegressionSimilarity, OrthogonalProcrustes
 from sksim.base._inner_product import PickedGrid
 from sksim.base._layers import open_layers
 from sksim.cca import MeanSquaredCCA
-from sksim.functional import Disagreement
+from sksim.functional import CohenKappa, Disagreement
 from sksim.inference import permutations, similarity_matrix_test, similarity_test
 from sksim.rsm import CKA, HSIC, RSA, DistanceCorrelation, MinibatchCKA
 
@@ -120,6 +120,25 @@ def test_precisions_may_differ(first):
     np.testing.assert_allclose(means["rough"], means["fine"], rtol=1e-6)
 
 
+def test_z_scores_are_those_of_single_tests(layers):
+    a, b = (list(side.values()) for side in layers)
+    cells = similarity_matrix_test(CKA(), a, b, n_permutations=50, random_state=3)
+    for (i, j), z_score in np.ndenumerate(cells.z_scores):
+        single = similarity_test(
+            CKA(), a[i], b[j], n_permutations=50, random_state=3, method="permutation"
+        )
+        assert z_score == pytest.approx(single.z_score, rel=1e-9)
+        assert cells.null_mean[i, j] == pytest.approx(single.null_mean, rel=1e-9)
+
+
+def test_undefined_cells_are_refused():
+    constant, other = np.zeros(30, int), np.arange(30) % 2
+    with pytest.raises(ValueError, match="Layer 'a' against 'a'.*undefined"):
+        similarity_matrix_test(
+            CohenKappa(), {"a": constant, "b": other}, {"a": constant}
+        )
+
+
 def _step_down_by_definition(z, z_null):
     """Adjusted p-values with one loop for each step."""
     remaining = list(range(len(z)))
@@ -140,7 +159,8 @@ def test_step_down_is_westfall_and_young(layers):
     null = _null_matrices(CKA(), a, b, 99, 1).reshape(99, -1)
     both = np.vstack([result.scores.reshape(1, -1), null])
     z = (both - both.mean(axis=0)) / both.std(axis=0)
-    np.testing.assert_allclose(result.z_scores.ravel(), z[0])
+    by_hand = (result.scores - null.mean(axis=0).reshape(3, 2)) / result.null_std
+    np.testing.assert_allclose(result.z_scores, by_hand)
     np.testing.assert_allclose(
         result.pvalues_corrected.ravel(), _step_down_by_definition(z[0], z[1:])
     )

@@ -210,7 +210,7 @@ def test_the_gate_refuses_what_three_moments_do_not_describe(kind, message):
     [
         (MeanCCA(), {}, "not of the form"),
         (CKA(), {"groups": np.arange(40) // 2}, "free permutations"),
-        (CKA(), {"groups": np.arange(40) // 2, "permute": "within"}, "free perm"),
+        (CKA(), {"strata": np.arange(40) // 2}, "free perm"),
     ],
 )
 def test_pearson3_refusals(measure, options, message):

@@ -196,37 +196,34 @@ def _clustered(rng, n_groups=20, size=5, width=6):
     return X, y, groups
 
 
-def test_blocks_keep_the_level_where_free_permutation_does_not():
+def test_groups_keep_the_level_where_free_permutation_does_not():
     rng = np.random.default_rng(0)
-    pvalues = {"rows": [], "blocks": []}
+    pvalues = {"rows": [], "groups": []}
     for _ in range(60):
         X, y, groups = _clustered(rng)
-        for permute, found in pvalues.items():
+        for design, found in pvalues.items():
             found.append(
                 similarity_test(
                     CKA(debias="rows"),
                     X,
                     y,
-                    groups=groups,
-                    permute=permute,
+                    groups=groups if design == "groups" else None,
                     n_permutations=99,
                     random_state=rng.integers(2**31),
                 ).pvalue
             )
     # binomial(60, .05) exceeds 8 with probability .004
-    assert np.sum(np.array(pvalues["blocks"]) <= 0.05) <= 8
+    assert np.sum(np.array(pvalues["groups"]) <= 0.05) <= 8
     assert np.mean(np.array(pvalues["rows"]) <= 0.05) > 0.3
 
 
-def test_within_groups_only_what_is_beyond_the_groups_counts():
+def test_within_strata_only_what_is_beyond_them_counts():
     rng = np.random.default_rng(0)
-    groups = np.repeat(np.arange(20), 5)
-    centres = 5 * rng.normal(size=(20, 4))[groups]
+    strata = np.repeat(np.arange(20), 5)
+    centres = 5 * rng.normal(size=(20, 4))[strata]
     X, y = (centres + rng.normal(size=(100, 4)) for _ in range(2))
     free = similarity_test(CKA(), X, y, random_state=0)
-    within = similarity_test(
-        CKA(), X, y, groups=groups, permute="within", random_state=0
-    )
+    within = similarity_test(CKA(), X, y, strata=strata, random_state=0)
     assert free.pvalue == 0.001
     assert within.pvalue > 0.05
 

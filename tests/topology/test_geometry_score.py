@@ -79,6 +79,7 @@ def test_witness_intervals_by_definition():
     assert_allclose(np.sort(intervals, axis=0), np.sort(expected, axis=0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(reference_values("topology")["geometry_score"]))
 def test_original_within_its_own_spread(name):
     arrays = reference_arrays("topology")

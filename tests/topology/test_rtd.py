@@ -76,6 +76,7 @@ def test_spanning_tree_of_equal_rows():
 # ----- RTD --------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAIRS)
 def test_rtd_of_the_original(name):
     X, y = original_pair(name)

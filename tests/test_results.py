@@ -1,0 +1,124 @@
+"""What results become: dicts for JSON, frames, tables in a notebook."""
+
+import json
+import math
+from dataclasses import fields
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+import sksim
+from sksim import CKA, Disagreement, LayerIdentification
+from sksim._results import ResultMixin
+
+RESULTS = {
+    name: value
+    for name in dir(sksim)
+    for value in [getattr(sksim, name)]
+    if isinstance(value, type) and issubclass(value, ResultMixin)
+}
+HOSTILE = "<b>layer & 1</b>"
+
+
+@pytest.fixture(scope="module")
+def results():
+    rng = np.random.default_rng(0)
+    X, y, z = rng.normal(size=(3, 20, 3))
+    layers = {HOSTILE: X, "other": y + X, 3: z}
+    networks = [layers, {name: R + 0.1 for name, R in layers.items()}]
+    settings = {"n_permutations": 9, "random_state": 0}
+    return {
+        "SimilarityTestResult": sksim.similarity_test(CKA(), X, y, **settings),
+        "SimilarityIntervalResult": sksim.similarity_interval(CKA(), X, y),
+        "ComparisonResult": sksim.compare_similarities(CKA(), X, y, z),
+        "SimilarityMatrixTestResult": sksim.similarity_matrix_test(
+            CKA(), layers, aggregate="max", **settings
+        ),
+        "LayerIdentification": sksim.layer_identification(CKA(), networks),
+    }
+
+
+class Cells(HTMLParser):
+    def __init__(self, page):
+        super().__init__()
+        self.tags, self.texts = [], []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+def test_all_results_are_tested(results):
+    assert set(results) == set(RESULTS)
+    named = [n for n in dir(sksim) if n.endswith(("Result", "Identification"))]
+    assert set(named) == set(RESULTS)
+
+
+@pytest.mark.parametrize("name", sorted(RESULTS))
+def test_dict_goes_through_json(name, results):
+    result = results[name]
+    found = result.to_dict()
+    assert list(found) == [field.name for field in fields(result)]
+    again = json.loads(json.dumps(found))
+    assert json.dumps(again) == json.dumps(found)
+
+
+def test_values_in_the_dict(results):
+    test = results["SimilarityTestResult"].to_dict()
+    assert test["score"] == results["SimilarityTestResult"].score
+    assert len(test["null_distribution"]) == 9
+    interval = results["SimilarityIntervalResult"]
+    assert interval.to_dict()["confidence_interval"] == {
+        "low": interval.confidence_interval.low,
+        "high": interval.confidence_interval.high,
+    }
+    matrix = results["SimilarityMatrixTestResult"]
+    found = matrix.to_dict()
+    assert math.isnan(found["pvalues"][0][0])
+    np.testing.assert_array_equal(found["scores"], matrix.scores)
+    assert found["names_x"] == [HOSTILE, "other", "3"]
+    assert found["aggregate"] == matrix.aggregate.to_dict()
+    identified = results["LayerIdentification"]
+    found = identified.to_dict()["found"]
+    assert found["columns"] == found["index"] == [HOSTILE, "other", 3]
+    np.testing.assert_array_equal(found["data"], identified.found)
+
+
+@pytest.mark.parametrize("name", sorted(RESULTS))
+def test_notebooks_show_a_small_escaped_table(name, results):
+    page = results[name]._repr_html_()
+    cells = Cells(page)
+    assert "table" in cells.tags
+    assert name in cells.texts
+    assert "b" not in cells.tags
+    assert len(page) < 6000
+    if hasattr(results[name], "to_frame"):
+        assert HOSTILE in cells.texts
+        shown = {str(column) for column in results[name].to_frame().columns}
+    else:
+        shown = {field.name for field in fields(results[name]) if field.repr}
+    assert shown <= set(cells.texts)
+
+
+def test_frame_of_identified_layers(results):
+    result = results["LayerIdentification"]
+    frame = result.to_frame()
+    assert list(frame.index) == [HOSTILE, "other", 3]
+    np.testing.assert_array_equal(frame["accuracy"], result.per_layer)
+    assert isinstance(result, LayerIdentification)
+
+
+def test_results_without_arrays(results):
+    """Where only moments are known there is no null distribution."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(2, 60, 30))
+    closed = sksim.similarity_test(CKA(), X, y, method="pearson3")
+    assert closed.to_dict()["null_distribution"] is None
+    labels = sksim.similarity_test(
+        Disagreement(), [0, 1] * 10, [0, 0, 1, 1] * 5, n_permutations=9
+    )
+    assert json.dumps(labels.to_dict())
