@@ -20,6 +20,7 @@ from sksim.base._tags import ROW_METADATA, MeasureTags, tags_of
 from sksim.base._validation import (
     check_metadata,
     check_representation_pair,
+    is_dask,
     overflow_is_silent,
     rounding_of,
 )
@@ -182,8 +183,7 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
 
     @overflow_is_silent
     def _fit(self, X, y, **metadata):
-        in_chunks = any(hasattr(rows, "__dask_graph__") for rows in (X, y))
-        if in_chunks and tags_of(self).streaming:
+        if (is_dask(X) or is_dask(y)) and tags_of(self).streaming:
             return self._become(fitted_to_chunks(self, X, y))
         with self._progress():
             return self._fit_to(self._open_to_fit(X, y, **metadata))

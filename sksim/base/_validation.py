@@ -61,9 +61,16 @@ def check_representation_pair(measure, X, y, *, reset, min_samples=None):
     return X, y, xp
 
 
+def is_dask(array):
+    """Whether an argument is a collection of Dask, by itself or within xarray's."""
+    # arrays of xarray have the method with and without chunks
+    is_lazy = hasattr(array, "__dask_graph__")
+    return is_lazy and getattr(array, "chunks", ()) is not None
+
+
 def refuse_dask(measure, *arrays):
     """Raise where a Dask collection would be gathered in one place unasked."""
-    if not any(hasattr(array, "__dask_graph__") for array in arrays):
+    if not any(map(is_dask, arrays)):
         return
     name = type(measure).__name__
     if measure._similarity_tags().streaming:

@@ -314,7 +314,7 @@ def check_groups(groups, n_samples, name="groups"):
     """
     if array_api_compat.is_array_api_obj(groups):
         groups = to_numpy(groups, xp=array_api_compat.array_namespace(groups))
-    refuse_missing(groups, "groups")
+    refuse_missing(groups, name)
     groups = np.asarray(groups)
     if groups.shape != (n_samples,):
         raise ValueError(
