@@ -75,6 +75,7 @@ from .functional import Hellinger as Hellinger
 from .functional import InterraterAgreement as InterraterAgreement
 from .functional import JensenShannonDivergence as JensenShannonDivergence
 from .functional import KohaviWolpertVariance as KohaviWolpertVariance
+from .functional import KrippendorffAlpha as KrippendorffAlpha
 from .functional import KullbackLeibler as KullbackLeibler
 from .functional import LabelEntropy as LabelEntropy
 from .functional import MinMaxNormalizedDisagreement as MinMaxNormalizedDisagreement
@@ -111,6 +112,8 @@ from .neighbors import MutualKNN as MutualKNN
 from .neighbors import NeighborJaccard as NeighborJaccard
 from .neighbors import RankSimilarity as RankSimilarity
 from .neighbors import SecondOrderCosine as SecondOrderCosine
+from .pairwise import AlignedRows as AlignedRows
+from .pairwise import align_rows as align_rows
 from .pairwise import compare as compare
 from .pairwise import similarity_matrix as similarity_matrix
 from .plot import ModelMapDisplay as ModelMapDisplay

@@ -2,12 +2,21 @@
 
 from abc import abstractmethod
 
+import numpy as np
+
 from sksim._sklearn_compat import fit_context
-from sksim.arrays._namespace import namespace_of
+from sksim.base._class_names import in_one_order, order_of_grades
 from sksim.base._comparison import GroupComparison
+from sksim.base._row_names import refuse_other_rows
 from sksim.base._similarity import BaseSimilarity
 from sksim.base._tags import tags_of
-from sksim.base._validation import check_output_group, check_output_pair
+from sksim.base._validation import (
+    are_arrays,
+    as_values,
+    check_output_group,
+    check_output_pair,
+    has_dtype,
+)
 from sksim.models._outputs import model_outputs
 
 
@@ -66,15 +75,98 @@ class _OutputsMixin(LabelsMixin):
     def _validate_pair(self, X, y, *, reset):
         return check_output_pair(self, X, y, reset=reset)
 
-    def _fit(self, X, y, *, classes=None, **metadata):
-        """Fit; ``classes`` names the columns, where the outputs' models know them."""
-        vars(self).pop("classes_", None)
-        if classes is not None and "classes" in tags_of(self).view_keywords:
-            self.classes_ = classes
-        return super()._fit(X, y, classes=classes, **metadata)
+    __metadata_request__fit = {"classes": True, "fill_missing_classes": True}
+    __metadata_request__score = {"classes": True, "fill_missing_classes": True}
 
-    def _score(self, X, y, **metadata):
-        return super()._score(X, y, classes=getattr(self, "classes_", None), **metadata)
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, y_true=None, *, classes=None, fill_missing_classes=False):
+        """Compare the outputs of two models on the same rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples,) or (n_samples, n_columns)
+            What the first model answers to each row.
+        y : array-like of shape (n_samples,) or (n_samples, n_columns)
+            What the second model answers to the same rows.
+        y_true : array-like of shape (n_samples,), default=None
+            True labels, for measures that use them.
+        classes : sequence, default=None
+            Class of each column of arrays that have no names of columns; or one such
+            sequence for each array. Tables are put into one order by their names.
+        fill_missing_classes : bool, default=False
+            Whether a class that one side has and the other lacks has probability 0
+            there. Otherwise it is refused.
+
+        Returns
+        -------
+        self : object
+            The fitted measure: the result is in ``statistic_`` and ``score_``.
+        """
+        names = {"classes": classes, "fill_missing_classes": fill_missing_classes}
+        return self._fit(X, y, y_true=y_true, **names)
+
+    def score(
+        self,
+        X=None,
+        y=None,
+        y_true=None,
+        *,
+        classes=None,
+        fill_missing_classes=False,
+    ):
+        """Similarity, oriented so that greater means more similar.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+            What the first model answers to new rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+            What the second model answers to the same new rows.
+        y_true : array-like of shape (n_samples,), default=None
+            True labels of the new rows, for measures that use them.
+        classes : sequence, default=None
+            Class of each column of arrays that have no names of columns; or one such
+            sequence for each array. Tables are put into one order by their names.
+        fill_missing_classes : bool, default=False
+            Whether a class that one side has and the other lacks has probability 0
+            there. Otherwise it is refused.
+
+        Returns
+        -------
+        score : float
+            Without data the fitted pair's ``score_``, with data the measure on the
+            new rows.
+        """
+        names = {"classes": classes, "fill_missing_classes": fill_missing_classes}
+        return self._score(X, y, y_true=y_true, **names)
+
+    def _score(self, X, y, *, classes=None, **metadata):
+        if classes is None:
+            classes = getattr(self, "classes_", None)
+        return super()._score(X, y, classes=classes, **metadata)
+
+    def _by_names(self, sides, metadata, *, reset=False):
+        tags = tags_of(self)
+        if tags.inputs == "labels":
+            order = None
+            if "classes" in tags.view_keywords:
+                order = order_of_grades(sides)
+            return sides, {**metadata, "classes": order}
+        classes = metadata.get("classes")
+        sides, names = in_one_order(
+            sides,
+            classes=classes,
+            first=None if reset else getattr(self, "feature_names_in_", None),
+            fill=metadata.get("fill_missing_classes", False),
+            are_classes=tags.inputs == "probabilities",
+        )
+        if classes is None and not _are_all_in(metadata.get("y_true"), names):
+            names = None  # columns go by other names than labels
+        if reset:
+            vars(self).pop("classes_", None)
+            if names is not None and "classes" in tags.view_keywords:
+                self.classes_ = np.asarray(names)
+        return sides, {**metadata, "classes": names}
 
     def _outputs_of(self, estimators, data, response_method):
         """Outputs of fitted estimators in the form that the measure takes."""
@@ -82,6 +174,13 @@ class _OutputsMixin(LabelsMixin):
         return model_outputs(
             estimators, data, inputs=inputs, response_method=response_method
         )
+
+
+def _are_all_in(y_true, names):
+    if y_true is None or names is None:
+        return False
+    labels = y_true.detach().cpu() if hasattr(y_true, "detach") else y_true
+    return set(np.asarray(labels).ravel().tolist()) <= set(names)
 
 
 class BaseFunctionalSimilarity(_OutputsMixin, BaseSimilarity):
@@ -115,6 +214,7 @@ class BaseFunctionalSimilarity(_OutputsMixin, BaseSimilarity):
         measure : object
             The fitted measure.
         """
+        refuse_other_rows(data=data, y_true=y_true)
         measure = cls(**params)
         measure._validate_params()
         outputs = measure._outputs_of((a, b), data, response_method)
@@ -142,7 +242,13 @@ class BaseGroupSimilarity(_OutputsMixin, BaseSimilarity):
         """One validated array for each model, and the namespace of all."""
         return check_output_group(self, X, y, reset=reset)
 
-    def _read(self, X, y=None, *, reset=True, **metadata):
+    def _validated(self, X, y, *, reset, **metadata):
+        several = y is None and are_arrays(X)
+        sides = {f"X[{i}]": model for i, model in enumerate(X)} if several else {"X": X}
+        if y is not None:
+            sides["y"] = y
+        sides, metadata = self._by_names(sides, metadata, reset=reset)
+        X, y = list(sides.values()) if several else sides["X"], sides.get("y")
         models, xp = self._validate_group(X, y, reset=reset)
         return self._rows(tuple(models), xp, metadata)
 
@@ -153,38 +259,60 @@ class BaseGroupSimilarity(_OutputsMixin, BaseSimilarity):
     # ----- the estimator ------------------------------------------------------------
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, y_true=None):
+    def fit(self, X, y=None, y_true=None, *, classes=None, fill_missing_classes=False):
         """Measure how alike the models of a group behave.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_models) or \
-                (n_samples, n_models, n_classes)
-            Predicted labels, or predicted probabilities, of all models.
+                (n_samples, n_models, n_classes), or list of arrays
+            Predicted labels, or predicted probabilities, of all models. A list or
+            tuple of arrays or tables holds one for each model.
         y : array-like, default=None
             With one model's output as X, the other's: the group is then this pair.
         y_true : array-like of shape (n_samples,), default=None
             True labels, for measures that use them.
+        classes : sequence, default=None
+            Class of each column of arrays that have no names of columns; or one such
+            sequence for each array. Tables are put into one order by their names.
+        fill_missing_classes : bool, default=False
+            Whether a class that one side has and the other lacks has probability 0
+            there. Otherwise it is refused.
 
         Returns
         -------
         self : object
             The fitted measure: the result is in ``statistic_`` and ``score_``.
         """
-        return self._fit(X, y, y_true=y_true)
+        names = {"classes": classes, "fill_missing_classes": fill_missing_classes}
+        return self._fit(X, y, y_true=y_true, **names)
 
-    def score(self, X=None, y=None, y_true=None):
+    def score(
+        self,
+        X=None,
+        y=None,
+        y_true=None,
+        *,
+        classes=None,
+        fill_missing_classes=False,
+    ):
         """Similarity of the group, oriented so that greater means more similar.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_models) or \
-                (n_samples, n_models, n_classes), default=None
+                (n_samples, n_models, n_classes), or list of arrays, default=None
             Outputs of all models on new rows.
         y : array-like, default=None
             With one model's output as X, the other's.
         y_true : array-like of shape (n_samples,), default=None
             True labels of the new rows, for measures that use them.
+        classes : sequence, default=None
+            Class of each column of arrays that have no names of columns; or one such
+            sequence for each array. Tables are put into one order by their names.
+        fill_missing_classes : bool, default=False
+            Whether a class that one side has and the other lacks has probability 0
+            there. Otherwise it is refused.
 
         Returns
         -------
@@ -192,7 +320,8 @@ class BaseGroupSimilarity(_OutputsMixin, BaseSimilarity):
             Without data the fitted group's ``score_``, with data the measure on the
             new rows.
         """
-        return self._score(X, y, y_true=y_true)
+        names = {"classes": classes, "fill_missing_classes": fill_missing_classes}
+        return self._score(X, y, y_true=y_true, **names)
 
     @classmethod
     def from_estimators(
@@ -221,8 +350,12 @@ class BaseGroupSimilarity(_OutputsMixin, BaseSimilarity):
         measure : object
             The fitted measure.
         """
+        refuse_other_rows(data=data, y_true=y_true)
         measure = cls(**params)
         measure._validate_params()
         outputs = measure._outputs_of(estimators, data, response_method)
-        together = namespace_of(outputs.arrays[0]).stack(outputs.arrays, axis=1)
-        return measure._fit(together, None, y_true=y_true, classes=outputs.classes)
+        models = [
+            output if has_dtype(output) else as_values(output, "a prediction")
+            for output in outputs.arrays
+        ]
+        return measure._fit(models, None, y_true=y_true, classes=outputs.classes)

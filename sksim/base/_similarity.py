@@ -15,10 +15,12 @@ from sksim._sklearn_compat import fit_context
 from sksim.arrays._namespace import device_of, is_numpy, number
 from sksim.base._comparison import Comparison, Rows, parted
 from sksim.base._dask import fitted_to_chunks
+from sksim.base._row_names import refuse_other_rows_of
 from sksim.base._tags import PAIR_METADATA, ROW_METADATA, MeasureTags, tags_of
 from sksim.base._validation import (
     check_metadata,
     check_representation_pair,
+    is_dask,
     overflow_is_silent,
     rounding_of,
 )
@@ -107,9 +109,19 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
         return self._open(X, y, **fit_params)
 
     def _read(self, X, y=None, *, reset=True, **metadata):
-        """Validated rows, before they are viewed."""
-        X, y, xp = self._validate_pair(X, y, reset=reset)
+        """Validated rows, before they are viewed; their names must agree."""
+        refuse_other_rows_of(self, X, y, metadata)
+        return self._validated(X, y, reset=reset, **metadata)
+
+    def _validated(self, X, y, *, reset, **metadata):
+        """Rows of arrays, whose names are known to agree."""
+        sides, metadata = self._by_names({"X": X, "y": y}, metadata, reset=reset)
+        X, y, xp = self._validate_pair(*sides.values(), reset=reset)
         return self._rows((X, y), xp, metadata)
+
+    def _by_names(self, sides, metadata, *, reset=False):
+        """Arrays and metadata after what the names of columns and categories say."""
+        return sides, metadata
 
     def _read_alone(self, X, *, like, role):
         """One of many representations, validated without a partner.
@@ -171,8 +183,7 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
 
     @overflow_is_silent
     def _fit(self, X, y, **metadata):
-        in_chunks = any(hasattr(rows, "__dask_graph__") for rows in (X, y))
-        if in_chunks and tags_of(self).streaming:
+        if (is_dask(X) or is_dask(y)) and tags_of(self).streaming:
             return self._become(fitted_to_chunks(self, X, y))
         with self._progress():
             return self._fit_to(self._open_to_fit(X, y, **metadata))

@@ -123,6 +123,8 @@ class SimilarityTags:
     score_uses_fit : bool, default=False
         Whether ``score(X, y)`` applies maps learned in ``fit``, rather than measuring
         the new rows afresh.
+    missing : bool, default=False
+        Whether entries may be missing: nan, None, NA, or masked.
     deterministic : bool, default=True
         Whether two fits without ``random_state`` agree.
     array_api : bool, default=True
@@ -157,6 +159,7 @@ class SimilarityTags:
     differentiable: bool = False
     streaming: bool | Literal["batches"] = False
     score_uses_fit: bool = False
+    missing: bool = False
     deterministic: bool = True
     array_api: bool = True
     complexity: str = ""

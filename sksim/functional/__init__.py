@@ -19,6 +19,7 @@ from sksim.functional._hellinger import Hellinger
 from sksim.functional._interrater_agreement import InterraterAgreement
 from sksim.functional._jensen_shannon_divergence import JensenShannonDivergence
 from sksim.functional._kohavi_wolpert_variance import KohaviWolpertVariance
+from sksim.functional._krippendorff_alpha import KrippendorffAlpha
 from sksim.functional._kullback_leibler import KullbackLeibler
 from sksim.functional._label_entropy import LabelEntropy
 from sksim.functional._min_max_normalized_disagreement import (
@@ -56,6 +57,7 @@ __all__ = [
     "InterraterAgreement",
     "JensenShannonDivergence",
     "KohaviWolpertVariance",
+    "KrippendorffAlpha",
     "KullbackLeibler",
     "LabelEntropy",
     "MinMaxNormalizedDisagreement",

@@ -5,7 +5,12 @@ import numpy as np
 from sksim._sklearn_compat import StrOptions
 from sksim.arrays._namespace import joint_counts
 from sksim.base import BaseFunctionalSimilarity
-from sksim.functional._labels import coded, common_codes, kappa
+from sksim.functional._labels import (
+    coded,
+    common_codes,
+    kappa,
+    refuse_text_without_order,
+)
 from sksim.functional._tags import label_tags
 from sksim.functional._undefined import UndefinedMixin, replacement_constraint
 
@@ -25,9 +30,14 @@ class CohenKappa(UndefinedMixin, BaseFunctionalSimilarity):
     Parameters
     ----------
     weights : {"linear", "quadratic"}, default=None
-        For ordered classes: a disagreement counts by the distance of the two labels
-        in the sorted order of all labels seen, or by its square. None counts all
-        disagreements alike.
+        For ordered classes, or grades: a disagreement counts by the distance of the
+        places of the two labels in the order of the grades, or by its square. None
+        counts all disagreements alike.
+    labels : array-like of shape (n_grades,), default=None
+        The grades in their order, lowest first. Those that no model gives keep their
+        places. None takes the categories of ordered categoricals (of pandas, polars or
+        arrow), or the sorted order of all labels seen where these are numbers; text
+        has no order of its own.
     replace_undefined_by : np.nan or float in [-1, 1], default=np.nan
         Value where both models predict one and the same label throughout, which
         raises an :class:`~sklearn.exceptions.UndefinedMetricWarning`.
@@ -44,7 +54,8 @@ class CohenKappa(UndefinedMixin, BaseFunctionalSimilarity):
     Raises
     ------
     ValueError
-        If the labels are of different kinds (text and numbers) or fractions.
+        If the labels are of different kinds (text and numbers), or fractions that
+        ``labels`` does not name, or are to be weighted by an order that is not known.
 
     See Also
     --------
@@ -64,20 +75,36 @@ class CohenKappa(UndefinedMixin, BaseFunctionalSimilarity):
     >>> second = ["negative", "positive", "negative", "neutral", "negative"]
     >>> CohenKappa().fit(first, second).similarity_
     0.6875
+
+    Grades that are text need their order:
+
+    >>> order = ["negative", "neutral", "positive"]
+    >>> measure = CohenKappa(weights="linear", labels=order)
+    >>> round(measure.fit(first, second).similarity_, 4)
+    0.5833
     """
 
     _parameter_constraints: dict = {
         "weights": [StrOptions({"linear", "quadratic"}), None],
+        "labels": ["array-like", None],
         "replace_undefined_by": replacement_constraint(-1, 1),
     }
     _undefined_when = "Both models predict one and the same label on all rows"
 
-    def __init__(self, weights=None, *, replace_undefined_by=np.nan):
+    def __init__(self, weights=None, *, labels=None, replace_undefined_by=np.nan):
         self.weights = weights
+        self.labels = labels
         self.replace_undefined_by = replace_undefined_by
 
-    def _view(self, X, xp):
-        return coded(X, xp=xp)
+    @property
+    def _takes_fractions(self):
+        return self.labels is not None
+
+    def _view(self, X, xp, classes=None):
+        order = classes if self.labels is None else self.labels
+        if self.weights is not None and order is None:
+            refuse_text_without_order(X, "weights")
+        return coded(X, xp=xp, order=order)
 
     def _compare(self, view_x, view_y, xp):
         (codes_x, codes_y), n_classes = common_codes([view_x, view_y], xp=xp)
@@ -95,6 +122,7 @@ class CohenKappa(UndefinedMixin, BaseFunctionalSimilarity):
 
     def _similarity_tags(self):
         return label_tags(
+            view_keywords=("classes",),
             orientation="similarity",
             bounds=(-1, 1),
             complexity="n + c^2",

@@ -21,13 +21,46 @@ class CodedLabels(View):
         """View of the rows of both, in one coding of the classes of both."""
         xp = namespace_of(self.codes)
         codes, _ = common_codes([self, other], xp=xp)
-        return CodedLabels(xp.concat(codes), np.union1d(self.classes, other.classes))
+        return CodedLabels(xp.concat(codes), _union([self, other]))
 
 
-def coded(labels, *, xp):
-    """View of a label vector as codes."""
+def coded(labels, *, xp, order=None):
+    """View of a label vector as codes.
+
+    Parameters
+    ----------
+    labels : array of shape (n_samples,)
+    xp : module
+        Its namespace.
+    order : sequence, default=None
+        All classes in their order; None: those of the vector, sorted.
+    """
     codes, classes = encode(labels, xp=xp)
-    return CodedLabels(codes, to_numpy(classes, xp=xp))
+    classes = to_numpy(classes, xp=xp)
+    if order is None:
+        return CodedLabels(codes, classes)
+    order = np.asarray(order)
+    places = {label: place for place, label in enumerate(order.tolist())}
+    if len(places) < len(order):
+        raise ValueError(f"labels names a grade twice: {order.tolist()[:10]}.")
+    unknown = [label for label in classes.tolist() if label not in places]
+    if unknown:
+        raise ValueError(
+            f"The grades {unknown[:5]} are not among those whose order is known, "
+            f"{order.tolist()[:10]}: name all of them in labels=, or as categories."
+        )
+    own = np.array([places[label] for label in classes.tolist()], dtype=np.int64)
+    own = xp.asarray(own, device=device_of(codes))
+    return CodedLabels(take(own, codes, xp=xp), order)
+
+
+def refuse_text_without_order(labels, name):
+    """Raise on text whose grades have no order."""
+    if isinstance(labels, np.ndarray) and labels.dtype.kind in "OSUT":
+        raise ValueError(
+            f"{name} need the order of the labels, and text has none: pass "
+            "labels=[...] with all grades, lowest first, or ordered categoricals."
+        )
 
 
 def common_codes(views, *, xp):
@@ -35,7 +68,7 @@ def common_codes(views, *, xp):
     first = views[0].classes
     if all(np.array_equal(view.classes, first) for view in views[1:]):
         return [view.codes for view in views], len(first)
-    union = np.unique(np.concatenate([view.classes for view in views]))
+    union = _union(views)
     recoded = []
     for view in views:
         places = xp.asarray(
@@ -43,6 +76,14 @@ def common_codes(views, *, xp):
         )
         recoded.append(take(places, view.codes, xp=xp))
     return recoded, len(union)
+
+
+def _union(views):
+    """Classes of several views: one order where all have the same, else sorted."""
+    first = views[0].classes
+    if all(np.array_equal(view.classes, first) for view in views[1:]):
+        return first
+    return np.unique(np.concatenate([view.classes for view in views]))
 
 
 def kappa(observed, expected, total):

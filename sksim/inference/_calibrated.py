@@ -22,6 +22,7 @@ from sksim._sklearn_compat import (
 from sksim.arrays._namespace import number
 from sksim.arrays._views import moved
 from sksim.base._comparison import parted
+from sksim.base._row_names import refuse_other_groups
 from sksim.base._tags import tags_of
 from sksim.discovery import check_measure
 from sksim.inference._checks import refuse_unpaired
@@ -163,6 +164,7 @@ class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
             )
         measure = check_measure(self.measure, "correct it for chance")
         self._check(measure)
+        refuse_other_groups(measure, X, y, groups=groups, strata=strata)
         design = self._design(groups, strata)
         params = self._routed("fit", design, fit_params)
         comparison = measure._open_to_fit(X, y, **params)
@@ -202,6 +204,7 @@ class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
         design = self._design(groups, strata)
         params = self._routed("score", design, score_params)
         measure = self.measure_
+        refuse_other_groups(measure, X, y, groups=groups, strata=strata)
         tags = tags_of(measure)
         if tags.score_uses_fit:
             score = measure.score(X, y, **params)

@@ -11,6 +11,7 @@ from sklearn.base import clone
 from sksim._results import ResultMixin
 from sksim._sklearn_compat import Interval, StrOptions, validate_params
 from sksim._typing import ArrayLike, Measure, Metadata, RandomState
+from sksim.base._row_names import refuse_other_groups, refuse_other_rows
 from sksim.base._tags import tags_of
 from sksim.base._validation import row_metadata
 from sksim.discovery import check_measure
@@ -239,6 +240,7 @@ def similarity_interval(
     measure = check_measure(measure, "find its interval")
     method = chosen_method(measure, method, groups)
     check_method(measure, method)
+    refuse_other_groups(measure, X, y, groups=groups)
     comparison = _opened(measure, X, y, **row_metadata(metadata, y_true=y_true))
     return interval_of(
         comparison,
@@ -435,6 +437,7 @@ def compare_similarities(
             "a third need a measure of pairs."
         )
     known = row_metadata(metadata, y_true=y_true)
+    refuse_other_rows(X=X, y1=y1, y2=y2, groups=groups, **known)
     samples = [Sample(_opened(clone(measure), X, y, **known), groups) for y in (y1, y2)]
     plan = make_plan("jackknife", len(samples[0].units), None, 0)
     scores = replicates(

@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state
 from sksim._sklearn_compat import Interval, StrOptions, validate_params
 from sksim._typing import ArrayLike, RandomState
 from sksim.arrays._namespace import to_numpy
+from sksim.base._missing import refuse_missing
 
 # Beyond this many things that change places no enumeration is worth its count.
 _ENUMERABLE = 20
@@ -313,6 +314,7 @@ def check_groups(groups, n_samples, name="groups"):
     """
     if array_api_compat.is_array_api_obj(groups):
         groups = to_numpy(groups, xp=array_api_compat.array_namespace(groups))
+    refuse_missing(groups, name)
     groups = np.asarray(groups)
     if groups.shape != (n_samples,):
         raise ValueError(

@@ -7,6 +7,7 @@ import numpy as np
 
 from sksim._sklearn_compat import Interval, StrOptions, validate_params
 from sksim._typing import ArrayLike, Measure, Metadata, RandomState
+from sksim.base._row_names import refuse_other_groups
 from sksim.base._tags import tags_of
 from sksim.base._validation import row_metadata
 from sksim.discovery import check_measure
@@ -169,6 +170,7 @@ def similarity_test(
     tags = tags_of(measure)
     if tags.inputs == "models" or tags.null == "rows":
         refuse_unpaired(measure)
+    refuse_other_groups(measure, X, y, groups=groups, strata=strata)
     comparison = measure._open(X, y, **row_metadata(metadata, y_true=y_true))
     return similarity_test_of(
         comparison,

@@ -61,7 +61,9 @@ def model_outputs(estimators, data, *, inputs, response_method=None):
         return Outputs(labels, union)
     if method == "decision_function":
         _refuse_different(estimators, classes)
-        return Outputs(raw, union)
+        # pairs of classes have more columns, and no names
+        are_classes = all(np.shape(r)[1:] in ((), (len(union),)) for r in raw)
+        return Outputs(raw, union if are_classes else None)
     aligned = [_spread(p, c, union) for c, p in zip(classes, raw, strict=True)]
     return Outputs(aligned, union)
 

@@ -15,9 +15,11 @@ from sklearn.utils.parallel import Parallel, delayed
 from sksim._progress import ProgressBar
 from sksim._sklearn_compat import Interval, validate_params
 from sksim._typing import ArrayLike, Measure, Model, RandomState
+from sksim.base._row_names import refuse_other_rows
 from sksim.base._tags import tags_of
 from sksim.inference._interval import interval_of
 from sksim.inference._test import similarity_test_of
+from sksim.pairwise._align_rows import joined_pair
 from sksim.pairwise._inputs import ArrayPair, ModelPair, NotApplicable
 from sksim.pairwise._measures import resolve_measures
 
@@ -59,6 +61,9 @@ def compare(
     data: ArrayLike | None = None,
     y_true: ArrayLike | None = None,
     *,
+    on: str | None = None,
+    classes: Sequence | None = None,
+    fill_missing_classes: bool = False,
     measures: Measure | Sequence[Measure] | Mapping[str, Measure] | None = None,
     n_permutations: int = 99,
     confidence_level: float | None = 0.95,
@@ -84,6 +89,17 @@ def compare(
         representation before them (see :func:`sksim.models.extract_representations`).
     y_true : array-like of shape (n_samples,), default=None
         True labels. Measures that need them are left out without.
+    on : str, default=None
+        Column of both tables that holds the ids of their rows: the tables are joined by
+        it (see :func:`align_rows`), and it is no feature. ``y_true`` and ``groups``
+        are joined too where they are tables with that column, and belong to the rows of
+        ``a`` where they are not.
+    classes : sequence, default=None
+        Class of each column of probabilities that have no names of columns; or one such
+        sequence for each side. Tables are put into one order by their names.
+    fill_missing_classes : bool, default=False
+        Whether a class that one side has and the other lacks has probability 0 there.
+        Otherwise measures of probabilities refuse other names.
     measures : str, class, estimator, list or dict of those, default=None
         Names of measures, or measures; or names of families, for all of their measures
         that the input allows, with default parameters. None takes all families. A
@@ -141,6 +157,7 @@ def compare(
     See Also
     --------
     similarity_matrix : One measure on many pairs.
+    align_rows : Brings tables into one order.
     sksim.report.write_report : The table as a web page.
 
     Notes
@@ -175,7 +192,18 @@ def compare(
     0                   CKA   0.74          0.70           0.78
     1  OrthogonalProcrustes  -0.54         -0.56          -0.51
     """
-    pair = ArrayPair(a, b, y_true) if data is None else ModelPair(a, b, data, y_true)
+    call = a, b, data, y_true
+    dropped = {}
+    if on is not None:
+        of_rows = {"y_true": y_true, "groups": groups, "strata": strata}
+        a, b, of_rows, dropped = _joined(a, b, data, on, of_rows)
+        y_true, groups, strata = of_rows.values()
+    rows = {"data": data} if data is not None else {"a": a, "b": b}
+    refuse_other_rows(**rows, y_true=y_true, groups=groups, strata=strata)
+    if data is None:
+        pair = ArrayPair(a, b, y_true, **_names(classes, fill_missing_classes))
+    else:
+        pair = ModelPair(a, b, data, y_true)
     chosen = _applicable(resolve_measures(measures), pair)
     seed = int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
     job = _Job(
@@ -202,8 +230,11 @@ def compare(
         "n_permutations": n_permutations,
         "confidence_level": confidence_level,
         "random_state": seed,
+        **dropped,
         "call": _call(
-            (a, b, data, y_true),
+            call,
+            **({} if on is None else {"on": on}),
+            **_names(classes, fill_missing_classes),
             measures=measures,
             n_permutations=n_permutations,
             confidence_level=confidence_level,
@@ -211,6 +242,31 @@ def compare(
         ),
     }
     return table
+
+
+def _names(classes, fill_missing_classes):
+    """What is said of the columns' names, where something is."""
+    said = {"classes": classes, "fill_missing_classes": fill_missing_classes}
+    return {name: value for name, value in said.items() if value not in (None, False)}
+
+
+def _joined(a, b, data, on, of_rows):
+    """Tables joined by a column, what belongs to their rows, and what fell out."""
+    if data is not None:
+        raise ValueError(
+            "on= joins the rows of two tables; models are applied to one table, which "
+            "needs no joining."
+        )
+    a, b, known, aligned = joined_pair(a, b, on, **of_rows)
+    if aligned.n_dropped:
+        warnings.warn(
+            f"{aligned.n_dropped} rows fell out, since their ids are not in all "
+            f"tables, such as {aligned.examples}; {len(aligned.ids)} are compared.",
+            UserWarning,
+            stacklevel=4,
+        )
+    dropped = {"n_dropped": aligned.n_dropped, "dropped_examples": aligned.examples}
+    return a, b, known, dropped
 
 
 def _call(inputs, **settings):

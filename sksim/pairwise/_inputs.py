@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from sksim._sklearn_compat import num_samples
+from sksim.base._class_names import column_names
 from sksim.base._tags import tags_of
 from sksim.base._validation import SIMPLEX_TOLERANCE, as_values
 from sksim.models._extract import last_representation
@@ -42,9 +44,12 @@ class ArrayPair:
     ----------
     a, b : array-like
     y_true : array-like or None
+    **names : object
+        What measures of outputs are to know of the columns' names.
     """
 
-    def __init__(self, a, b, y_true=None):
+    def __init__(self, a, b, y_true=None, **names):
+        self.names = names
         for name, array in (("a", a), ("b", b)):
             if hasattr(array, "fit") or hasattr(array, "named_modules"):
                 raise ValueError(
@@ -59,7 +64,8 @@ class ArrayPair:
             )
         self.y_true = y_true
         self.arrays = a, b
-        self.offers = _offers(a, b)
+        are_named = bool(names) or None not in (column_names(a), column_names(b))
+        self.offers = _offers(a, b, are_named=are_named)
 
     def inputs_of(self, measure):
         """Inputs of one measure; NotApplicable says why there are none."""
@@ -72,19 +78,23 @@ class ArrayPair:
                 f"{', '.join(sorted(self.offers))} only."
             )
         x, y = self.arrays
+        if tags.inputs in ("probabilities", "outputs"):
+            keywords = {**keywords, **self.names}
         if tags.inputs == "representation" and not tags.precomputed:
             x, y = _as_columns(x), _as_columns(y)
         plural = "representations" if tags.inputs == "representation" else tags.inputs
         return Inputs(plural, x, y, keywords)
 
 
-def _offers(a, b):
+def _offers(a, b, *, are_named):
     """Kinds of input that two arrays can be taken for."""
     if a.ndim == 1 and b.ndim == 1:
         if _is_labels(a) and _is_labels(b):
             return {"labels"}
-        return {"representation", "outputs"}
-    if _is_probabilities(a) and _is_probabilities(b) and a.shape == b.shape:
+        numbers = {"representation", "outputs"}
+        return numbers | {"labels"} if _is_whole(a) and _is_whole(b) else numbers
+    of_one_width = are_named or a.shape == b.shape
+    if _is_probabilities(a) and _is_probabilities(b) and of_one_width:
         return {"representation", "probabilities", "outputs"}
     return {"representation"}
 
@@ -94,7 +104,10 @@ def _as_array(array, name):
     is_array = hasattr(array, "shape") and hasattr(array, "ndim")
     if is_array and not isinstance(array, type):
         return array
-    return as_values(array, name)
+    names = column_names(array)
+    values = as_values(array, name)
+    # tables of polars and arrow keep the names of their columns
+    return values if names is None else pd.DataFrame(values, columns=names)
 
 
 def _as_columns(array):
@@ -106,6 +119,14 @@ def _as_columns(array):
 def _is_labels(array):
     kind = getattr(array.dtype, "kind", None)
     return kind in "biuOSUT" if kind else "int" in str(array.dtype)
+
+
+def _is_whole(array):
+    """Whether these are labels, or may be: numbers that were saved as floats."""
+    if _is_labels(array):
+        return True
+    values = np.asarray(array)
+    return values.dtype.kind == "f" and bool(np.all(values == np.round(values)))
 
 
 def _is_probabilities(array):

@@ -8,6 +8,8 @@ from sklearn.utils import check_array
 from sksim._optional import import_extra
 from sksim._typing import ArrayLike, Axes, Model
 from sksim.arrays._linalg import centered, refuse_constant, thin_svd
+from sksim.base._missing import missing_named
+from sksim.base._row_names import refuse_other_rows
 from sksim.base._validation import check_same_length
 from sksim.models._extract import layers_of_two
 
@@ -77,8 +79,11 @@ class RepresentationDisplay:
         display : RepresentationDisplay
             Not drawn yet: call ``plot``.
         """
-        X = check_array(X, dtype=float, input_name="X")
-        y = check_array(y, dtype=float, input_name="y")
+        refuse_other_rows(X=X, y=y, labels=labels)
+        with missing_named(X, "X"):
+            X = check_array(X, dtype=float, input_name="X")
+        with missing_named(y, "y"):
+            y = check_array(y, dtype=float, input_name="y")
         check_same_length(X, y)
         A, B = _unit(X, "x"), _unit(y, "y")
         U, _, Vt = thin_svd(A.T @ B, xp=np)
@@ -130,6 +135,7 @@ class RepresentationDisplay:
         display : RepresentationDisplay
             Not drawn yet: call ``plot``.
         """
+        refuse_other_rows(data=data, labels=labels)
         views = layers_of_two(a, b, data, layer)
         return cls.from_representations(*views, labels=labels)
 

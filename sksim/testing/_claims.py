@@ -57,13 +57,21 @@ def check_identity(measure):
     """A representation compared with itself gets the best value."""
     tags = tags_of(measure)
     X, _, fit_params = make_inputs(measure)
+    if not math.isfinite(tags.best):
+        return
     value = statistic_of(measure, *with_itself(measure, X), fit_params)
-    if tags.identity and math.isfinite(tags.best):
+    if tags.identity:
         assert_close(value, tags.best, "statistic of X with itself", atol=1e-7)
-    if not tags.identity and math.isfinite(tags.best):
-        assert abs(value - tags.best) > 1e-6, (
-            "tagged identity=False, but X with itself gets the best value"
-        )
+        return
+    misses = [abs(value - tags.best)]
+    if misses[0] <= 1e-6 and tags.inputs == "representation":
+        # Some measures lose the identity in the directions X does not have only.
+        thin = np.hstack([X, X[:, :1]])
+        value = statistic_of(measure, *with_itself(measure, thin), fit_params)
+        misses.append(abs(value - tags.best))
+    assert max(misses) > 1e-6, (
+        "tagged identity=False, but X with itself gets the best value"
+    )
 
 
 def check_bounds(measure):

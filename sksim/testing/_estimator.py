@@ -121,6 +121,26 @@ def check_missing_y(measure):
     assert f"requires {second}" in str(outcome)
 
 
+def check_missing(measure):
+    """Missing entries are left out by measures with the tag, and refused by others."""
+    tags = tags_of(measure)
+    X, y, fit_params = make_inputs(measure)
+    if tags.inputs == "models":
+        return
+    holes = X.astype(float)
+    holes[5, ...] = np.nan
+    outcome = outcome_of(measure, holes, y, fit_params)
+    if not tags.missing:
+        assert isinstance(outcome, ValueError), "missing values were accepted"
+        assert "X contains NaN" in str(outcome)
+        assert "row 5" in str(outcome)
+        return
+    kept = np.arange(len(X)) != 5
+    known = {name: value[kept] for name, value in fit_params.items()}
+    expected = statistic_of(measure, X[kept], None if y is None else y[kept], known)
+    assert_close(outcome, expected, "statistic beside a row of which nothing is known")
+
+
 def check_unfitted(measure):
     """Scoring before fitting raises NotFittedError."""
     from sklearn.exceptions import NotFittedError

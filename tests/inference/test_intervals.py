@@ -201,7 +201,11 @@ def test_labels_stay_with_their_rows():
 @pytest.mark.parametrize(
     ("measure", "options", "message"),
     [
-        (CKA(), {"method": "bootstrap"}, "drawn twice are neighbours.*'jackknife'"),
+        (
+            CKA(),
+            {"method": "bootstrap"},
+            "drawn twice are shared structure.*'jackknife'",
+        ),
         (MeanSquaredCCA(), {"method": "bootstrap"}, "shared structure"),
         (CKA(), {"method": "masked_bootstrap"}, "pairs of copies"),
         (CKA(), {"method": "magic"}, "method"),
