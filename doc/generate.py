@@ -41,7 +41,7 @@ TITLES = {
     "base": "Base classes",
     "testing": "Testing a measure of your own",
 }
-NOT_PUBLIC = {"utils"}
+NOT_PUBLIC = {"arrays"}
 INVARIANCES = {
     "PT": "permutation of the columns",
     "OT": "orthogonal transformation",
@@ -83,15 +83,16 @@ def public_modules():
 
 
 def public_objects():
-    """Every public object once: those of ``sksim`` itself first."""
+    """Every public object once: those that only ``sksim`` itself has first."""
+    modules = {name: importlib.import_module(name) for name in public_modules()}
+    elsewhere = {name for module in modules.values() for name in module.__all__}
     objects = [
         PublicObject("sksim", name, getattr(sksim, name))
-        for name in getattr(sksim, "__all__", ())
-        if inspect.isfunction(getattr(sksim, name))
+        for name in sksim.__all__
+        if name not in elsewhere and inspect.isfunction(getattr(sksim, name))
     ]
     seen = {id(item.value) for item in objects}
-    for module_name in public_modules():
-        module = importlib.import_module(module_name)
+    for module_name, module in modules.items():
         for name in sorted(module.__all__, key=str.lower):
             value = getattr(module, name)
             is_constant = not (inspect.isclass(value) or inspect.isroutine(value))

@@ -43,7 +43,7 @@ measures = {
     "PWCCA": PWCCA(),
     "regression R²": LinearRegressionSimilarity(),
     "CKA": CKA(),
-    "CKA, debiased": CKA(estimator="debiased"),
+    "CKA, debiased": CKA(debias="rows"),
     "Procrustes": OrthogonalProcrustes(),
 }
 widths = (10, 20, 50, 100, 150, 199, 300, 500, 1000)

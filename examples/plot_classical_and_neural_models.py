@@ -110,7 +110,7 @@ matrices = {
         JensenShannonDivergence(), probabilities
     ),
     "Representation (debiased CKA)": similarity_matrix(
-        CKA(estimator="debiased"),
+        CKA(debias="rows"),
         {name: last_representation(model) for name, model in models.items()},
     ),
 }

@@ -71,7 +71,7 @@ measures = {
 }
 accuracy = pd.DataFrame(
     {
-        name: layer_identification(layers, measure).per_layer
+        name: layer_identification(measure, layers).per_layer
         for name, measure in measures.items()
     }
 ).T

@@ -77,7 +77,7 @@ with warnings.catch_warnings():
     # some layers have units that are always off, which correlate with nothing
     warnings.filterwarnings("ignore", message=".*constant column")
     for name, (measure, published) in measures.items():
-        results[name] = layer_identification(layers, measure)
+        results[name] = layer_identification(measure, layers)
         rows[name] = {
             **(100 * results[name].per_layer),
             "all": 100 * results[name].accuracy,

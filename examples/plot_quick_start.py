@@ -68,7 +68,15 @@ table = compare(
     random_state=0,
 )
 table[
-    ["measure", "compared", "value", "direction", "null_mean", "calibrated", "pvalue"]
+    [
+        "measure",
+        "compared",
+        "value",
+        "direction",
+        "null_mean",
+        "calibrated_score",
+        "pvalue",
+    ]
 ]
 
 # %%

@@ -89,7 +89,7 @@ from sksim.pairwise import similarity_matrix
 from sksim.preprocessing import Flatten, SpatialPooling
 from sksim.rsm import CKA
 
-measure = CKA(estimator="debiased")
+measure = CKA(debias="rows")
 mlp_layers = extract_representations(mlp, X_test)
 
 

@@ -20,7 +20,7 @@ import pandas as pd
 
 from sksim.rsm import CKA
 
-biased, debiased = CKA(), CKA(estimator="debiased")
+biased, debiased = CKA(), CKA(debias="rows")
 rng = np.random.default_rng(0)
 rows = []
 for width in (16, 64, 256, 1024):

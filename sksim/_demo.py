@@ -161,6 +161,6 @@ def _model_matrices(models, X):
     }
     labels = {name: extract_outputs(m, X)["labels"] for name, m in models.items()}
     return (
-        similarity_matrix(measures["CKA"](estimator="debiased"), representations),
+        similarity_matrix(measures["CKA"](debias="rows"), representations),
         similarity_matrix(measures["Disagreement"](), labels, output="statistic"),
     )

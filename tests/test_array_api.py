@@ -33,7 +33,7 @@ def make(name, cls):
 
 DEFAULTS = [make(name, cls) for name, cls in all_measures()]
 VARIANTS = [
-    CKA("rbf", "debiased"),
+    CKA("rbf", debias="rows"),
     RSA("euclidean", "pearson"),
     NeighborJaccard(metric="euclidean"),
     KullbackLeibler(clip=1e-3),

@@ -218,8 +218,8 @@ def test_chunks_are_reduced_where_they_are(cluster, client, tmp_path):
     assert sum(len(pickle.dumps(a.__dask_graph__())) for a in arrays) < 30_000
     client.run(_count_what_measures_hold)
     with watched(cluster, Results()) as results:
-        fitted = CKA(estimator="debiased").fit(*arrays)
-    expected = CKA(estimator="debiased").fit(X, y).score_
+        fitted = CKA(debias="rows").fit(*arrays)
+    expected = CKA(debias="rows").fit(X, y).score_
     assert_allclose(fitted.score_, expected, rtol=1e-11)
     n_reduced = sum("_of_chunk" in key for key in results.sizes)
     n_merged = sum("_merged" in key for key in results.sizes)

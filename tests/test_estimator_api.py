@@ -176,8 +176,8 @@ def test_all_measures_filters():
 
 
 def test_parameters_are_checked_on_fit(pair):
-    with pytest.raises(ValueError, match="'estimator' parameter of CKA must be"):
-        CKA(estimator="unbiased").fit(*pair)
+    with pytest.raises(ValueError, match="'debias' parameter of CKA must be"):
+        CKA(debias="columns").fit(*pair)
     with pytest.raises(ValueError, match="'variance' parameter of SVCCA must be"):
         SVCCA(variance=1.5).fit(*pair)
 

@@ -117,14 +117,14 @@ def test_debiased_kernel_of_one_row_that_outweighs_all(pair):
 
     K, L = u_centred(K), u_centred(L)
     expected = np.sum(K * L) / math.sqrt(np.sum(K * K) * np.sum(L * L))
-    value = CKA(estimator="debiased").fit(X, y).similarity_
+    value = CKA(debias="rows").fit(X, y).similarity_
     assert value == pytest.approx(expected, rel=1e-8)
 
 
 def test_debiased_kernel_of_a_lone_row_is_refused():
     X = np.eye(20)[:, :1]  # no two rows have a product other than zero
     with pytest.raises(ValueError, match="equally similar"):
-        CKA(estimator="debiased").fit(X, np.arange(20.0))
+        CKA(debias="rows").fit(X, np.arange(20.0))
 
 
 def test_bandwidth_is_not_made_of_rounding():

@@ -112,20 +112,20 @@ QUICK = {
 FEW = {"n_neighbors": 3}
 VARIANTS = [
     *(CKA(kernel=k) for k in ("rbf", "laplacian", "cosine", "poly", "sigmoid")),
-    *(CKA(kernel=k, estimator="debiased") for k in ("linear", "rbf", "cosine")),
-    HSIC(estimator="unbiased"),
+    *(CKA(kernel=k, debias="rows") for k in ("linear", "rbf", "cosine")),
+    HSIC(debias="rows"),
     HSIC(kernel="rbf"),
-    HSIC(kernel="rbf", estimator="unbiased"),
+    HSIC(kernel="rbf", debias="rows"),
     *(
-        DistanceCorrelation(squared=s, unbiased=u)
-        for s, u in ((True, False), (True, True), (False, True))
+        DistanceCorrelation(squared=s, debias=d)
+        for s, d in ((True, None), (True, "rows"), (False, "rows"))
     ),
     EigenspaceOverlap(denominator="width"),
-    GULP(lam=0.0),
-    *(RSA(rdm_metric=m) for m in ("cosine", "euclidean", "sqeuclidean")),
+    GULP(ridge=0.0),
+    *(RSA(metric=m) for m in ("cosine", "euclidean", "sqeuclidean")),
     *(RSA("euclidean", comparison=c) for c in ("kendall", "pearson", "cosine")),
     *(
-        RSMNormDifference(rdm_metric=m)
+        RSMNormDifference(metric=m)
         for m in ("cosine", "correlation", "sqeuclidean", "linear")
     ),
     RiemannianDistance(ridge=0.0),
@@ -154,20 +154,20 @@ VARIANTS = [
         for cls in (NeighborJaccard, MutualKNN, RankSimilarity, CKNNA, JointRankJaccard)
     ),
     GraphBasedSimilarity(**FEW),
-    IntrinsicDimension(estimator="mle", **FEW),
-    IntrinsicDimension(estimator="local_pca", **FEW),
+    IntrinsicDimension(method="mle", **FEW),
+    IntrinsicDimension(method="local_pca", **FEW),
     IntrinsicDimension(ratio_fit="likelihood", discard=0),
     Uniformity(normalize=False),
     Uniformity(t=1, include_diagonal=True),
-    RTD(normalize="median", n_subsets=1, subset_size=8, random_state=0),
-    RTDLite(normalize="mean"),
+    RTD(distance_scale="median", n_subsets=1, subset_size=8, random_state=0),
+    RTDLite(distance_scale="mean"),
     IMD(max_exact_samples=5, n_probes=5, n_neighbors=2, random_state=0),
     JensenShannonDivergence(base=2, sqrt=True),
     KullbackLeibler(base=2, clip=1e-3),
     SoftPredictionDifference(p=1, half=False),
     SoftPredictionDifference(p=float("inf")),
-    SurrogateChurn(alpha=5),
-    SurrogateChurn(alpha=float("inf")),
+    SurrogateChurn(power=5),
+    SurrogateChurn(power=float("inf")),
     RankCorrelation(kind="kendall"),
     CohenKappa(weights="linear"),
     CohenKappa(weights="quadratic"),
@@ -180,7 +180,7 @@ VARIANTS = [
     PerformanceDifference(signed=True),
     Discrepancy(baseline=0),
     LabelEntropy(base=2),
-    LabelEntropy(normalized=True),
+    LabelEntropy(normalize=True),
     PredictionDifference(p=2),
     PredictionDifference(p=float("inf")),
     PredictionDifference(relative=True),
@@ -302,7 +302,7 @@ def rounding_of(measure, X, y):
     tags = _tags(measure)
     if tags.is_similarity or "IS" in tags.invariances & tags.invariances_y:
         return 0.0
-    is_squared = getattr(measure, "rdm_metric", "") in ("sqeuclidean", "linear")
+    is_squared = getattr(measure, "metric", "") in ("sqeuclidean", "linear")
     largest = max(np.max(np.abs(a[np.isfinite(a)]), initial=0) for a in (X, y))
     with np.errstate(over="ignore"):
         # a map found in products of rows: half of the digits
@@ -483,14 +483,14 @@ def _has_equal_correlations(measure, X, y):
 
 SOME = [
     CKA(),
-    CKA(kernel="rbf", estimator="debiased"),
+    CKA(kernel="rbf", debias="rows"),
     MeanSquaredCCA(),
     OrthogonalProcrustes(),
     LinearRegressionSimilarity(),
     MutualKNN(n_neighbors=3),
     RSA(),
     RTDLite(),
-    IntrinsicDimension(estimator="mle", n_neighbors=3),
+    IntrinsicDimension(method="mle", n_neighbors=3),
 ]
 
 

@@ -37,7 +37,7 @@ OF_REPRESENTATIONS = [
 ]
 VARIANTS = [
     CKA("cosine"),
-    CKA("rbf", "debiased"),
+    CKA("rbf", debias="rows"),
     HSIC("laplacian"),
     RSA("euclidean", "pearson"),
     RSA("sqeuclidean", "cosine"),
@@ -116,14 +116,14 @@ def test_no_square_matrix_of_many_columns(measure):
     assert peak < 0.6 * 8 * width**2
 
 
-@pytest.mark.parametrize("unbiased", [False, True])
-def test_blocks_are_let_go(unbiased, monkeypatch):
+@pytest.mark.parametrize("debias", [None, "rows"])
+def test_blocks_are_let_go(debias, monkeypatch):
     """However many blocks there are, some are in memory at a time."""
     for module in ("_pairs", "_symmetric"):
-        monkeypatch.setattr(f"sksim.utils.{module}.BLOCK_ROWS", 512)
+        monkeypatch.setattr(f"sksim.arrays.{module}.BLOCK_ROWS", 512)
     X, y = views(6000)
     tracemalloc.start()
-    DistanceCorrelation(unbiased=unbiased).fit(X, y)
+    DistanceCorrelation(debias=debias).fit(X, y)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 7 * 8 * 512**2
@@ -156,14 +156,14 @@ def _cloud(change, n_samples=150):
     return (X if change is None else change(np.random.default_rng(1), X)), y
 
 
-@pytest.mark.parametrize("rdm_metric", ["correlation", "euclidean"])
+@pytest.mark.parametrize("metric", ["correlation", "euclidean"])
 @pytest.mark.parametrize("change", CLOUDS)
-def test_binned_ranks(change, rdm_metric, monkeypatch):
+def test_binned_ranks(change, metric, monkeypatch):
     X, y = _cloud(change)
-    exact = RSA(rdm_metric).fit(X, y)
+    exact = RSA(metric).fit(X, y)
     monkeypatch.setattr("sksim.rsm._rsa._LISTED_ROWS", 10)
     monkeypatch.setattr(_pairs, "BLOCK_ROWS", 64)
-    binned = RSA(rdm_metric).fit(X, y)
+    binned = RSA(metric).fit(X, y)
     error = abs(binned.score_ - exact.score_)
     assert exact.error_bound_ == 0
     assert 0 < binned.error_bound_ < 1e-3
@@ -205,10 +205,10 @@ def test_ties_are_no_error_of_bins(monkeypatch):
 
 @pytest.mark.parametrize("comparison", ["pearson", "cosine"])
 @pytest.mark.parametrize("shape", [(90, 12), (90, 200)])
-@pytest.mark.parametrize("rdm_metric", ["correlation", "euclidean", "sqeuclidean"])
-def test_values_of_pairs_by_blocks(rdm_metric, shape, comparison, monkeypatch):
+@pytest.mark.parametrize("metric", ["correlation", "euclidean", "sqeuclidean"])
+def test_values_of_pairs_by_blocks(metric, shape, comparison, monkeypatch):
     X, y = views(*shape)
-    measure = RSA(rdm_metric, comparison)
+    measure = RSA(metric, comparison)
     expected = measure.fit(X, y).score_
     monkeypatch.setattr("sksim.rsm._rsa._LISTED_ROWS", 10)
     monkeypatch.setattr(_pairs, "BLOCK_ROWS", 40)
@@ -289,11 +289,11 @@ def _lattice(rng, X):
     return np.round(2 * X)
 
 
-@pytest.mark.parametrize("normalize", ["quantile", "median", "mean"])
+@pytest.mark.parametrize("distance_scale", ["quantile", "median", "mean"])
 @pytest.mark.parametrize("change", [None, _two_clusters, _equal_rows, _lattice])
-def test_trees_of_neighbour_lists(change, normalize, monkeypatch):
+def test_trees_of_neighbour_lists(change, distance_scale, monkeypatch):
     X, y = _cloud(change)
-    measure = RTDLite(normalize)
+    measure = RTDLite(distance_scale)
     settings = {"n_permutations": 3, "random_state": 0}
 
     def values():

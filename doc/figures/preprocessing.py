@@ -27,7 +27,7 @@ ways = {
 }
 fig, ax = plt.subplots(figsize=(4.2, 2.8), layout="constrained")
 for name, transformer in ways.items():
-    measure = TransformedViews(CKA(estimator="debiased"), transformer)
+    measure = TransformedViews(CKA(debias="rows"), transformer)
     scores = [measure.fit(maps, version).score_ for version in versions]
     ax.plot(shifts, scores, "o-", label=name)
 ax.set(

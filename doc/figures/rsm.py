@@ -10,7 +10,7 @@ widths = (2, 5, 10, 20, 50, 100, 200, 500, 1000)
 measures = {
     "CKA": CKA(),
     "DistanceCorrelation": DistanceCorrelation(),
-    "CKA, debiased": CKA(estimator="debiased"),
+    "CKA, debiased": CKA(debias="rows"),
 }
 pairs = [rng.normal(size=(2, 100, width)) for width in widths]
 
@@ -19,7 +19,7 @@ gains = np.geomspace(1, 100, 20)
 with_outlier = {
     "CKA": CKA(),
     "PointwiseKernelAlignment": PointwiseKernelAlignment(),
-    "RSA (Spearman)": RSA(rdm_metric="euclidean"),
+    "RSA (Spearman)": RSA(metric="euclidean"),
 }
 
 fig, (left, right) = plt.subplots(1, 2, layout="constrained")

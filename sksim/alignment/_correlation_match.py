@@ -124,7 +124,7 @@ class CorrelationMatch(MomentMixin, AlignmentMixin, BaseSimilarity):
         "absolute": ["boolean"],
     }
 
-    def __init__(self, matching="hard", absolute=False):
+    def __init__(self, matching="hard", *, absolute=False):
         self.matching = matching
         self.absolute = absolute
 

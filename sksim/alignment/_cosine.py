@@ -75,7 +75,7 @@ class AlignedCosine(OrthogonalProcrustes):
     _parameter_constraints: dict = {"center": ["boolean"]}
     scale = False
 
-    def __init__(self, center=True):
+    def __init__(self, *, center=True):
         self.center = center
 
     def _rows_view(self, X, xp, role, lazily=False):

@@ -64,16 +64,16 @@ class MaximumMatching(BaseSimilarity):
 
     Parameters
     ----------
-    epsilon : float or sequence of float, default=(0.1, 0.2, 0.3, 0.4, 0.5)
+    eps : float or sequence of float, default=(0.1, 0.2, 0.3, 0.4, 0.5)
         Relative distance in [0, 1). No value is canonical: of a sequence the mean is
         the statistic and the values are kept in ``curve_``.
 
     Attributes
     ----------
     statistic_, score_, similarity_ : float
-        Share of matched neurons, averaged over the values of epsilon.
+        Share of matched neurons, averaged over the values of eps.
     curve_ : array of shape (n_epsilons,)
-        Share for each value of epsilon.
+        Share for each value of eps.
     matched_x_ : array of shape (n_epsilons, n_features)
         Which columns of X are in the maximum match.
     matched_y_ : array of shape (n_epsilons, n_features_y)
@@ -96,7 +96,7 @@ class MaximumMatching(BaseSimilarity):
     -----
     With as many features as rows each span is everything and all neurons match: use
     many more rows than features. Zero columns match nothing, as in the authors' code.
-    A smaller epsilon matches a subset, so that the values are computed from the
+    A smaller eps matches a subset, so that the values are computed from the
     largest down; each round costs O(d^3) after one O(n d^2) product.
 
     References
@@ -113,7 +113,7 @@ class MaximumMatching(BaseSimilarity):
     >>> from sksim.alignment import MaximumMatching
     >>> X = np.eye(6)[:, [0, 1, 2]]
     >>> y = np.eye(6)[:, [0, 1, 3]] @ [[1, 1, 0], [1, -1, 0], [0, 0, 1]]
-    >>> measure = MaximumMatching(epsilon=0.1).fit(X, y)
+    >>> measure = MaximumMatching(eps=0.1).fit(X, y)
     >>> round(measure.score_, 3)
     0.667
     >>> measure.matched_x_[0].tolist()
@@ -121,11 +121,11 @@ class MaximumMatching(BaseSimilarity):
     """
 
     _parameter_constraints: dict = {
-        "epsilon": [Interval(Real, 0, 1, closed="left"), "array-like"]
+        "eps": [Interval(Real, 0, 1, closed="left"), "array-like"]
     }
 
-    def __init__(self, epsilon=(0.1, 0.2, 0.3, 0.4, 0.5)):
-        self.epsilon = epsilon
+    def __init__(self, eps=(0.1, 0.2, 0.3, 0.4, 0.5)):
+        self.eps = eps
 
     def _view(self, X, xp, role):
         rows, _, squared_norm = rescaled(as_float64(X, xp=xp), xp=xp)
@@ -142,14 +142,14 @@ class MaximumMatching(BaseSimilarity):
         return Neurons(rows / norms, alive)
 
     def _compare(self, view_x, view_y, xp):
-        epsilons = self._epsilons()
+        many_eps = self._epsilons()
         spans = _Spans(view_x.rows, view_y.rows, xp)
         kept = tuple(
             np.asarray([bool(a) for a in view.alive]) for view in (view_x, view_y)
         )
-        sets = [None] * len(epsilons)
-        for place in np.argsort(epsilons)[::-1]:
-            kept = _maximum_match(spans, kept, float(epsilons[place]))
+        sets = [None] * len(many_eps)
+        for place in np.argsort(many_eps)[::-1]:
+            kept = _maximum_match(spans, kept, float(many_eps[place]))
             sets[place] = kept
         matched_x, matched_y = (np.asarray(side) for side in zip(*sets, strict=True))
         both = matched_x.sum(axis=1) + matched_y.sum(axis=1)
@@ -162,19 +162,19 @@ class MaximumMatching(BaseSimilarity):
         }
 
     def _epsilons(self):
-        many = isinstance(self.epsilon, Iterable)
-        epsilons = np.asarray(self.epsilon if many else [self.epsilon], dtype=float)
-        if epsilons.ndim != 1 or not len(epsilons):
+        many = isinstance(self.eps, Iterable)
+        many_eps = np.asarray(self.eps if many else [self.eps], dtype=float)
+        if many_eps.ndim != 1 or not len(many_eps):
             raise ValueError(
-                "epsilon must be a number or a non-empty sequence of numbers, got "
-                f"{self.epsilon!r}."
+                "eps must be a number or a non-empty sequence of numbers, got "
+                f"{self.eps!r}."
             )
-        if not np.all((epsilons >= 0) & (epsilons < 1)):
+        if not np.all((many_eps >= 0) & (many_eps < 1)):
             raise ValueError(
-                f"epsilon must be in [0, 1), got {self.epsilon!r}: at 1 every neuron "
+                f"eps must be in [0, 1), got {self.eps!r}: at 1 every neuron "
                 "matches any other."
             )
-        return epsilons
+        return many_eps
 
     def _similarity_tags(self):
         return SimilarityTags(
@@ -205,8 +205,8 @@ class _Spans:
             between = A.T @ B
             self.grams = (A.T @ A, B.T @ B), (between, between.T)
 
-    def near(self, side, columns, span, epsilon):
-        """Which of some columns are within ``epsilon`` of the other side's ``span``.
+    def near(self, side, columns, span, eps):
+        """Which of some columns are within ``eps`` of the other side's ``span``.
 
         Parameters
         ----------
@@ -214,19 +214,19 @@ class _Spans:
             The side of the columns.
         columns, span : bool arrays
             Candidates on that side, and what spans on the other.
-        epsilon : float
+        eps : float
         """
         near = np.zeros(len(columns), dtype=bool)
         if not columns.any() or not span.any():
             return near
         places, others = (np.flatnonzero(mask) for mask in (columns, span))
         squares = None
-        if epsilon >= _GRAM_EPSILON and self.grams is not None:
+        if eps >= _GRAM_EPSILON and self.grams is not None:
             squares = self._by_gram(side, places, others)
         if squares is None:
             squares = self._by_columns(side, places, others)
         # rounding must not keep a column out of its own span
-        inside = squares <= (epsilon + 1e-12) ** 2
+        inside = squares <= (eps + 1e-12) ** 2
         near[places] = [bool(b) for b in inside]
         return near
 
@@ -268,16 +268,16 @@ def _with_fewer_rows(A, B, xp):
     return R[:, : A.shape[1]], R[:, A.shape[1] :]
 
 
-def _maximum_match(spans, kept, epsilon):
-    """Largest sets of columns, within those given, that match at ``epsilon``.
+def _maximum_match(spans, kept, eps):
+    """Largest sets of columns, within those given, that match at ``eps``.
 
     What is outside of the span of the other side's candidates can't be in the match;
     leaving it out shrinks the spans, until nothing has to be left out any more.
     """
     in_a, in_b = kept
     while True:
-        near_a = in_a & spans.near(0, in_a, in_b, epsilon)
-        near_b = in_b & spans.near(1, in_b, near_a, epsilon)
+        near_a = in_a & spans.near(0, in_a, in_b, eps)
+        near_b = in_b & spans.near(1, in_b, near_a, eps)
         if near_a.sum() == in_a.sum() and near_b.sum() == in_b.sum():
             return near_a, near_b
         in_a, in_b = near_a, near_b

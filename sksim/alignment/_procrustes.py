@@ -151,7 +151,7 @@ class OrthogonalProcrustes(MomentMixin, AlignmentMixin, BaseSimilarity):
     _lands_in_y = True
     _parameter_constraints: dict = {"center": ["boolean"], "scale": ["boolean"]}
 
-    def __init__(self, center=True, scale=True):
+    def __init__(self, *, center=True, scale=True):
         self.center = center
         self.scale = scale
 

@@ -27,7 +27,7 @@ from sksim.arrays._namespace import (
 )
 from sksim.arrays._views import View
 
-RDM_METRICS = ("correlation", "cosine", "euclidean", "sqeuclidean")
+METRICS = ("correlation", "cosine", "euclidean", "sqeuclidean")
 
 # Below this many rows an n x n matrix (134 MB) is kept, since it makes every further
 # comparison and permutation cheap; above it, sums run over blocks.
@@ -58,8 +58,8 @@ class SquaredDistances(View):
     _row_fields = ("rows", "squares")
 
 
-def squared_distance_rows(X, rdm_metric, *, xp, role=None, center=True):
-    """Rows of which the squared distances are the dissimilarities of ``rdm_metric``.
+def squared_distance_rows(X, metric, *, xp, role=None, center=True):
+    """Rows of which the squared distances are the dissimilarities of ``metric``.
 
     One minus the cosine of two rows is half the squared distance of the rows scaled
     to unit norm; one minus their correlation the same after subtracting each row's
@@ -68,17 +68,17 @@ def squared_distance_rows(X, rdm_metric, *, xp, role=None, center=True):
     """
     unit = 1.0
     given = X
-    if rdm_metric == "correlation":
+    if metric == "correlation":
         X = _correlation_rows(X, xp=xp, role=role)
         unit = 0.5
-    elif rdm_metric == "cosine":
+    elif metric == "cosine":
         X = unit_rows(X, xp=xp, role=role)
         unit = 0.5
     if center:
         rows, _, scale, squared_norm = centered(X, xp=xp)
     else:
         rows, _, squared_norm, scale = lazily_centered(X, xp=xp)
-    if rdm_metric == "correlation":
+    if metric == "correlation":
         _refuse_rounding(given, squared_norm * scale * scale, role, xp=xp)
     refuse_constant(squared_norm, role)
     return SquaredDistances(rows, row_sum_of_squares(rows, xp=xp), unit, scale)

@@ -76,11 +76,11 @@ class _OutputsMixin(LabelsMixin):
     def _score(self, X, y, **metadata):
         return super()._score(X, y, classes=getattr(self, "classes_", None), **metadata)
 
-    def _outputs_of(self, estimators, X, response_method):
+    def _outputs_of(self, estimators, data, response_method):
         """Outputs of fitted estimators in the form that the measure takes."""
         inputs = tags_of(self).inputs
         return model_outputs(
-            estimators, X, inputs=inputs, response_method=response_method
+            estimators, data, inputs=inputs, response_method=response_method
         )
 
 
@@ -88,7 +88,9 @@ class BaseFunctionalSimilarity(_OutputsMixin, BaseSimilarity):
     """A measure on the outputs of two models: labels, probabilities or scores."""
 
     @classmethod
-    def from_estimators(cls, a, b, X, y_true=None, *, response_method=None, **params):
+    def from_estimators(
+        cls, a, b, data, y_true=None, *, response_method=None, **params
+    ):
         """Measure on the outputs of two fitted estimators.
 
         Parameters
@@ -96,7 +98,7 @@ class BaseFunctionalSimilarity(_OutputsMixin, BaseSimilarity):
         a, b : fitted estimators
             The two models. Where both are classifiers their ``classes_`` are aligned:
             a class that one of them never saw is a column of zeros.
-        X : array-like of shape (n_samples, n_features)
+        data : array-like of shape (n_samples, n_features)
             The rows that both models are applied to.
         y_true : array-like of shape (n_samples,), default=None
             True labels, for measures that use them.
@@ -115,7 +117,7 @@ class BaseFunctionalSimilarity(_OutputsMixin, BaseSimilarity):
         """
         measure = cls(**params)
         measure._validate_params()
-        outputs = measure._outputs_of((a, b), X, response_method)
+        outputs = measure._outputs_of((a, b), data, response_method)
         return measure._fit(*outputs.arrays, y_true=y_true, classes=outputs.classes)
 
 
@@ -194,7 +196,7 @@ class BaseGroupSimilarity(_OutputsMixin, BaseSimilarity):
 
     @classmethod
     def from_estimators(
-        cls, estimators, X, y_true=None, *, response_method=None, **params
+        cls, estimators, data, y_true=None, *, response_method=None, **params
     ):
         """Measure on the outputs of several fitted estimators.
 
@@ -203,7 +205,7 @@ class BaseGroupSimilarity(_OutputsMixin, BaseSimilarity):
         estimators : sequence of fitted estimators
             The models. The ``classes_`` of classifiers are aligned: a class that one
             of them never saw is a column of zeros.
-        X : array-like of shape (n_samples, n_features)
+        data : array-like of shape (n_samples, n_features)
             The rows that all models are applied to.
         y_true : array-like of shape (n_samples,), default=None
             True labels, for measures that use them.
@@ -221,6 +223,6 @@ class BaseGroupSimilarity(_OutputsMixin, BaseSimilarity):
         """
         measure = cls(**params)
         measure._validate_params()
-        outputs = measure._outputs_of(estimators, X, response_method)
+        outputs = measure._outputs_of(estimators, data, response_method)
         together = namespace_of(outputs.arrays[0]).stack(outputs.arrays, axis=1)
         return measure._fit(together, None, y_true=y_true, classes=outputs.classes)

@@ -69,7 +69,7 @@ class BaseCCA(MomentMixin, AlignmentMixin, BaseSimilarity):
                 f"{min(rank_x, rank_y)} canonical correlations are 1 by "
                 "construction, whatever the data. Use more rows or fewer features "
                 "(SVCCA, PCA), or a measure without this limit, such as CKA with "
-                "estimator='debiased'.",
+                "debias='rows'.",
                 UserWarning,
                 stacklevel=5,
             )

@@ -80,7 +80,7 @@ class SVCCA(BaseCCA):
         "aggregate": [StrOptions({"mean", "mean_squared"})],
     }
 
-    def __init__(self, variance=0.99, aggregate="mean"):
+    def __init__(self, variance=0.99, *, aggregate="mean"):
         self.variance = variance
         self.aggregate = aggregate
 

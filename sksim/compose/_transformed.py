@@ -95,7 +95,7 @@ class TransformedViews(BaseWrapper):
         ],
     }
 
-    def __init__(self, measure, transformer, y_transformer="same"):
+    def __init__(self, measure, transformer, *, y_transformer="same"):
         self.measure = measure
         self.transformer = transformer
         self.y_transformer = y_transformer

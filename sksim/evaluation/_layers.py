@@ -36,7 +36,7 @@ class LayerIdentification:
     >>> from sksim.evaluation import layer_identification
     >>> from sksim.rsm import CKA
     >>> networks = make_layer_stack(n_networks=3, random_state=0)
-    >>> layer_identification(networks, CKA()).found.loc["layer_1", "layer_1"]
+    >>> layer_identification(CKA(), networks).found.loc["layer_1", "layer_1"]
     np.float64(1.0)
     """
 
@@ -47,8 +47,8 @@ class LayerIdentification:
 
 
 def layer_identification(
-    networks: Sequence[Mapping],
     measure,
+    networks: Sequence[Mapping],
     *,
     y_true=None,
     n_jobs: int | None = None,
@@ -61,11 +61,11 @@ def layer_identification(
 
     Parameters
     ----------
+    measure : estimator
+        The measure.
     networks : list of dict of str to array
         At least two networks with the same layers, each layer of shape
         (n_samples, n_features_of_the_layer), with the same rows throughout.
-    measure : estimator
-        The measure.
     y_true : array-like of shape (n_samples,), default=None
         True labels, for measures that use them.
     n_jobs : int, default=None
@@ -101,7 +101,7 @@ def layer_identification(
     >>> from sksim.evaluation import layer_identification
     >>> from sksim.rsm import CKA
     >>> networks = make_layer_stack(n_networks=3, random_state=0)
-    >>> layer_identification(networks, CKA()).accuracy
+    >>> layer_identification(CKA(), networks).accuracy
     1.0
     """
     names = _layer_names(networks)

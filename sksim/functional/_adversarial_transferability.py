@@ -126,6 +126,7 @@ class AdversarialTransferability(AttackingSimilarity):
     def __init__(
         self,
         attack="fgsm",
+        *,
         eps=0.3,
         norm="inf",
         n_steps=10,

@@ -72,7 +72,7 @@ class CohenKappa(UndefinedMixin, BaseFunctionalSimilarity):
     }
     _undefined_when = "Both models predict one and the same label on all rows"
 
-    def __init__(self, weights=None, replace_undefined_by=np.nan):
+    def __init__(self, weights=None, *, replace_undefined_by=np.nan):
         self.weights = weights
         self.replace_undefined_by = replace_undefined_by
 

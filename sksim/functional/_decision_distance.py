@@ -106,6 +106,7 @@ class DecisionDistance(AttackingSimilarity):
     def __init__(
         self,
         attack="fgsm",
+        *,
         eps=0.3,
         norm="inf",
         n_steps=10,

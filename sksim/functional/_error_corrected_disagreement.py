@@ -66,7 +66,7 @@ class ErrorCorrectedDisagreement(JudgedDisagreement):
     }
     _undefined_when = "The model whose errors set the scale makes none"
 
-    def __init__(self, normalize_by="first", replace_undefined_by=np.nan):
+    def __init__(self, normalize_by="first", *, replace_undefined_by=np.nan):
         self.normalize_by = normalize_by
         self.replace_undefined_by = replace_undefined_by
 

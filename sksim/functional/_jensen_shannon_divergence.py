@@ -87,7 +87,7 @@ class JensenShannonDivergence(RowwiseDistance):
         "sqrt": ["boolean"],
     }
 
-    def __init__(self, base=None, sqrt=False):
+    def __init__(self, base=None, *, sqrt=False):
         self.base = base
         self.sqrt = sqrt
 

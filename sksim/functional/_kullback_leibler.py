@@ -84,7 +84,7 @@ class KullbackLeibler(RowwiseDistance):
         "clip": [Interval(Real, 0, 1, closed="neither"), None],
     }
 
-    def __init__(self, base=None, clip=None):
+    def __init__(self, base=None, *, clip=None):
         self.base = base
         self.clip = clip
 

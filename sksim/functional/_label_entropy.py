@@ -26,7 +26,7 @@ class LabelEntropy(BaseGroupSimilarity):
     ----------
     base : float, default=None
         Base of the logarithm; None for natural units.
-    normalized : bool, default=False
+    normalize : bool, default=False
         Whether to divide by the logarithm of the number of classes that any model
         predicts on any row. The range is then [0, 1].
 
@@ -72,12 +72,12 @@ class LabelEntropy(BaseGroupSimilarity):
 
     _parameter_constraints: dict = {
         "base": [Interval(Real, 1, None, closed="neither"), None],
-        "normalized": ["boolean"],
+        "normalize": ["boolean"],
     }
 
-    def __init__(self, base=None, normalized=False):
+    def __init__(self, base=None, *, normalize=False):
         self.base = base
-        self.normalized = normalized
+        self.normalize = normalize
 
     def _view(self, X, xp):
         return coded(X, xp=xp)
@@ -98,7 +98,7 @@ class LabelEntropy(BaseGroupSimilarity):
         return xp.mean(values), {"row_values_": values}
 
     def _unit(self, n_classes):
-        if self.normalized:
+        if self.normalize:
             # with a single class all entropies are zero, in whatever unit
             return math.log(max(n_classes, 2))
         return log_unit(self.base)
@@ -107,7 +107,7 @@ class LabelEntropy(BaseGroupSimilarity):
         return label_tags(
             arity="group",
             orientation="distance",
-            bounds=(0, 1 if self.normalized else float("inf")),
+            bounds=(0, 1 if self.normalize else float("inf")),
             complexity="n (l + c)",
             reference="Klabunde et al. 2025",
         )

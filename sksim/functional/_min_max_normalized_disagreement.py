@@ -73,7 +73,7 @@ class MinMaxNormalizedDisagreement(JudgedDisagreement):
     }
     _undefined_when = "The models' error rates leave disagreement no room"
 
-    def __init__(self, bound="survey", replace_undefined_by=np.nan):
+    def __init__(self, bound="survey", *, replace_undefined_by=np.nan):
         self.bound = bound
         self.replace_undefined_by = replace_undefined_by
 

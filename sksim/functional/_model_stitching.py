@@ -110,7 +110,7 @@ class ModelStitching(AppliedModelsSimilarity):
     stitch : str, default="least_squares"
         What the stitch is fitted to. "least_squares", "ridge" and "procrustes"
         reproduce the activations that the tail is used to: freely, with a penalty
-        ``alpha``, or by an isometry and a shift. "task_loss" makes the stitched model
+        ``ridge``, or by an isometry and a shift. "task_loss" makes the stitched model
         right (cross-entropy or squared error, with both models frozen, from the
         least-squares stitch on).
     value : {"relative", "penalty"}, default="relative"
@@ -119,7 +119,7 @@ class ModelStitching(AppliedModelsSimilarity):
     scoring : str or callable, default=None
         The quality q: any scorer of scikit-learn. None for accuracy, and R^2 for
         regression.
-    alpha : float, default=1.0
+    ridge : float, default=1.0
         Penalty of "ridge".
     max_iter : int, default=100
         Iterations of L-BFGS for "task_loss".
@@ -219,7 +219,7 @@ class ModelStitching(AppliedModelsSimilarity):
         "stitch": [StrOptions({"least_squares", "ridge", "procrustes", "task_loss"})],
         "value": [StrOptions({"relative", "penalty"})],
         "scoring": [StrOptions(set(get_scorer_names())), callable, None],
-        "alpha": [Interval(Real, 0, None, closed="neither")],
+        "ridge": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "test_size": [
             Interval(Real, 0, 1, closed="neither"),
@@ -232,9 +232,10 @@ class ModelStitching(AppliedModelsSimilarity):
     def __init__(
         self,
         stitch="least_squares",
+        *,
         value="relative",
         scoring=None,
-        alpha=1.0,
+        ridge=1.0,
         max_iter=100,
         test_size=0.5,
         test_rows=None,
@@ -243,7 +244,7 @@ class ModelStitching(AppliedModelsSimilarity):
         self.stitch = stitch
         self.value = value
         self.scoring = scoring
-        self.alpha = alpha
+        self.ridge = ridge
         self.max_iter = max_iter
         self.test_size = test_size
         self.test_rows = test_rows
@@ -411,7 +412,7 @@ class ModelStitching(AppliedModelsSimilarity):
             matrix = left @ right
         else:
             if self.stitch == "ridge":
-                factors = s / (s**2 + self.alpha)
+                factors = s / (s**2 + self.ridge)
             else:
                 rank = s > s[0] * max(len(U), Vt.shape[1]) * np.finfo(float).eps
                 factors = np.divide(1, s, out=np.zeros_like(s), where=rank)

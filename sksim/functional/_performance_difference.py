@@ -220,7 +220,7 @@ class PerformanceDifference(BaseFunctionalSimilarity):
     def _kind(self):
         return AccuracyComparison if self.scoring == "accuracy" else Comparison
 
-    def __init__(self, scoring="accuracy", signed=False, labels=None):
+    def __init__(self, scoring="accuracy", *, signed=False, labels=None):
         self.scoring = scoring
         self.signed = signed
         self.labels = labels

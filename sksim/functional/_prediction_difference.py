@@ -95,7 +95,7 @@ class PredictionDifference(BaseGroupSimilarity):
         "labels": ["array-like", None],
     }
 
-    def __init__(self, p=1, relative=False, labels=None):
+    def __init__(self, p=1, *, relative=False, labels=None):
         self.p = p
         self.relative = relative
         self.labels = labels

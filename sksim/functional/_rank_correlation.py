@@ -89,7 +89,7 @@ class RankCorrelation(UndefinedMixin, BaseFunctionalSimilarity):
     _views_are_row_wise = False  # fewer rows have other ranks
     _undefined_when = "In each column, the outputs of a model are constant"
 
-    def __init__(self, kind="spearman", replace_undefined_by=np.nan):
+    def __init__(self, kind="spearman", *, replace_undefined_by=np.nan):
         self.kind = kind
         self.replace_undefined_by = replace_undefined_by
 

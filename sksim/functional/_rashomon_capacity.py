@@ -125,7 +125,7 @@ class RashomonCapacity(BaseGroupSimilarity):
         "max_iter": [Interval(Integral, 1, None, closed="left")],
     }
 
-    def __init__(self, tol=1e-9, max_iter=100):
+    def __init__(self, tol=1e-9, *, max_iter=100):
         self.tol = tol
         self.max_iter = max_iter
 

@@ -105,7 +105,7 @@ class SaliencySimilarity(AppliedModelsSimilarity):
         "target": [StrOptions({"true", "predicted"})],
     }
 
-    def __init__(self, absolute=True, output="score", target="true"):
+    def __init__(self, *, absolute=True, output="score", target="true"):
         self.absolute = absolute
         self.output = output
         self.target = target

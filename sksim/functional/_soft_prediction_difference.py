@@ -79,7 +79,7 @@ class SoftPredictionDifference(RowwiseDistance):
         "half": ["boolean"],
     }
 
-    def __init__(self, p=2, half=True):
+    def __init__(self, p=2, *, half=True):
         self.p = p
         self.half = half
 

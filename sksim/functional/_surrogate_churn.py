@@ -21,8 +21,8 @@ class SurrogateChurn(RowwiseDistance):
 
     Parameters
     ----------
-    alpha : float, default=1
-        Exponent, greater than 0.
+    power : float, default=1
+        Exponent alpha, greater than 0.
 
     Attributes
     ----------
@@ -57,18 +57,18 @@ class SurrogateChurn(RowwiseDistance):
     >>> from sksim.functional import SurrogateChurn
     >>> round(SurrogateChurn().fit([[0.6, 0.4]], [[0.4, 0.6]]).distance_, 4)
     0.3333
-    >>> round(SurrogateChurn(alpha=50).fit([[0.6, 0.4]], [[0.4, 0.6]]).distance_, 4)
+    >>> round(SurrogateChurn(power=50).fit([[0.6, 0.4]], [[0.4, 0.6]]).distance_, 4)
     1.0
     """
 
-    _parameter_constraints: dict = {"alpha": [Interval(Real, 0, None, closed="right")]}
+    _parameter_constraints: dict = {"power": [Interval(Real, 0, None, closed="right")]}
 
-    def __init__(self, alpha=1):
-        self.alpha = alpha
+    def __init__(self, power=1):
+        self.power = power
 
     def _view(self, X, xp):
         X = X / xp.max(X, axis=1, keepdims=True)
-        return X if self.alpha == 1 else X**self.alpha
+        return X if self.power == 1 else X**self.power
 
     def _row_values(self, rows_x, rows_y, xp):
         return row_norms(rows_x - rows_y, 1, xp=xp) / 2

@@ -28,7 +28,7 @@ from sksim.inference._checks import refuse_unpaired
 from sksim.inference._moments import null_moments
 from sksim.inference._nulls import RowNull, null_statistics
 from sksim.inference._permutations import RowOrders
-from sksim.inference._result import adjusted, standardized
+from sksim.inference._result import calibrated_score, standardized
 
 
 class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
@@ -121,6 +121,7 @@ class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
     def __init__(
         self,
         measure,
+        *,
         null="auto",
         n_permutations=199,
         permute=None,
@@ -166,7 +167,7 @@ class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
         mean, std = self._null_moments(comparison, groups)
         tags = tags_of(measure)
         self.null_mean_, self.null_std_ = mean, std
-        self.score_ = adjusted(measure.score_, mean, tags)
+        self.score_ = calibrated_score(measure.score_, mean, tags)
         self.z_score_ = standardized(measure.score_, mean, std, rounding=1e-9)
         return self
 
@@ -202,7 +203,7 @@ class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
             comparison = measure._open(X, y, reset=False, **params)
             score = comparison.score()
             mean, _ = self._null_moments(comparison, groups)
-        return adjusted(score, mean, tags)
+        return calibrated_score(score, mean, tags)
 
     def _check(self, measure):
         tags = tags_of(measure)

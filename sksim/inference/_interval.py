@@ -149,7 +149,7 @@ def similarity_interval(
     ----------
     measure : estimator
         The measure, not necessarily fitted; it is cloned. A debiased one, such as
-        ``CKA(estimator="debiased")``, has an interval around the value at unlimited
+        ``CKA(debias="rows")``, has an interval around the value at unlimited
         rows; others around their expectation at this number of rows.
     X : array-like of shape (n_samples, n_features)
         First representation.
@@ -224,7 +224,7 @@ def similarity_interval(
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(200, 10))
     >>> y = X + rng.normal(size=X.shape)
-    >>> result = similarity_interval(CKA(estimator="debiased"), X, y)
+    >>> result = similarity_interval(CKA(debias="rows"), X, y)
     >>> low, high = result.confidence_interval
     >>> round(low, 2), round(result.score, 2), round(high, 2)
     (0.45, 0.49, 0.52)
@@ -379,7 +379,7 @@ def compare_similarities(
     >>> X = rng.normal(size=(200, 10))
     >>> near = X + 0.5 * rng.normal(size=X.shape)
     >>> far = X + 1.5 * rng.normal(size=X.shape)
-    >>> result = compare_similarities(CKA(estimator="debiased"), X, near, far)
+    >>> result = compare_similarities(CKA(debias="rows"), X, near, far)
     >>> round(result.difference, 2), result.pvalue < 0.001
     (0.49, True)
     """

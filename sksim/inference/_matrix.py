@@ -18,7 +18,7 @@ from sksim.inference._checks import refuse_unpaired
 from sksim.inference._permutations import RowOrders
 from sksim.inference._result import (
     SimilarityTestResult,
-    adjusted,
+    calibrated_score,
     permutation_pvalue,
     standardized,
 )
@@ -43,7 +43,7 @@ class SimilarityMatrixTestResult:
         Scores in standard deviations from their null means.
     null_mean, null_std : ndarray of shape (n_layers_x, n_layers_y)
         Mean and standard deviation of each cell under the null hypothesis.
-    adjusted_scores : ndarray of shape (n_layers_x, n_layers_y)
+    calibrated_scores : ndarray of shape (n_layers_x, n_layers_y)
         (score - null_mean) / (best score - null_mean).
     aggregate : SimilarityTestResult or None
         Test of one statistic of the whole matrix, if one was asked for.
@@ -62,7 +62,7 @@ class SimilarityMatrixTestResult:
     z_scores: np.ndarray
     null_mean: np.ndarray
     null_std: np.ndarray
-    adjusted_scores: np.ndarray
+    calibrated_scores: np.ndarray
     aggregate: SimilarityTestResult | None = field(repr=False)
     names_x: list
     names_y: list
@@ -83,7 +83,13 @@ class SimilarityMatrixTestResult:
             "x": [self.names_x[k] for k in i],
             "y": [self.names_y[k] for k in j],
         }
-        for name in ("scores", "adjusted_scores", "null_mean", "null_std", "z_scores"):
+        for name in (
+            "scores",
+            "calibrated_scores",
+            "null_mean",
+            "null_std",
+            "z_scores",
+        ):
             columns[name.removesuffix("s")] = getattr(self, name)[i, j]
         columns["pvalue"] = self.pvalues[i, j]
         columns["pvalue_corrected"] = self.pvalues_corrected[i, j]
@@ -120,7 +126,7 @@ _AGGREGATES = {
 def similarity_matrix_test(
     measure,
     Xs,
-    ys=None,
+    Ys=None,
     *,
     y_true=None,
     metadata=None,
@@ -151,7 +157,7 @@ def similarity_matrix_test(
         The measure, not necessarily fitted; it is cloned.
     Xs : dict of str to array-like, or sequence of array-like
         Representations of the same inputs: the rows of the matrix.
-    ys : dict or sequence, default=None
+    Ys : dict or sequence, default=None
         Representations that are the columns. None: the pairs among ``Xs``; each pair is
         then tested once (twice for an asymmetric measure), and the diagonal not at all.
     y_true : array-like of shape (n_samples,), default=None
@@ -187,7 +193,7 @@ def similarity_matrix_test(
     -------
     result : SimilarityMatrixTestResult
         With the matrices ``scores``, ``pvalues``, ``pvalues_corrected``,
-        ``significant``, ``z_scores``, ``adjusted_scores``, ``null_mean`` and
+        ``significant``, ``z_scores``, ``calibrated_scores``, ``null_mean`` and
         ``null_std``, the ``aggregate`` and the method ``to_frame``.
 
     Raises
@@ -238,7 +244,7 @@ def similarity_matrix_test(
     refuse_unpaired(measure)
     _refuse_other_nulls(measure)
     known = row_metadata(metadata, y_true=y_true)
-    layers = open_layers(measure, Xs, ys, n_jobs=n_jobs, **known)
+    layers = open_layers(measure, Xs, Ys, n_jobs=n_jobs, **known)
     tags = tags_of(measure)
     tested = _tested(layers, tags)
     statistics = layers.grid.values()
@@ -269,9 +275,9 @@ def similarity_matrix_test(
         scores=scores,
         null_mean=null_mean,
         null_std=null_std,
-        adjusted_scores=np.array(
+        calibrated_scores=np.array(
             [
-                [adjusted(s, m, tags) for s, m in zip(*rows, strict=True)]
+                [calibrated_score(s, m, tags) for s, m in zip(*rows, strict=True)]
                 for rows in zip(scores, null_mean, strict=True)
             ]
         ),
@@ -308,7 +314,7 @@ def _tested(layers, tags):
         return tested
     if shape[0] == 1:
         raise ValueError(
-            "Xs holds one representation, which makes no pair. Pass ys, or more."
+            "Xs holds one representation, which makes no pair. Pass Ys, or more."
         )
     return (
         np.triu(tested, k=1) if tags.symmetric else tested & ~np.eye(*shape, dtype=bool)
@@ -402,7 +408,7 @@ def _test_of_aggregate(aggregate, scores, null, tested, tags, *, rounding):
         null_mean=mean,
         null_std=std,
         z_score=standardized(score, mean, std, rounding=rounding),
-        adjusted_score=adjusted(score, mean, tags),
+        calibrated_score=calibrated_score(score, mean, tags),
         method="permutation",
         n_permutations=len(values),
     )

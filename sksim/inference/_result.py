@@ -24,7 +24,7 @@ class SimilarityTestResult:
         Mean and standard deviation of the score under the null hypothesis.
     z_score : float
         The score in standard deviations from its null mean; nan if there are none.
-    adjusted_score : float
+    calibrated_score : float
         (score - null_mean) / (best score - null_mean): 0 by chance, 1 at best; nan for
         a measure without a best score.
     method : {"permutation", "exact", "pearson3"}
@@ -42,7 +42,7 @@ class SimilarityTestResult:
     null_mean: float
     null_std: float
     z_score: float
-    adjusted_score: float
+    calibrated_score: float
     method: str
     n_permutations: int
     alternative: str = "greater"
@@ -91,7 +91,7 @@ def standardized(score, mean, std, *, rounding):
     return (score - mean) / std
 
 
-def adjusted(score, null_mean, tags):
+def calibrated_score(score, null_mean, tags):
     """Null-corrected score: 0 by chance, 1 at best."""
     best = tags.orient(tags.best)
     if not (math.isfinite(best) and math.isfinite(null_mean)) or best == null_mean:

@@ -14,7 +14,7 @@ from sksim.inference._moments import null_moments, refuse_unreliable
 from sksim.inference._nulls import ExchangeNull, GroupNull, RowNull, null_statistics
 from sksim.inference._result import (
     SimilarityTestResult,
-    adjusted,
+    calibrated_score,
     permutation_pvalue,
     standardized,
 )
@@ -118,7 +118,7 @@ def similarity_test(
     result : SimilarityTestResult
         With the attributes ``statistic``, ``score``, ``pvalue``,
         ``null_distribution``, ``null_mean``, ``null_std`` (all three of the score),
-        ``z_score``, ``adjusted_score``, ``method`` and ``n_permutations``.
+        ``z_score``, ``calibrated_score``, ``method`` and ``n_permutations``.
 
     Raises
     ------
@@ -231,7 +231,7 @@ def similarity_test_of(
         null_mean=null_mean,
         null_std=null_std,
         z_score=standardized(score, null_mean, null_std, rounding=rounding),
-        adjusted_score=adjusted(score, null_mean, tags),
+        calibrated_score=calibrated_score(score, null_mean, tags),
         method="exact" if exact else "permutation",
         n_permutations=len(scores),
         alternative=alternative,
@@ -282,7 +282,7 @@ def _pearson3_result(comparison, statistic, alternative, design):
         null_mean=null_mean,
         null_std=moments.std,
         z_score=standardized(score, null_mean, moments.std, rounding=rounding),
-        adjusted_score=adjusted(score, null_mean, tags),
+        calibrated_score=calibrated_score(score, null_mean, tags),
         method="pearson3",
         n_permutations=0,
         alternative=alternative,

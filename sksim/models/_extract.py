@@ -19,7 +19,7 @@ _TORCH_BATCH = 256
 
 
 def extract_representations(
-    model, X, layers=None, batch_size=None, verbose=0, n_jobs=None
+    model, data, layers=None, batch_size=None, verbose=0, n_jobs=None
 ):
     """Representations that a fitted model makes of some rows, layer by layer.
 
@@ -27,7 +27,7 @@ def extract_representations(
     ----------
     model : fitted estimator or torch.nn.Module
         The model; it is not changed.
-    X : array-like of shape (n_samples, n_features)
+    data : array-like of shape (n_samples, n_features)
         Rows to be represented. For a torch module also a tensor of any shape whose
         first axis is the rows, or a DataLoader.
     layers : str or list of str, default=None
@@ -46,7 +46,7 @@ def extract_representations(
     Returns
     -------
     representations : dict of str to array
-        Layers from input to output, each with one row for each row of X. Arrays of a
+        Layers from input to output, each with one row for each row of data. Arrays of a
         torch module are tensors on its device and keep their shape (convolutional
         maps, tokens).
 
@@ -103,10 +103,10 @@ def extract_representations(
     """
     if is_torch_module(model):
         extractor = TorchExtractor(model, layers, batch_size=batch_size or _TORCH_BATCH)
-        return extractor.extract(X, verbose=verbose)
-    chosen = choose_layers(sklearn_layers(model, X), layers, model)
+        return extractor.extract(data, verbose=verbose)
+    chosen = choose_layers(sklearn_layers(model, data), layers, model)
     compute = partial(_chosen_layers, model, chosen)
-    return in_batches(compute, X, batch_size, verbose=verbose, n_jobs=n_jobs)
+    return in_batches(compute, data, batch_size, verbose=verbose, n_jobs=n_jobs)
 
 
 def _chosen_layers(model, chosen, rows):
@@ -114,14 +114,14 @@ def _chosen_layers(model, chosen, rows):
     return {name: found[name].compute() for name in chosen}
 
 
-def extract_outputs(model, X, batch_size=None, n_jobs=None):
+def extract_outputs(model, data, batch_size=None, n_jobs=None):
     """Predictions of a fitted model, under the names that measures use.
 
     Parameters
     ----------
     model : fitted estimator or torch.nn.Module
         The model; it is not changed.
-    X : array-like of shape (n_samples, n_features)
+    data : array-like of shape (n_samples, n_features)
         Rows to predict; for a torch module also a DataLoader.
     batch_size : int, default=None
         Rows that pass through the model at once.
@@ -150,8 +150,8 @@ def extract_outputs(model, X, batch_size=None, n_jobs=None):
         extractor = TorchExtractor(
             model, "output", batch_size=batch_size or _TORCH_BATCH
         )
-        return {"outputs": extractor.extract(X)["output"]}
-    return in_batches(partial(sklearn_outputs, model), X, batch_size, n_jobs=n_jobs)
+        return {"outputs": extractor.extract(data)["output"]}
+    return in_batches(partial(sklearn_outputs, model), data, batch_size, n_jobs=n_jobs)
 
 
 def choose_layers(available, layers, model):
@@ -179,25 +179,25 @@ def choose_layers(available, layers, model):
     return [name for name in available if name in chosen]
 
 
-def in_batches(compute, X, batch_size, *, verbose=0, n_jobs=None):
+def in_batches(compute, data, batch_size, *, verbose=0, n_jobs=None):
     """Arrays that ``compute`` makes of all rows, a batch of rows at a time.
 
     Parameters
     ----------
     compute : callable
         From rows to a dict of arrays.
-    X : array-like
+    data : array-like
     batch_size : int or None
     verbose : int, default=0
     n_jobs : int, default=None
     """
-    n_rows = num_samples(X)
+    n_rows = num_samples(data)
     if batch_size is None:
         batch_size = -(-n_rows // effective_n_jobs(n_jobs))
     if batch_size >= n_rows:
-        return compute(X)
+        return compute(data)
     batches = slices(n_rows, batch_size)
-    jobs = (delayed(_of_batch)(compute, [take_slice(X, rows)]) for rows in batches)
+    jobs = (delayed(_of_batch)(compute, [take_slice(data, rows)]) for rows in batches)
     workers = Parallel(n_jobs=n_jobs, return_as="generator")
     parts = []
     bar = ProgressBar(len(batches), "batches", enabled=verbose > 0)
@@ -216,21 +216,21 @@ def _of_batch(compute, batch):
 _OUTPUT_LAYERS = ("output", "decision_function")
 
 
-def last_representation(model, X):
+def last_representation(model, data):
     """Name and array of a model's last layer before its answer."""
-    layers = extract_representations(model, X)
+    layers = extract_representations(model, data)
     hidden = [n for n in layers if n.split(".")[-1] not in _OUTPUT_LAYERS]
     name = hidden[-1] if hidden else next(iter(layers))
     return name, layers[name]
 
 
-def layers_of_two(a, b, X, layer=None):
+def layers_of_two(a, b, data, layer=None):
     """One layer of each of two models.
 
     Parameters
     ----------
     a, b : fitted models
-    X : array-like
+    data : array-like
     layer : str, tuple of two str or None
         Name of the layer, or of that of a and that of b; None for the last before the
         models' answers.
@@ -239,7 +239,7 @@ def layers_of_two(a, b, X, layer=None):
     views = []
     for model, name in zip((a, b), names, strict=True):
         if name is None:
-            views.append(last_representation(model, X)[1])
+            views.append(last_representation(model, data)[1])
         else:
-            views.append(list(extract_representations(model, X, name).values())[-1])
+            views.append(list(extract_representations(model, data, name).values())[-1])
     return views

@@ -21,7 +21,7 @@ _BLOCK = 2**15
 _CHECKED_ROWS = 100
 
 
-def input_gradients(model, X, y=None, output="score"):
+def input_gradients(model, data, y=None, output="score"):
     r"""Gradients of a model's output for one class with respect to its input.
 
     Parameters
@@ -29,7 +29,7 @@ def input_gradients(model, X, y=None, output="score"):
     model : fitted estimator or torch.nn.Module
         A classifier, a regressor or a Pipeline. The outputs of a torch module are
         taken for scores (logits); its classes are the numbers of its columns.
-    X : array-like of shape (n_samples, n_features)
+    data : array-like of shape (n_samples, n_features)
         Rows at which the gradients are taken; for a torch module an array of any shape
         whose first axis is the rows.
     y : array-like of shape (n_samples,), default=None
@@ -45,7 +45,7 @@ def input_gradients(model, X, y=None, output="score"):
 
     Returns
     -------
-    gradients : array, shaped like X
+    gradients : array, shaped like data
         Row i is the gradient at row i.
 
     Raises
@@ -64,8 +64,9 @@ def input_gradients(model, X, y=None, output="score"):
     Linear models and ``MLPClassifier`` or ``MLPRegressor`` are differentiated exactly,
     also behind StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler, PCA,
     TruncatedSVD and feature selection in a Pipeline, provided that the chain reproduces
-    the model's own outputs on a hundred rows of X. Torch modules are differentiated by
-    autograd, in evaluation mode, in their own precision, on their own device.
+    the model's own outputs on a hundred rows of data. Torch modules are
+    differentiated by autograd, in evaluation mode, in their own precision, on their own
+    device.
 
     Everything else takes 4 evaluations of the model for each feature: differences of
     fourth order, with steps of a thousandth of each column's spread. They are accurate
@@ -82,7 +83,7 @@ def input_gradients(model, X, y=None, output="score"):
     >>> (gradients[1] == model.coef_[0]).all(), (gradients[0] == -model.coef_[0]).all()
     (np.True_, np.True_)
     """
-    return values_and_gradients(model, X, y, output)[1]
+    return values_and_gradients(model, data, y, output)[1]
 
 
 def values_and_gradients(model, X, y=None, output="score"):

@@ -21,13 +21,13 @@ class Outputs(NamedTuple):
     classes: object
 
 
-def model_outputs(estimators, X, *, inputs, response_method=None):
+def model_outputs(estimators, data, *, inputs, response_method=None):
     """Outputs of several fitted estimators on the same rows, ready to be compared.
 
     Parameters
     ----------
     estimators : sequence of fitted estimators
-    X : array-like of shape (n_samples, n_features)
+    data : array-like of shape (n_samples, n_features)
     inputs : {"labels", "probabilities", "outputs"}
         What the measure takes.
     response_method : str, default=None
@@ -49,7 +49,7 @@ def model_outputs(estimators, X, *, inputs, response_method=None):
             f"response_method must be one of {allowed} for a measure of {inputs}, got "
             f"{response_method!r}."
         )
-    raw = [_call(estimator, method, X) for estimator in estimators]
+    raw = [_call(estimator, method, data) for estimator in estimators]
     if method == "predict":
         names = [f"the predictions of {type(e).__name__}" for e in estimators]
         refuse_mixed_kinds(raw, names)
@@ -85,7 +85,7 @@ def _natural(estimators):
     return "predict_proba" if are_classifiers == {True} else "predict"
 
 
-def _call(estimator, method, X):
+def _call(estimator, method, data):
     name = type(estimator).__name__
     if not hasattr(estimator, method):
         advice = (
@@ -95,7 +95,7 @@ def _call(estimator, method, X):
             else "choose another response_method or another measure"
         )
         raise ValueError(f"{name} has no method {method}: {advice}.")
-    output = getattr(estimator, method)(X)
+    output = getattr(estimator, method)(data)
     if isinstance(output, list):
         raise ValueError(
             f"{name} has several outputs: compare the models output by output, by "

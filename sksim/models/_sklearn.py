@@ -48,43 +48,43 @@ class Layer:
     on_request: bool = False
 
 
-def sklearn_layers(model, X):
+def sklearn_layers(model, data):
     """Layers of a fitted scikit-learn model, from input to output.
 
     Parameters
     ----------
     model : fitted estimator
-    X : array-like of shape (n_samples, n_features)
+    data : array-like of shape (n_samples, n_features)
 
     Returns
     -------
     layers : dict of str to Layer
     """
-    return _layers(model, lambda: X)
+    return _layers(model, lambda: data)
 
 
-def sklearn_outputs(model, X):
+def sklearn_outputs(model, data):
     """Predictions of a fitted scikit-learn model, by kind."""
     model = _unwrap(model)
     _check_model(model)
     outputs = {}
     if is_classifier(model):
-        outputs["labels"] = model.predict(X)
+        outputs["labels"] = model.predict(data)
         if hasattr(model, "predict_proba"):
-            probabilities = model.predict_proba(X)
+            probabilities = model.predict_proba(data)
             if isinstance(probabilities, list):
                 raise ValueError(
                     f"{type(model).__name__} predicts {len(probabilities)} targets at "
                     "once, each with probabilities of its own. Compare one target at "
-                    "a time, with the columns of predict(X) as labels."
+                    "a time, with the columns of predict(data) as labels."
                 )
             outputs["probabilities"] = probabilities
         if hasattr(model, "decision_function"):
-            outputs["scores"] = model.decision_function(X)
+            outputs["scores"] = model.decision_function(data)
     elif hasattr(model, "predict"):
-        outputs["predictions"] = model.predict(X)
+        outputs["predictions"] = model.predict(data)
     elif hasattr(model, "transform"):
-        outputs["transform"] = _dense(model.transform(X))
+        outputs["transform"] = _dense(model.transform(data))
     else:
         raise ValueError(
             f"{type(model).__name__} has neither predict nor transform, so that it has "

@@ -71,12 +71,12 @@ class TorchExtractor:
             fnmatchcase("output", pattern) for pattern in _patterns(layers)
         )
 
-    def extract(self, X, *, verbose=0):
+    def extract(self, data, *, verbose=0):
         """Run the network and collect its layers.
 
         Parameters
         ----------
-        X : tensor, array-like or DataLoader
+        data : tensor, array-like or DataLoader
             The input: an array whose first axis is the rows, or an iterable of batches
             (of a tuple or list, such as inputs and labels, the first item is used; a
             mapping becomes keywords).
@@ -90,7 +90,7 @@ class TorchExtractor:
         """
         import torch
 
-        batches, total = self._batches(X)
+        batches, total = self._batches(data)
         recorder = _Recorder(self.layers is not None)
         hooks = []
         parts = []
@@ -109,7 +109,7 @@ class TorchExtractor:
             for hook in hooks:
                 hook.remove()
         if not parts:
-            raise ValueError("X has no rows.")
+            raise ValueError("data has no rows.")
         return _join(parts)
 
     def _run(self, batch, recorder):
@@ -132,21 +132,21 @@ class TorchExtractor:
             )
         return found
 
-    def _batches(self, X):
+    def _batches(self, data):
         """Iterable of batches, and their number (0 if unknown)."""
-        is_array = hasattr(X, "shape") or isinstance(X, list | tuple)
+        is_array = hasattr(data, "shape") or isinstance(data, list | tuple)
         if not is_array:
-            if not hasattr(X, "__iter__"):
+            if not hasattr(data, "__iter__"):
                 raise ValueError(
-                    "X must be a tensor, an array or a DataLoader, got "
-                    f"{type(X).__name__}."
+                    "data must be a tensor, an array or a DataLoader, got "
+                    f"{type(data).__name__}."
                 )
-            return X, len(X) if hasattr(X, "__len__") else 0
-        if not hasattr(X, "shape") or hasattr(X, "iloc"):
-            X = np.asarray(X)
-        n_rows = num_samples(X)
+            return data, len(data) if hasattr(data, "__len__") else 0
+        if not hasattr(data, "shape") or hasattr(data, "iloc"):
+            data = np.asarray(data)
+        n_rows = num_samples(data)
         batches = slices(n_rows, self.batch_size or max(n_rows, 1))
-        return (take_slice(X, rows) for rows in batches), len(batches)
+        return (take_slice(data, rows) for rows in batches), len(batches)
 
     def _place(self, batch):
         """Positional and keyword inputs, where the network is."""

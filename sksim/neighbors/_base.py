@@ -53,7 +53,9 @@ class BaseNeighborSimilarity(BaseSimilarity):
         "verbose": ["verbose"],
     }
 
-    def __init__(self, n_neighbors=10, metric="cosine", algorithm="exact", verbose=0):
+    def __init__(
+        self, n_neighbors=10, *, metric="cosine", algorithm="exact", verbose=0
+    ):
         self.n_neighbors = n_neighbors
         self.metric = metric
         self.algorithm = algorithm

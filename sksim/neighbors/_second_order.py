@@ -141,7 +141,7 @@ class SecondOrderCosine(BaseNeighborSimilarity):
     _kind = CosineComparison
     metric = "cosine"
 
-    def __init__(self, n_neighbors=10, algorithm="exact", verbose=0):
+    def __init__(self, n_neighbors=10, *, algorithm="exact", verbose=0):
         self.n_neighbors = n_neighbors
         self.algorithm = algorithm
         self.verbose = verbose

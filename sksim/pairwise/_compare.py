@@ -31,7 +31,7 @@ COLUMNS = (
     "direction",
     "score",
     "null_mean",
-    "calibrated",
+    "calibrated_score",
     "pvalue",
     "interval_low",
     "interval_high",
@@ -54,7 +54,7 @@ COLUMNS = (
 def compare(
     a,
     b,
-    X=None,
+    data=None,
     y_true=None,
     *,
     measures=None,
@@ -74,8 +74,8 @@ def compare(
     a, b : array-like, or fitted models
         Two representations of the same rows, of shape (n_samples, n_features); label
         vectors, of shape (n_samples,), for measures of labels; rows of probabilities
-        for measures of these. Or two fitted models, together with X.
-    X : array-like of shape (n_samples, n_features), default=None
+        for measures of these. Or two fitted models, together with ``data``.
+    data : array-like of shape (n_samples, n_features), default=None
         The rows that both models are applied to; only with models. Functional
         measures then compare the models' outputs, and the others the last
         representation before them (see :func:`sksim.models.extract_representations`).
@@ -118,7 +118,8 @@ def compare(
           or a distance,
         - ``score``: the value, oriented: greater is more similar,
         - ``null_mean``: mean score of pairs that have nothing in common,
-        - ``calibrated``: 0 if the score is its null mean, 1 if it is the best possible,
+        - ``calibrated_score``: 0 if the score is its null mean, 1 if it is the best
+          possible,
         - ``pvalue``: of the hypothesis that rows have nothing in common (for
           differences in performance: that the two models are alike),
         - ``interval_low``, ``interval_high``: confidence limits of the score,
@@ -167,7 +168,7 @@ def compare(
     0                   CKA   0.74          0.70           0.78
     1  OrthogonalProcrustes  -0.54         -0.56          -0.51
     """
-    pair = ArrayPair(a, b, y_true) if X is None else ModelPair(a, b, X, y_true)
+    pair = ArrayPair(a, b, y_true) if data is None else ModelPair(a, b, data, y_true)
     chosen = _applicable(resolve_measures(measures), pair)
     seed = int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
     job = _Job(
@@ -194,7 +195,7 @@ def compare(
         "confidence_level": confidence_level,
         "random_state": seed,
         "call": _call(
-            (a, b, X, y_true),
+            (a, b, data, y_true),
             measures=measures,
             n_permutations=n_permutations,
             confidence_level=confidence_level,
@@ -204,12 +205,12 @@ def compare(
     return table
 
 
-def _call(data, **settings):
+def _call(inputs, **settings):
     """The call as text, with arrays by their shapes."""
-    a, b, X, y_true = data
+    a, b, data, y_true = inputs
     parts = [_brief(a), _brief(b)]
-    if X is not None:
-        parts.append(f"X={_brief(X)}")
+    if data is not None:
+        parts.append(f"data={_brief(data)}")
     if y_true is not None:
         parts.append(f"y_true={_brief(y_true)}")
     parts += [f"{name}={value!r}" for name, value in settings.items()]
@@ -321,7 +322,7 @@ def _against_chance(comparison, job, seconds):
     result = _test(comparison, job, job.n_permutations)
     found = {
         "null_mean": result.null_mean,
-        "calibrated": result.adjusted_score,
+        "calibrated_score": result.calibrated_score,
         "pvalue": result.pvalue,
     }
     if tags.null == "exchange":

@@ -48,8 +48,8 @@ class ArrayPair:
         for name, array in (("a", a), ("b", b)):
             if hasattr(array, "fit") or hasattr(array, "named_modules"):
                 raise ValueError(
-                    f"{name} is a model ({type(array).__name__}): pass X as well, the "
-                    "rows that both models are applied to."
+                    f"{name} is a model ({type(array).__name__}): pass data as well, "
+                    "the rows that both models are applied to."
                 )
         a, b = _as_array(a, "a"), _as_array(b, "b")
         if num_samples(a) != num_samples(b):
@@ -125,16 +125,16 @@ class ModelPair:
     Parameters
     ----------
     a, b : fitted models
-    X : array-like of shape (n_samples, n_features)
+    data : array-like of shape (n_samples, n_features)
     y_true : array-like or None
     """
 
-    def __init__(self, a, b, X, y_true=None):
+    def __init__(self, a, b, data, y_true=None):
         self.models = a, b
-        self.X = X
+        self.data = data
         self.y_true = y_true
         (name_a, layer_a), (name_b, layer_b) = (
-            last_representation(model, X) for model in self.models
+            last_representation(model, data) for model in self.models
         )
         self.layers = layer_a, layer_b
         self.layer_names = name_a if name_a == name_b else f"{name_a} / {name_b}"
@@ -147,12 +147,12 @@ class ModelPair:
             return Inputs(self.layer_names, *self.layers, keywords)
         if tags.inputs == "models":
             # labels go along with the rows, whether or not they are required
-            keywords = {"data": self.X, "y_true": self.y_true}
+            keywords = {"data": self.data, "y_true": self.y_true}
             return Inputs("models", *self.models, keywords)
         if not hasattr(measure, "_outputs_of"):
             raise NotApplicable(f"it compares {tags.inputs}, not models.")
         try:
-            outputs = measure._outputs_of(self.models, self.X, None)
+            outputs = measure._outputs_of(self.models, self.data, None)
         except ValueError as error:
             raise NotApplicable(str(error)) from error
         x, y = _pair_of(outputs.arrays)

@@ -131,7 +131,7 @@ class ModelMapDisplay:
 
     @classmethod
     def from_estimators(
-        cls, measure, models, X, *, layer=None, y_true=None, n_clusters=None
+        cls, measure, models, data, *, layer=None, y_true=None, n_clusters=None
     ):
         """Display of fitted models, compared by one layer of each.
 
@@ -141,7 +141,7 @@ class ModelMapDisplay:
             The measure.
         models : dict of str to fitted model
             The models.
-        X : array-like of shape (n_samples, n_features)
+        data : array-like of shape (n_samples, n_features)
             Rows that all models are applied to.
         layer : str, default=None
             Name of the layer; None for the last before the models' answers.
@@ -158,9 +158,9 @@ class ModelMapDisplay:
         layers = {}
         for name, model in models.items():
             if layer is None:
-                layers[name] = last_representation(model, X)[1]
+                layers[name] = last_representation(model, data)[1]
             else:
-                found = extract_representations(model, X, layer)
+                found = extract_representations(model, data, layer)
                 layers[name] = list(found.values())[-1]
         return cls.from_representations(
             measure, layers, y_true=y_true, n_clusters=n_clusters

@@ -142,7 +142,7 @@ class SimilarityMatrixDisplay:
         measure,
         a,
         b,
-        X,
+        data,
         *,
         layers=None,
         y_true=None,
@@ -158,7 +158,7 @@ class SimilarityMatrixDisplay:
         a, b : fitted models
             The models of the rows and of the columns; None for b compares a with
             itself.
-        X : array-like of shape (n_samples, n_features)
+        data : array-like of shape (n_samples, n_features)
             Rows that both models are applied to.
         layers : str or list of str, default=None
             Names or patterns of layers, see
@@ -175,8 +175,8 @@ class SimilarityMatrixDisplay:
         display : SimilarityMatrixDisplay
             Not drawn yet: call ``plot``.
         """
-        Xs = extract_representations(a, X, layers)
-        Ys = None if b is None else extract_representations(b, X, layers)
+        Xs = extract_representations(a, data, layers)
+        Ys = None if b is None else extract_representations(b, data, layers)
         return cls.from_representations(
             measure,
             Xs,

@@ -99,7 +99,7 @@ class PermutationNullDisplay:
         return cls.from_result(similarity_test(measure, X, y, **params))
 
     @classmethod
-    def from_estimators(cls, measure, a, b, X, *, layer=None, **params):
+    def from_estimators(cls, measure, a, b, data, *, layer=None, **params):
         """Display of the test of one layer of two fitted models.
 
         Parameters
@@ -108,7 +108,7 @@ class PermutationNullDisplay:
             The measure.
         a, b : fitted models
             The models.
-        X : array-like of shape (n_samples, n_features)
+        data : array-like of shape (n_samples, n_features)
             Rows that both models are applied to.
         layer : str or tuple of two str, default=None
             Name of the layer, or of that of a and that of b; None for the last before
@@ -121,7 +121,7 @@ class PermutationNullDisplay:
         display : PermutationNullDisplay
             Not drawn yet: call ``plot``.
         """
-        views = layers_of_two(a, b, X, layer)
+        views = layers_of_two(a, b, data, layer)
         return cls.from_representations(measure, *views, **params)
 
     def plot(self, ax=None, *, bins=30, name=None):

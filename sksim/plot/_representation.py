@@ -97,14 +97,14 @@ class RepresentationDisplay:
         )
 
     @classmethod
-    def from_estimators(cls, a, b, X, *, layer=None, labels=None):
+    def from_estimators(cls, a, b, data, *, layer=None, labels=None):
         """Display of one layer of two fitted models.
 
         Parameters
         ----------
         a, b : fitted models
             The models.
-        X : array-like of shape (n_samples, n_features)
+        data : array-like of shape (n_samples, n_features)
             Rows that both models are applied to.
         layer : str or tuple of two str, default=None
             Name of the layer, or of that of a and that of b; None for the last before
@@ -117,7 +117,7 @@ class RepresentationDisplay:
         display : RepresentationDisplay
             Not drawn yet: call ``plot``.
         """
-        views = layers_of_two(a, b, X, layer)
+        views = layers_of_two(a, b, data, layer)
         return cls.from_representations(*views, labels=labels)
 
     def plot(self, ax=None, *, names=("X", "y"), lines=True, size=18, title=None):

@@ -168,7 +168,7 @@ class SpatialPooling(_ReshapingTransformer):
         "channels": [StrOptions({"first", "last"})],
     }
 
-    def __init__(self, pool="mean", channels="first"):
+    def __init__(self, pool="mean", *, channels="first"):
         self.pool = pool
         self.channels = channels
 

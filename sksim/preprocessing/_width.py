@@ -70,7 +70,7 @@ class WidthMatching(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         "method": [StrOptions({"pad", "pca"})],
     }
 
-    def __init__(self, width=None, method="pad"):
+    def __init__(self, width=None, *, method="pad"):
         self.width = width
         self.method = method
 

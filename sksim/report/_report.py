@@ -22,7 +22,7 @@ from sksim.report._template import render
 
 _HEADINGS = {
     "null_mean": "chance (null mean)",
-    "calibrated": "calibrated score",
+    "calibrated_score": "calibrated score",
     "pvalue": "p-value",
     "interval": "interval of the score",
 }
@@ -135,7 +135,7 @@ def _check_contents(tables, figures):
 def _table(heading, table):
     """What the template of a table names."""
     contents = {"heading": heading, "explanation": "", "bars": None}
-    if {"measure", "calibrated", "pvalue"} <= set(table.columns):
+    if {"measure", "calibrated_score", "pvalue"} <= set(table.columns):
         contents |= {"explanation": _explanation(table), "bars": _bars(table)}
         table = join_limits(table)
     elif _has_names(table.index):
@@ -210,11 +210,11 @@ def _has_names(index):
 
 def _bars(table):
     """Picture of the calibrated scores, as far as there are any."""
-    drawn = table[np.isfinite(table["calibrated"])]
+    drawn = table[np.isfinite(table["calibrated_score"])]
     if drawn.empty:
         return None
     notes = [
-        f"{row.calibrated:.2f}, p = {format_pvalue(row.pvalue)}"
+        f"{row.calibrated_score:.2f}, p = {format_pvalue(row.pvalue)}"
         for row in drawn.itertuples()
     ]
     limits = _calibrated_limits(drawn)
@@ -222,7 +222,7 @@ def _bars(table):
     return {
         "caption": caption if limits is None else f"{caption}, with intervals",
         "picture": bars(
-            drawn["measure"], drawn["calibrated"], notes=notes, limits=limits
+            drawn["measure"], drawn["calibrated_score"], notes=notes, limits=limits
         ),
     }
 
@@ -232,7 +232,7 @@ def _calibrated_limits(table):
     if "interval_low" not in table or table["interval_low"].isna().all():
         return None
     # a calibrated score is linear in the score: (score - chance) / (best - chance)
-    best = (table["score"] - table["null_mean"]) / table["calibrated"]
+    best = (table["score"] - table["null_mean"]) / table["calibrated_score"]
     ends = [
         (table[name] - table["null_mean"]) / best
         for name in ("interval_low", "interval_high")

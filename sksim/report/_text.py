@@ -9,7 +9,7 @@ from sksim.report._report import format_number, is_number, join_limits, number_n
 _SHORT = {
     "direction": "kind",
     "null_mean": "chance",
-    "calibrated": "calib.",
+    "calibrated_score": "calib.",
     "pvalue": "p",
     "similarity": "sim.",
     "distance": "dist.",

@@ -26,10 +26,11 @@ class CKA(KernelMomentMixin, BaseKernelSimilarity):
         Kernel of the rows: "rbf" with its width relative to the median distance, any
         other name known to :func:`sklearn.metrics.pairwise.pairwise_kernels`, or a
         callable of two rows.
-    estimator : {"biased", "debiased"}, default="biased"
-        The classical value, which grows with D / n even between unrelated
-        representations (0.72 at n = 100, D = 256), or the one built on the unbiased
-        estimator of HSIC (0.007 there). Debiased needs at least 4 rows.
+    debias : {"rows"}, default=None
+        None is the classical value, which grows with D / n even between unrelated
+        representations (0.72 at n = 100, D = 256); "rows" corrects it for the finite
+        number of rows, by the unbiased estimator of HSIC (0.007 there), and needs at
+        least 4 rows.
     bandwidth : float, default=0.5
         Width of the RBF kernel exp(-d^2 / (2 s^2)): s is ``bandwidth`` times the
         median Euclidean distance between rows. Kornblith et al. try .2, .4 and .8.
@@ -81,25 +82,26 @@ class CKA(KernelMomentMixin, BaseKernelSimilarity):
     >>> X, y = rng.normal(size=(2, 100, 256))
     >>> round(CKA().fit(X, y).score_, 2)
     0.72
-    >>> abs(CKA(estimator="debiased").fit(X, y).score_) < 0.05
+    >>> abs(CKA(debias="rows").fit(X, y).score_) < 0.05
     True
     """
 
     _parameter_constraints: dict = {
         **BaseKernelSimilarity._parameter_constraints,
-        "estimator": [StrOptions({"biased", "debiased"})],
+        "debias": [StrOptions({"rows"}), None],
     }
 
     def __init__(
         self,
         kernel="linear",
-        estimator="biased",
+        *,
+        debias=None,
         bandwidth=0.5,
         kernel_params=None,
         verbose=0,
     ):
         self.kernel = kernel
-        self.estimator = estimator
+        self.debias = debias
         self.bandwidth = bandwidth
         self.kernel_params = kernel_params
         self.verbose = verbose

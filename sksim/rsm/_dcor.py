@@ -1,5 +1,6 @@
 """Distance correlation."""
 
+from sksim._sklearn_compat import StrOptions
 from sksim.arrays._kernels import double_center, u_center
 from sksim.arrays._linalg import role_name
 from sksim.arrays._namespace import inner, nonnegative, number, root
@@ -29,8 +30,8 @@ class DistanceCorrelation(BaseSimilarity):
     ----------
     squared : bool, default=False
         Whether to leave out the root.
-    unbiased : bool, default=False
-        Whether to centre in the bias-corrected way of Székely and Rizzo, with the
+    debias : {"rows"}, default=None
+        "rows" centres in the bias-corrected way of Székely and Rizzo, with the
         diagonal set aside. The result is the squared distance correlation, is
         negative at times, and needs at least 4 rows; ``squared`` has no effect.
     verbose : int, default=0
@@ -77,29 +78,29 @@ class DistanceCorrelation(BaseSimilarity):
     >>> round(DistanceCorrelation().fit(X, 1 - 3 * X[:, ::-1]).score_, 12)
     1.0
     >>> unrelated = rng.normal(size=(100, 4))
-    >>> abs(DistanceCorrelation(unbiased=True).fit(X, unrelated).score_) < 0.1
+    >>> abs(DistanceCorrelation(debias="rows").fit(X, unrelated).score_) < 0.1
     True
     """
 
     _kind = InnerProductComparison
     _parameter_constraints: dict = {
         "squared": ["boolean"],
-        "unbiased": ["boolean"],
+        "debias": [StrOptions({"rows"}), None],
         "verbose": ["verbose"],
     }
 
-    def __init__(self, squared=False, unbiased=False, verbose=0):
+    def __init__(self, *, squared=False, debias=None, verbose=0):
         self.squared = squared
-        self.unbiased = unbiased
+        self.debias = debias
         self.verbose = verbose
 
     def _view(self, X, xp, role):
         rows, squares, _ = rows_for_distances(X, xp=xp, role=role)
         n = rows.shape[0]
         if n > MATRIX_ROWS:
-            return blocked_matrix(rows, squares, None, hollow=self.unbiased, xp=xp)
+            return blocked_matrix(rows, squares, None, hollow=self._is_debiased, xp=xp)
         distances = distance_matrix(rows, squares, None, xp=xp)
-        centre = u_center if self.unbiased else double_center
+        centre = u_center if self._is_debiased else double_center
         matrix = centre(distances, xp=xp, overwrite=True)
         squared_norm = inner(matrix, matrix, xp=xp)
         rounding = 64 * float(xp.finfo(rows.dtype).eps)
@@ -107,9 +108,9 @@ class DistanceCorrelation(BaseSimilarity):
             raise ValueError(
                 f"The centred distance matrix of {role_name(role)} is zero: all rows "
                 "are equally far apart, so that nothing is left to compare. Use more "
-                "rows, or unbiased=False."
+                "rows, or debias=None."
             )
-        return Dense(matrix, self.unbiased, root(squared_norm))
+        return Dense(matrix, self._is_debiased, root(squared_norm))
 
     def _form(self, view, role, xp):
         return view
@@ -122,18 +123,22 @@ class DistanceCorrelation(BaseSimilarity):
         return root(nonnegative(cosine))
 
     @property
+    def _is_debiased(self):
+        return self.debias is not None
+
+    @property
     def _is_product(self):
         """Whether no root is taken of the inner product."""
-        return self.unbiased or self.squared
+        return self._is_debiased or self.squared
 
     def _min_samples(self):
-        return 4 if self.unbiased else 2
+        return 4 if self._is_debiased else 2
 
     def _similarity_tags(self):
         return SimilarityTags(
             family="rsm",
             orientation="similarity",
-            bounds=(-1, 1) if self.unbiased else (0, 1),
+            bounds=(-1, 1) if self._is_debiased else (0, 1),
             invariances={"PT", "OT", "IS", "TR"},
             view_keywords=("role",),
             exact={"jackknife"}

@@ -92,13 +92,13 @@ class GULP(MomentMixin, BaseSimilarity):
     :math:`R (R^\top R + n \lambda I)^{-1} R^\top`.
 
     A distance and a metric (its square, which some codes return, is none). Invariant
-    to orthogonal maps, isotropic scaling and translation; with lam=0 to all
+    to orthogonal maps, isotropic scaling and translation; with ridge=0 to all
     invertible affine maps, where it is :math:`r + r' - 2 \sum_i \rho_i^2` of the ranks
     and the canonical correlations.
 
     Parameters
     ----------
-    lam : float, default=0.01
+    ridge : float, default=0.01
         Ridge penalty, in units in which each representation has total variance 1.
 
     Attributes
@@ -119,7 +119,7 @@ class GULP(MomentMixin, BaseSimilarity):
 
     See Also
     --------
-    sksim.cca.MeanSquaredCCA : The limit lam=0 as a similarity.
+    sksim.cca.MeanSquaredCCA : The limit ridge=0 as a similarity.
 
     Notes
     -----
@@ -139,27 +139,27 @@ class GULP(MomentMixin, BaseSimilarity):
     >>> import numpy as np
     >>> from sksim.rsm import GULP
     >>> X = np.random.default_rng(0).normal(size=(50, 3))
-    >>> GULP(lam=0).fit(X, X @ [[1, 1, 0], [0, 2, 1], [0, 0, 3]]).distance_ < 1e-7
+    >>> GULP(ridge=0).fit(X, X @ [[1, 1, 0], [0, 2, 1], [0, 0, 3]]).distance_ < 1e-7
     True
     """
 
-    _parameter_constraints: dict = {"lam": [Interval(Real, 0, None, closed="left")]}
+    _parameter_constraints: dict = {"ridge": [Interval(Real, 0, None, closed="left")]}
 
-    def __init__(self, lam=0.01):
-        self.lam = lam
+    def __init__(self, ridge=0.01):
+        self.ridge = ridge
 
     def _view(self, X, xp, role):
         is_wide = X.shape[1] > X.shape[0]
-        if is_wide or self.lam < _SINGLE_RIDGE:
+        if is_wide or self.ridge < _SINGLE_RIDGE:
             X = as_float64(X, xp=xp)
-        if self.lam == 0:
+        if self.ridge == 0:
             basis = orthonormal_basis(X, xp=xp, role=role).basis
             return Smoother(basis, None, None, float(basis.shape[1]))
-        if self.lam < _SAFE_RIDGE:
+        if self.ridge < _SAFE_RIDGE:
             rows = self._unit_rows(X, xp, role)
             U, s, _ = tall_svd(rows, xp=xp)
             rank = numerical_rank(s, rows.shape, xp=xp)
-            rows = U[:, :rank] * (s / xp.sqrt(s * s + self.lam))[:rank]
+            rows = U[:, :rank] * (s / xp.sqrt(s * s + self.ridge))[:rank]
             product = rows.T @ rows
             return Smoother(rows, None, None, float(inner(product, product, xp=xp)))
         if is_wide:
@@ -185,11 +185,11 @@ class GULP(MomentMixin, BaseSimilarity):
         return SmootherMatrix(matrix, float(inner(matrix, matrix, xp=xp)))
 
     def _smoother(self, gram, xp):
-        """(inverse of R, gram (gram + lam)^-1) for R'R = gram + lam."""
+        """(inverse of R, gram (gram + ridge)^-1) for R'R = gram + ridge."""
         identity = _identity(gram, xp)
-        R = cholesky_upper(gram + self.lam * identity, xp=xp)
+        R = cholesky_upper(gram + self.ridge * identity, xp=xp)
         inverse = triangular_inverse(R, xp=xp)
-        return inverse, identity - self.lam * (inverse @ inverse.T)
+        return inverse, identity - self.ridge * (inverse @ inverse.T)
 
     def _compare(self, view_x, view_y, xp):
         norms = view_x.squared_norm + view_y.squared_norm
@@ -218,12 +218,12 @@ class GULP(MomentMixin, BaseSimilarity):
 
     def _root_of_moments(self, side, products, xp, role):
         """Root B of a smoother rows @ B @ B' @ rows', and its squared norm."""
-        if self.lam == 0:
+        if self.ridge == 0:
             basis = basis_weights(side, products.matrix, xp=xp, role=role)
             return basis.weights, float(basis.rank)
         refuse_constant(side.squared_norm, role)
         squares, V = principal_axes(side, products.matrix, xp=xp)
-        ridge = self.lam * side.squared_norm
+        ridge = self.ridge * side.squared_norm
         refuse_ill_conditioned(squares[0] + ridge, squares[-1] + ridge, side, role)
         return V / xp.sqrt(squares + ridge), float(
             xp.sum((squares / (squares + ridge)) ** 2)
@@ -263,7 +263,7 @@ class GULP(MomentMixin, BaseSimilarity):
 
     def _similarity_tags(self):
         invariances = {"PT", "OT", "IS", "TR"}
-        invariances |= {"ILT", "AT"} if self.lam == 0 else set()
+        invariances |= {"ILT", "AT"} if self.ridge == 0 else set()
         return SimilarityTags(
             family="rsm",
             orientation="distance",

@@ -26,9 +26,10 @@ class HSIC(KernelMomentMixin, BaseKernelSimilarity):
     ----------
     kernel : {"linear", "rbf"} or str or callable, default="linear"
         Kernel of the rows, as in :class:`CKA`.
-    estimator : {"biased", "unbiased"}, default="biased"
-        The formula above, or Song's estimator without the diagonal, which is 0 on
-        average for independent representations; it needs at least 4 rows.
+    debias : {"rows"}, default=None
+        None is the formula above; "rows" is Song's unbiased estimator without the
+        diagonal, which is 0 on average for independent representations, and needs at
+        least 4 rows.
     bandwidth : float, default=0.5
         Width of the RBF kernel in units of the median distance between rows.
     kernel_params : dict, default=None
@@ -72,19 +73,20 @@ class HSIC(KernelMomentMixin, BaseKernelSimilarity):
 
     _parameter_constraints: dict = {
         **BaseKernelSimilarity._parameter_constraints,
-        "estimator": [StrOptions({"biased", "unbiased"})],
+        "debias": [StrOptions({"rows"}), None],
     }
 
     def __init__(
         self,
         kernel="linear",
-        estimator="biased",
+        *,
+        debias=None,
         bandwidth=0.5,
         kernel_params=None,
         verbose=0,
     ):
         self.kernel = kernel
-        self.estimator = estimator
+        self.debias = debias
         self.bandwidth = bandwidth
         self.kernel_params = kernel_params
         self.verbose = verbose

@@ -92,7 +92,7 @@ class BaseKernelSimilarity(BaseSimilarity):
 
     @property
     def _is_biased(self):
-        return self.estimator == "biased"
+        return self.debias is None
 
     @property
     def _is_nonnegative(self):

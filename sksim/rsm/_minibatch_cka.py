@@ -182,7 +182,7 @@ class MinibatchCKA(BaseKernelSimilarity):
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(2000, 50))
     >>> y = X + rng.normal(size=(2000, 50))
-    >>> round(CKA(estimator="debiased").fit(X, y).score_, 2)
+    >>> round(CKA(debias="rows").fit(X, y).score_, 2)
     0.5
     >>> measure = MinibatchCKA(batch_size=100, random_state=0).fit(X, y)
     >>> round(measure.score_, 2), measure.n_batches_, measure.standard_error_ < 0.01
@@ -191,7 +191,7 @@ class MinibatchCKA(BaseKernelSimilarity):
 
     # every order makes other batches, so that nothing has a closed form
     _kind = Comparison
-    estimator = "debiased"
+    debias = "rows"
     _parameter_constraints: dict = {
         **BaseKernelSimilarity._parameter_constraints,
         "batch_size": [Interval(Integral, _FEWEST, None, closed="left")],
@@ -201,6 +201,7 @@ class MinibatchCKA(BaseKernelSimilarity):
     def __init__(
         self,
         kernel="linear",
+        *,
         batch_size=256,
         bandwidth=0.5,
         kernel_params=None,

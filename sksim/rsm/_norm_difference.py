@@ -9,7 +9,7 @@ from sksim.arrays._linalg import refuse_constant, rescaled, role_name
 from sksim.arrays._namespace import inner, number, row_blocks_of
 from sksim.arrays._pairs import (
     MATRIX_ROWS,
-    RDM_METRICS,
+    METRICS,
     distance_block,
     distance_matrix,
     of_distances,
@@ -113,7 +113,7 @@ class RSMNormDifference(BaseSimilarity):
 
     Parameters
     ----------
-    rdm_metric : str, default="euclidean"
+    metric : str, default="euclidean"
         One of "euclidean", "sqeuclidean", "correlation", "cosine", "linear".
         What s is: the (squared) Euclidean distance, one minus the correlation or the
         cosine, or the inner product of the two rows.
@@ -164,25 +164,25 @@ class RSMNormDifference(BaseSimilarity):
 
     _kind = DifferenceComparison
     _parameter_constraints: dict = {
-        "rdm_metric": [StrOptions({*RDM_METRICS, "linear"})],
+        "metric": [StrOptions({*METRICS, "linear"})],
         "verbose": ["verbose"],
     }
 
-    def __init__(self, rdm_metric="euclidean", verbose=0):
-        self.rdm_metric = rdm_metric
+    def __init__(self, metric="euclidean", *, verbose=0):
+        self.metric = metric
         self.verbose = verbose
 
     def _view(self, X, xp, role):
-        if self.rdm_metric == "linear":
+        if self.metric == "linear":
             rows, scale, squared_norm = rescaled(X, xp=xp)
             refuse_constant(squared_norm, role, centered=False)
             view = PairMatrix(rows, None, None, scale * scale)
         else:
             distances = squared_distance_rows(
-                X, self.rdm_metric, xp=xp, role=role, center=False
+                X, self.metric, xp=xp, role=role, center=False
             )
             unit = distances.scale
-            if self.rdm_metric != "euclidean":
+            if self.metric != "euclidean":
                 unit = distances.unit * unit * unit
             view = PairMatrix(distances.rows, distances.squares, None, unit)
         if not 0 < view.unit < math.inf:
@@ -196,17 +196,17 @@ class RSMNormDifference(BaseSimilarity):
         return PairMatrix(None, None, self._matrix(view, xp), view.unit)
 
     def _matrix(self, view, xp):
-        if self.rdm_metric == "linear":
+        if self.metric == "linear":
             return view.rows @ view.rows.T
-        if self.rdm_metric == "euclidean":
+        if self.metric == "euclidean":
             return distance_matrix(view.rows, view.squares, None, xp=xp)
         return squared_distance_matrix(view.rows, view.squares, xp=xp)
 
     def _block(self, view, i, j, xp):
-        if self.rdm_metric == "linear":
+        if self.metric == "linear":
             return view.rows[i, :] @ view.rows[j, :].T
         block = distance_block(view.rows, view.squares, i, j, xp=xp)
-        is_euclidean = self.rdm_metric == "euclidean"
+        is_euclidean = self.metric == "euclidean"
         return of_distances(block, None, xp=xp) if is_euclidean else block
 
     def _compare(self, view_x, view_y, xp):
@@ -230,7 +230,7 @@ class RSMNormDifference(BaseSimilarity):
             "correlation": {"PT", "IS"},
             "cosine": {"PT", "OT", "IS"},
             "linear": {"PT", "OT"},
-        }.get(self.rdm_metric, {"PT", "OT", "TR"})
+        }.get(self.metric, {"PT", "OT", "TR"})
         requires = {"correlation": ("nonconstant_rows",), "cosine": ("nonzero_rows",)}
         return SimilarityTags(
             family="rsm",
@@ -238,7 +238,7 @@ class RSMNormDifference(BaseSimilarity):
             bounds=(0, float("inf")),
             metric=True,
             invariances=invariances,
-            requires=requires.get(self.rdm_metric, ()),
+            requires=requires.get(self.metric, ()),
             view_keywords=("role",),
             complexity="n^2 d",
             reference="Shahbazi et al. 2021",

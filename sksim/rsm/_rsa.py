@@ -10,7 +10,7 @@ from sksim._sklearn_compat import StrOptions
 from sksim.arrays._linalg import role_name
 from sksim.arrays._namespace import as_float64, inner, namespace_of, to_numpy
 from sksim.arrays._pairs import (
-    RDM_METRICS,
+    METRICS,
     SquaredDistances,
     condensed,
     pair_vector,
@@ -127,7 +127,7 @@ class RSA(BaseSimilarity):
 
     Parameters
     ----------
-    rdm_metric : str, default="correlation"
+    metric : str, default="correlation"
         One of "correlation", "euclidean", "sqeuclidean", "cosine".
         Dissimilarity d of two rows. Ranks are the same for "euclidean" and
         "sqeuclidean".
@@ -192,20 +192,20 @@ class RSA(BaseSimilarity):
     >>> X = rng.normal(size=(50, 6))
     >>> round(RSA().fit(X, 3 * X[:, ::-1]).score_, 12)
     1.0
-    >>> euclidean = RSA(rdm_metric="euclidean", comparison="pearson")
+    >>> euclidean = RSA(metric="euclidean", comparison="pearson")
     >>> round(euclidean.fit(X, X + 1).score_, 12)
     1.0
     """
 
     _kind = ListsComparison
     _parameter_constraints: dict = {
-        "rdm_metric": [StrOptions(set(RDM_METRICS))],
+        "metric": [StrOptions(set(METRICS))],
         "comparison": [StrOptions({"spearman", "pearson", "kendall", "cosine"})],
         "verbose": ["verbose"],
     }
 
-    def __init__(self, rdm_metric="correlation", comparison="spearman", verbose=0):
-        self.rdm_metric = rdm_metric
+    def __init__(self, metric="correlation", comparison="spearman", *, verbose=0):
+        self.metric = metric
         self.comparison = comparison
         self.verbose = verbose
 
@@ -214,12 +214,12 @@ class RSA(BaseSimilarity):
         X = as_float64(X, xp=xp)
         is_moment = (
             self.comparison in ("pearson", "cosine")
-            and self.rdm_metric != "euclidean"
+            and self.metric != "euclidean"
             and X.shape[1] < X.shape[0]
         )
         is_blocked = X.shape[0] > _LISTED_ROWS
         distances = squared_distance_rows(
-            X, self.rdm_metric, xp=xp, role=role, center=is_moment or is_blocked
+            X, self.metric, xp=xp, role=role, center=is_moment or is_blocked
         )
         if is_moment:
             view = self._moments(distances, role, xp)
@@ -244,7 +244,7 @@ class RSA(BaseSimilarity):
             return view
         view, before = valued_blocks(
             distances,
-            is_rooted=self.rdm_metric == "euclidean",
+            is_rooted=self.metric == "euclidean",
             is_centred=self.comparison == "pearson",
             xp=xp,
         )
@@ -255,7 +255,7 @@ class RSA(BaseSimilarity):
         """What is compared of the squared distances of all pairs."""
         if self.comparison in ("spearman", "kendall"):
             values = quantized(squares, xp=xp)
-        elif self.rdm_metric == "euclidean":
+        elif self.metric == "euclidean":
             values = xp.sqrt(squares)
         else:
             values = squares
@@ -298,9 +298,9 @@ class RSA(BaseSimilarity):
         return self._comparable(residuals, role, xp)
 
     def _dissimilarities(self, X, xp, role):
-        distances = squared_distance_rows(X, self.rdm_metric, xp=xp, role=role)
+        distances = squared_distance_rows(X, self.metric, xp=xp, role=role)
         squares = pair_vector(distances, xp=xp)
-        return xp.sqrt(squares) if self.rdm_metric == "euclidean" else squares
+        return xp.sqrt(squares) if self.metric == "euclidean" else squares
 
     def _moments(self, distances, role, xp):
         """View without a list of pairs, or None where that would lose digits."""
@@ -373,7 +373,7 @@ class RSA(BaseSimilarity):
         invariances = {
             "correlation": {"PT", "IS"},
             "cosine": {"PT", "OT", "IS"},
-        }.get(self.rdm_metric, {"PT", "OT", "IS", "TR"})
+        }.get(self.metric, {"PT", "OT", "IS", "TR"})
         return SimilarityTags(
             family="rsm",
             orientation="similarity",
@@ -382,7 +382,7 @@ class RSA(BaseSimilarity):
             requires={
                 "correlation": ("nonconstant_rows",),
                 "cosine": ("nonzero_rows",),
-            }.get(self.rdm_metric, ()),
+            }.get(self.metric, ()),
             view_keywords=("role",),
             array_api=self.comparison != "kendall",
             complexity="n^2 (d + log n)",

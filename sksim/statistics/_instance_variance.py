@@ -7,14 +7,14 @@ from sksim.statistics._concentricity import Concentricity
 from sksim.statistics._magnitude import Magnitude
 
 
-def instance_variance(statistic, representations):
+def instance_variance(measure, Xs):
     """Variance across models of each row's own value.
 
     Parameters
     ----------
-    statistic : Magnitude or Concentricity
+    measure : Magnitude or Concentricity
         What is taken of each row: its length, or its cosine with the mean row.
-    representations : sequence of array-like of shape (n_samples, n_features)
+    Xs : sequence of array-like of shape (n_samples, n_features)
         Representations of the same rows by several models; widths may differ.
 
     Returns
@@ -29,19 +29,18 @@ def instance_variance(statistic, representations):
     >>> instance_variance(Magnitude(), models)
     array([0., 1.])
     """
-    representations = list(representations)
-    if len(representations) < 2:
+    Xs = list(Xs)
+    if len(Xs) < 2:
         raise ValueError(
-            "A variance across models needs at least 2 representations, got "
-            f"{len(representations)}."
+            f"A variance across models needs at least 2 representations, got {len(Xs)}."
         )
-    if not isinstance(statistic, Magnitude | Concentricity):
+    if not isinstance(measure, Magnitude | Concentricity):
         raise ValueError(
-            f"{type(statistic).__name__} has no value for each row: statistic must be "
+            f"{type(measure).__name__} has no value for each row: measure must be "
             "Magnitude() or Concentricity()."
         )
-    first = representations[0]
-    values = [clone(statistic).fit(first, X).row_values_[1] for X in representations]
+    first = Xs[0]
+    values = [clone(measure).fit(first, X).row_values_[1] for X in Xs]
     if any(len(v) != len(values[0]) for v in values):
         lengths = sorted({len(v) for v in values})
         raise ValueError(

@@ -43,7 +43,7 @@ class IntrinsicDimension(BaseStatistic):
 
     Parameters
     ----------
-    estimator : {"twonn", "mle", "local_pca"}, default="twonn"
+    method : {"twonn", "mle", "local_pca"}, default="twonn"
         Which estimator.
     n_neighbors : int, default=20
         Number of neighbours k for "mle" and "local_pca"; "twonn" uses two.
@@ -110,7 +110,7 @@ class IntrinsicDimension(BaseStatistic):
     """
 
     _parameter_constraints: dict = {
-        "estimator": [StrOptions({"twonn", "mle", "local_pca"})],
+        "method": [StrOptions({"twonn", "mle", "local_pca"})],
         "n_neighbors": [Interval(Integral, 2, None, closed="left")],
         "discard": [Interval(Real, 0, 1, closed="left")],
         "ratio_fit": [StrOptions({"line", "likelihood"})],
@@ -120,14 +120,15 @@ class IntrinsicDimension(BaseStatistic):
 
     def __init__(
         self,
-        estimator="twonn",
+        method="twonn",
+        *,
         n_neighbors=20,
         discard=0.1,
         ratio_fit="line",
         threshold=0.05,
         verbose=0,
     ):
-        self.estimator = estimator
+        self.method = method
         self.n_neighbors = n_neighbors
         self.discard = discard
         self.ratio_fit = ratio_fit
@@ -136,7 +137,7 @@ class IntrinsicDimension(BaseStatistic):
 
     @property
     def _n_neighbors(self):
-        return 2 if self.estimator == "twonn" else self.n_neighbors
+        return 2 if self.method == "twonn" else self.n_neighbors
 
     def _validate_pair(self, X, y, *, reset):
         X, y, xp = check_representation_pair(self, X, y, reset=reset, min_samples=2)
@@ -149,9 +150,9 @@ class IntrinsicDimension(BaseStatistic):
     def _view(self, X, xp, role):
         X, neighbors = self._distinct(X, xp, role)
         distances = xp.sqrt(neighbors.squared_distances)
-        if self.estimator == "twonn":
+        if self.method == "twonn":
             return Description(self._two_nearest(distances, xp, role))
-        if self.estimator == "mle":
+        if self.method == "mle":
             values = _maximum_likelihood(distances, xp, role)
         else:
             values = _local_components(X, neighbors.indices, self.threshold, xp)
@@ -202,7 +203,7 @@ class IntrinsicDimension(BaseStatistic):
             raise ValueError(
                 f"The two nearest neighbours of the rows of {role_name(role)} are "
                 "equally far, as on a grid, so that the dimension is not defined. "
-                "Choose estimator='local_pca'."
+                "Choose method='local_pca'."
             )
         if not is_line:
             censored = (n - n_kept) * float(kept[-1])
@@ -222,8 +223,8 @@ class IntrinsicDimension(BaseStatistic):
             requires=("more_rows_than_neighbors",),
             view_keywords=("role",),
             intervals=(),
-            complexity=costs[self.estimator],
-            reference=sources[self.estimator],
+            complexity=costs[self.method],
+            reference=sources[self.method],
         )
 
 

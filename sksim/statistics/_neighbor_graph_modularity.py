@@ -93,7 +93,7 @@ class NeighborGraphModularity(LabelsMixin, BaseStatistic):
         "verbose": ["verbose"],
     }
 
-    def __init__(self, n_neighbors=10, verbose=0):
+    def __init__(self, n_neighbors=10, *, verbose=0):
         self.n_neighbors = n_neighbors
         self.verbose = verbose
 

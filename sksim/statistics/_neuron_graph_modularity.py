@@ -86,7 +86,7 @@ class NeuronGraphModularity(BaseStatistic):
         "random_state": ["random_state"],
     }
 
-    def __init__(self, n_init=10, random_state=0):
+    def __init__(self, n_init=10, *, random_state=0):
         self.n_init = n_init
         self.random_state = random_state
 

@@ -88,7 +88,7 @@ class Uniformity(BaseStatistic):
         "verbose": ["verbose"],
     }
 
-    def __init__(self, t=2.0, normalize=True, include_diagonal=False, verbose=0):
+    def __init__(self, t=2.0, *, normalize=True, include_diagonal=False, verbose=0):
         self.t = t
         self.normalize = normalize
         self.include_diagonal = include_diagonal

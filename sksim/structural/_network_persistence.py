@@ -274,6 +274,7 @@ class NetworkPersistence(BaseModelSimilarity):
     def __init__(
         self,
         representation="silhouette",
+        *,
         grid="common",
         n_points=200,
         min_persistence=0.01,

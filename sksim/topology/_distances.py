@@ -49,19 +49,19 @@ def _refine(squares, rows, norms, some, others):
         squares[i[part], j[part]] = row_sum_of_squares(difference, xp=np)
 
 
-def normalized_distances(rows, normalize, role):
+def normalized_distances(rows, distance_scale, role):
     """Distance matrix of the rows, divided by its quantile, median or mean."""
     pairs = pair_distances(rows)
-    unit = _unit(pairs, len(rows), normalize)
-    _refuse_zero(unit, normalize, role)
+    unit = _unit(pairs, len(rows), distance_scale)
+    _refuse_zero(unit, distance_scale, role)
     pairs /= unit
     return squareform(pairs)
 
 
-def normalized_rows(rows, normalize, role):
+def normalized_rows(rows, distance_scale, role):
     """Rows whose distances are those of `normalized_distances`, for many rows."""
     squares = row_sum_of_squares(rows, xp=np)
-    if normalize == "mean":
+    if distance_scale == "mean":
         unit = 0.0
         blocks = symmetric_blocks(len(rows))
         for i, j, weight in tracked(blocks, "adding up distances"):
@@ -69,42 +69,42 @@ def normalized_rows(rows, normalize, role):
             _refine(block, rows, squares, i, j)
             unit += weight * float(np.sqrt(block).sum()) / len(rows) ** 2
     else:
-        places, share = _places(len(rows), normalize)
+        places, share = _places(len(rows), distance_scale)
         found = blocked_order_statistics(
             rows, squares, [max(place, 0) for place in places], xp=np
         )
         unit = _between([value**0.5 for value in found], places, share)
-    _refuse_zero(unit, normalize, role)
+    _refuse_zero(unit, distance_scale, role)
     return rows / unit
 
 
-def _refuse_zero(unit, normalize, role):
+def _refuse_zero(unit, distance_scale, role):
     """Raise where the distances can't be divided by their own size."""
     if unit == 0:
-        share = {"quantile": "90 %", "median": "half", "mean": "all"}[normalize]
+        share = {"quantile": "90 %", "median": "half", "mean": "all"}[distance_scale]
         raise ValueError(
             f"At least {share} of the pairs of rows of {role_name(role)} coincide, so "
-            f"that the distances can't be divided by their {normalize}, which is 0. "
-            "Remove duplicate rows, or use normalize='mean'."
+            f"that the distances can't be divided by their {distance_scale}, which is "
+            "0. Remove duplicate rows, or use distance_scale='mean'."
         )
 
 
-def _unit(pairs, n_samples, normalize):
+def _unit(pairs, n_samples, distance_scale):
     """Statistic of all entries of a distance matrix, the diagonal included."""
-    if normalize == "mean":
+    if distance_scale == "mean":
         return 2 * float(pairs.sum()) / n_samples**2
-    places, share = _places(n_samples, normalize)
+    places, share = _places(n_samples, distance_scale)
     ordered = np.partition(pairs, [max(place, 0) for place in places])
     return _between([ordered[max(place, 0)] for place in places], places, share)
 
 
-def _places(n_samples, normalize):
+def _places(n_samples, distance_scale):
     """Places of the two pairs that a quantile lies between, and its share there.
 
     Sorted, the entries of the matrix are n zeros of the diagonal and each pair's
     distance twice; a negative place is on the diagonal.
     """
-    position = {"quantile": 0.9, "median": 0.5}[normalize] * (n_samples**2 - 1)
+    position = {"quantile": 0.9, "median": 0.5}[distance_scale] * (n_samples**2 - 1)
     entries = math.floor(position), math.ceil(position)
     return [(entry - n_samples) // 2 for entry in entries], position % 1
 

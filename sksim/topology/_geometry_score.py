@@ -167,6 +167,7 @@ class GeometryScore(BaseSimilarity):
     def __init__(
         self,
         n_draws=1000,
+        *,
         n_landmarks=64,
         gamma=None,
         i_max=100,

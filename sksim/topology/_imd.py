@@ -235,6 +235,7 @@ class IMD(BaseSimilarity):
     def __init__(
         self,
         n_neighbors=5,
+        *,
         scale=1e6,
         max_exact_samples=2000,
         n_probes=100,

@@ -71,7 +71,7 @@ class RTD(BaseSimilarity):
         Number of random subsets of rows that are averaged over.
     subset_size : int, default=500
         Rows in a subset. With no more rows than this there is one evaluation, on all.
-    normalize : {"quantile", "median", "mean"}, default="quantile"
+    distance_scale : {"quantile", "median", "mean"}, default="quantile"
         What the distances are divided by: their 0.9 quantile, median or mean, over
         all entries of the matrix.
     random_state : int, RandomState instance or None, default=None
@@ -140,7 +140,7 @@ class RTD(BaseSimilarity):
     _parameter_constraints: dict = {
         "n_subsets": [Interval(Integral, 1, None, closed="left")],
         "subset_size": [Interval(Integral, 2, None, closed="left")],
-        "normalize": [StrOptions({"quantile", "median", "mean"})],
+        "distance_scale": [StrOptions({"quantile", "median", "mean"})],
         "random_state": ["random_state"],
         "n_jobs": [Integral, None],
         "verbose": ["verbose"],
@@ -149,15 +149,16 @@ class RTD(BaseSimilarity):
     def __init__(
         self,
         n_subsets=10,
+        *,
         subset_size=500,
-        normalize="quantile",
+        distance_scale="quantile",
         random_state=None,
         n_jobs=None,
         verbose=0,
     ):
         self.n_subsets = n_subsets
         self.subset_size = subset_size
-        self.normalize = normalize
+        self.distance_scale = distance_scale
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.verbose = verbose
@@ -178,7 +179,7 @@ class RTD(BaseSimilarity):
         tasks = []
         for subset in view_x.subsets:
             r, s = (
-                normalized_distances(view.rows[subset], self.normalize, role)
+                normalized_distances(view.rows[subset], self.distance_scale, role)
                 for view, role in ((view_x, "x"), (view_y, "y"))
             )
             tasks += [delayed(holes_that_differ)(r, s)]

@@ -45,7 +45,7 @@ class RTDLite(BaseSimilarity):
 
     Parameters
     ----------
-    normalize : {"quantile", "median", "mean"}, default="quantile"
+    distance_scale : {"quantile", "median", "mean"}, default="quantile"
         What the distances are divided by: their 0.9 quantile, median or mean, over
         all entries of the matrix.
     verbose : int, default=0
@@ -94,24 +94,24 @@ class RTDLite(BaseSimilarity):
 
     >>> from sksim.topology import RTDLite
     >>> X, y = [[0.0], [1.0], [4.0]], [[0.0], [3.0], [4.0]]
-    >>> round(RTDLite(normalize="mean").fit(X, y).distance_ * 16 / 9, 6)
+    >>> round(RTDLite(distance_scale="mean").fit(X, y).distance_ * 16 / 9, 6)
     2.0
     """
 
     _parameter_constraints: dict = {
-        "normalize": [StrOptions({"quantile", "median", "mean"})],
+        "distance_scale": [StrOptions({"quantile", "median", "mean"})],
         "verbose": ["verbose"],
     }
 
-    def __init__(self, normalize="quantile", verbose=0):
-        self.normalize = normalize
+    def __init__(self, distance_scale="quantile", *, verbose=0):
+        self.distance_scale = distance_scale
         self.verbose = verbose
 
     def _view(self, X, xp, role):
         rows = plain_rows(X, role, xp=xp)
         if len(rows) > MATRIX_ROWS:
-            return spanned_rows(normalized_rows(rows, self.normalize, role), role)
-        distances = normalized_distances(rows, self.normalize, role)
+            return spanned_rows(normalized_rows(rows, self.distance_scale, role), role)
+        distances = normalized_distances(rows, self.distance_scale, role)
         return SpannedDistances(distances, spanning_tree_length(distances))
 
     def _compare(self, view_x, view_y, xp):

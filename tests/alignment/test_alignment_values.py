@@ -27,13 +27,15 @@ from sksim.rsm import GULP, NormalizedBures
 
 MEASURES = {
     "angular_shape_metric": AngularShapeMetric(),
-    "permutation_procrustes_uncentred_unscaled": PermutationProcrustes(False, False),
+    "permutation_procrustes_uncentred_unscaled": PermutationProcrustes(
+        center=False, scale=False
+    ),
     "soft_matching_centred_unit_norm": SoftMatching(),
     "aligned_cosine_uncentred": AlignedCosine(center=False),
     "correlation_match_hard": CorrelationMatch(),
     "correlation_match_soft": CorrelationMatch(matching="soft"),
-    "maximum_match_0.3": MaximumMatching(epsilon=0.3),
-    "maximum_match_0.5": MaximumMatching(epsilon=0.5),
+    "maximum_match_0.3": MaximumMatching(eps=0.3),
+    "maximum_match_0.5": MaximumMatching(eps=0.5),
 }
 CASES = [(key, *case) for key in MEASURES for case in reference_cases(key)]
 
@@ -209,16 +211,16 @@ def test_whitening_does_not_depend_on_units():
 
 
 @pytest.mark.parametrize("widths", [(4, 4), (5, 3), (3, 5)])
-@pytest.mark.parametrize("center_scale", [(True, True), (False, False)])
-def test_permutation_distance_by_all_permutations(widths, center_scale):
+@pytest.mark.parametrize("both", [True, False])
+def test_permutation_distance_by_all_permutations(widths, both):
     X, y = views(20, *widths)
-    A, B = (unit(X), unit(y)) if center_scale[0] else (X, y)
+    A, B = (unit(X), unit(y)) if both else (X, y)
     width = max(widths)
     A, B = (np.pad(v, ((0, 0), (0, width - v.shape[1]))) for v in (A, B))
     expected = min(
         np.linalg.norm(A[:, p] - B) for p in itertools.permutations(range(width))
     )
-    measure = PermutationProcrustes(*center_scale).fit(X, y)
+    measure = PermutationProcrustes(center=both, scale=both).fit(X, y)
     assert_allclose(measure.distance_, expected)
     assert np.count_nonzero(measure.assignment_ >= 0) == min(widths)
 
@@ -285,7 +287,7 @@ def test_correlation_match_by_definition(widths, absolute):
     C = np.abs(C) if absolute else C
     hard = CorrelationMatch(absolute=absolute).fit(X, y)
     assert_allclose(hard.score_, C[linear_sum_assignment(-C)].mean())
-    soft = CorrelationMatch("soft", absolute).fit(X, y)
+    soft = CorrelationMatch("soft", absolute=absolute).fit(X, y)
     assert_allclose(soft.score_, (C.max(axis=1).mean() + C.max(axis=0).mean()) / 2)
     assert_array_equal(soft.assignment_, C.argmax(axis=1))
     assert_array_equal(soft.assignment_y_, C.argmax(axis=0))
@@ -318,12 +320,12 @@ def test_negative_match_keeps_its_sign_in_transform():
 # ----- maximum matching -------------------------------------------------------------
 
 
-def maximum_match_by_enumeration(X, y, epsilon):
+def maximum_match_by_enumeration(X, y, eps):
     """The largest pair of sets among all pairs of sets."""
 
     def near(A, B):
         residual = A - B @ np.linalg.lstsq(B, A)[0]
-        return np.linalg.norm(residual, axis=0) <= epsilon * np.linalg.norm(A, axis=0)
+        return np.linalg.norm(residual, axis=0) <= eps * np.linalg.norm(A, axis=0)
 
     best = 0
     for i in range(1, 2 ** X.shape[1]):
@@ -340,13 +342,13 @@ def test_maximum_match_by_enumeration(seed):
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(30, 4))
     y = X @ rng.normal(size=(4, 4)) + rng.normal(size=(30, 4)) * [0.05, 0.3, 0.6, 3]
-    epsilons = (0.05, 0.2, 0.35, 0.5, 0.7)
-    measure = MaximumMatching(epsilons).fit(X, y)
-    expected = [maximum_match_by_enumeration(X, y, e) for e in epsilons]
+    many_eps = (0.05, 0.2, 0.35, 0.5, 0.7)
+    measure = MaximumMatching(many_eps).fit(X, y)
+    expected = [maximum_match_by_enumeration(X, y, e) for e in many_eps]
     assert_allclose(measure.curve_, expected)
     assert_allclose(measure.score_, np.mean(expected))
-    for epsilon, value in zip(epsilons, expected, strict=True):
-        assert MaximumMatching(epsilon).fit(X, y).score_ == value
+    for eps, value in zip(many_eps, expected, strict=True):
+        assert MaximumMatching(eps).fit(X, y).score_ == value
 
 
 def test_order_of_epsilons_is_that_of_the_curve():
@@ -364,22 +366,22 @@ def test_dead_neurons_match_nothing():
     assert_allclose(MaximumMatching(0.1).fit(dead, X).score_, 6 / 7)
 
 
-@pytest.mark.parametrize("epsilon", [0.02, 0.35])
-def test_maximum_match_with_a_span_of_lower_rank(epsilon, monkeypatch):
+@pytest.mark.parametrize("eps", [0.02, 0.35])
+def test_maximum_match_with_a_span_of_lower_rank(eps, monkeypatch):
     """No Cholesky factor: distances come from the columns themselves."""
     X, y = views(60, 4, 3)
     y = np.hstack([y, y[:, :1], X[:, :1] + 0.1 * y[:, 1:2]])
-    value = MaximumMatching(epsilon).fit(X, y).score_
+    value = MaximumMatching(eps).fit(X, y).score_
     monkeypatch.setattr("sksim.alignment._maximum_match._GRAM_EPSILON", 1.0)
-    assert MaximumMatching(epsilon).fit(X, y).score_ == value
-    assert value == maximum_match_by_enumeration(X, y, epsilon)
+    assert MaximumMatching(eps).fit(X, y).score_ == value
+    assert value == maximum_match_by_enumeration(X, y, eps)
 
 
-@pytest.mark.parametrize("epsilon", [1.0, -0.1, (0.1, 1.5), (), "small"])
-def test_impossible_epsilons(epsilon):
+@pytest.mark.parametrize("eps", [1.0, -0.1, (0.1, 1.5), (), "small"])
+def test_impossible_epsilons(eps):
     X, y = views(20, 3, 3)
-    with pytest.raises(ValueError, match="epsilon"):
-        MaximumMatching(epsilon).fit(X, y)
+    with pytest.raises(ValueError, match="eps"):
+        MaximumMatching(eps).fit(X, y)
 
 
 # ----- cosine and regression -------------------------------------------------------
@@ -394,7 +396,7 @@ def test_aligned_cosine_by_definition(widths, is_centred):
     kept = s > 1e-10 * s[0]
     products = np.sum((A @ U[:, kept] @ Vt[kept]) * B, axis=1)
     expected = products / np.linalg.norm(A, axis=1) / np.linalg.norm(B, axis=1)
-    measure = AlignedCosine(is_centred).fit(X, y)
+    measure = AlignedCosine(center=is_centred).fit(X, y)
     assert_allclose(measure.similarities_, expected, rtol=1e-8, atol=1e-10)
     assert_allclose(measure.score_, expected.mean())
 

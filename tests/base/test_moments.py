@@ -29,7 +29,7 @@ WHITENING = [
     PartialWhiteningShapeMetric(),
     PartialWhiteningShapeMetric(alpha=0),
     LinearRegressionSimilarity(),
-    GULP(lam=0),
+    GULP(ridge=0),
 ]
 
 
@@ -220,7 +220,7 @@ def test_comparison_waits_until_it_is_asked_for():
 
 def test_one_row_is_not_enough_for_a_number():
     X, y = pair()
-    measure = CKA(estimator="debiased").partial_fit(X[:3], y[:3])
+    measure = CKA(debias="rows").partial_fit(X[:3], y[:3])
     with pytest.raises(NotFittedError, match="has seen 3 row.* at least 4"):
         measure.score()
     assert not hasattr(measure, "statistic_")
@@ -240,8 +240,8 @@ def test_partial_fit_after_fit_says_that_it_starts_anew():
 
 def test_merge_wants_equal_parameters():
     X, y = pair()
-    first, second = GULP().partial_fit(X, y), GULP(lam=0.1).partial_fit(X, y)
-    with pytest.raises(ValueError, match=r"parameters.*GULP\(lam=0.1\)"):
+    first, second = GULP().partial_fit(X, y), GULP(ridge=0.1).partial_fit(X, y)
+    with pytest.raises(ValueError, match=r"parameters.*GULP\(ridge=0.1\)"):
         first.merge(second)
     with pytest.raises(ValueError, match="other was never fitted by partial_fit"):
         first.merge(GULP().fit(X, y))
@@ -271,7 +271,7 @@ def test_magnitude_takes_unequal_numbers_of_rows():
 
 def peak_memory(n_samples, width=32):
     rng = np.random.default_rng(0)
-    measure = CKA(estimator="debiased")
+    measure = CKA(debias="rows")
     tracemalloc.start()
     for _ in range(n_samples // 500):
         X = rng.normal(size=(500, width))

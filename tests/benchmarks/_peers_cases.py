@@ -127,14 +127,14 @@ def value(measure, *arrays):
 def hyppo_dcorr(X, y):
     from hyppo.independence import Dcorr
 
-    ours = value(DistanceCorrelation(squared=True, unbiased=True), X, y)
+    ours = value(DistanceCorrelation(squared=True, debias="rows"), X, y)
     return ours, lambda: Dcorr().statistic(X, y)
 
 
 def hyppo_hsic(X, y):
     from hyppo.independence import Hsic
 
-    ours = value(CKA(kernel="rbf", bandwidth=1.0, estimator="debiased"), X, y)
+    ours = value(CKA(kernel="rbf", bandwidth=1.0, debias="rows"), X, y)
     return ours, lambda: Hsic().statistic(X, y)
 
 
@@ -147,7 +147,7 @@ def hyppo_rv(X, y):
 def hyppo_dcorr_test(X, y):
     from hyppo.independence import Dcorr
 
-    measure = DistanceCorrelation(squared=True, unbiased=True)
+    measure = DistanceCorrelation(squared=True, debias="rows")
 
     def ours():
         result = similarity_test(measure, X, y, n_permutations=99, random_state=0)
@@ -172,14 +172,14 @@ def dcor_biased(X, y):
 def dcor_unbiased(X, y):
     import dcor
 
-    ours = value(DistanceCorrelation(squared=True, unbiased=True), X, y)
+    ours = value(DistanceCorrelation(squared=True, debias="rows"), X, y)
     return ours, lambda: dcor.u_distance_correlation_sqr(X, y)
 
 
 # ----- rsatoolbox ---------------------------------------------------------------------
 
 
-def rsatoolbox_rsa(method, rdm_metric, comparison):
+def rsatoolbox_rsa(method, metric, comparison):
     def make(X, y):
         from rsatoolbox.data import Dataset
         from rsatoolbox.rdm import calc_rdm, compare
@@ -190,7 +190,7 @@ def rsatoolbox_rsa(method, rdm_metric, comparison):
             one, other = (calc_rdm(Dataset(V), method=method) for V in (X, y))
             return compare(one, other, method=name).item()
 
-        return value(RSA(rdm_metric=rdm_metric, comparison=comparison), X, y), theirs
+        return value(RSA(metric=metric, comparison=comparison), X, y), theirs
 
     return make
 
@@ -205,7 +205,7 @@ def pytorch_cka_matrix(found):
     tensors = [torch.from_numpy(layer) for layer in found]
 
     def ours():
-        return similarity_matrix(CKA(estimator="debiased"), found).to_numpy()
+        return similarity_matrix(CKA(debias="rows"), found).to_numpy()
 
     return ours, lambda: cka_from_features(tensors, tensors).numpy()
 
@@ -215,7 +215,7 @@ def pytorch_cka_pair(X, y):
     from cka import cka_from_features
 
     tensors = torch.from_numpy(X), torch.from_numpy(y)
-    ours = value(CKA(estimator="debiased"), X, y)
+    ours = value(CKA(debias="rows"), X, y)
     return ours, lambda: cka_from_features(*tensors).item()
 
 
@@ -252,7 +252,7 @@ def torch_cka_network(X, y):
         Xs, Ys = (
             {name: layer.numpy() for name, layer in views.items()} for views in (Xs, Ys)
         )
-        return similarity_matrix(CKA(estimator="debiased"), Xs, Ys).to_numpy()
+        return similarity_matrix(CKA(debias="rows"), Xs, Ys).to_numpy()
 
     def theirs():
         peer = TorchCKA(
@@ -288,7 +288,7 @@ def skdim_dimension(estimator):
             return local.fit_pw(V, n_neighbors=20, n_jobs=1).dimension_pw_.mean()
 
         def ours():
-            return IntrinsicDimension(estimator=estimator).fit(X, y).statistics_
+            return IntrinsicDimension(method=estimator).fit(X, y).statistics_
 
         return ours, lambda: (dimension(X), dimension(y))
 

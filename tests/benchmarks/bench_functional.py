@@ -115,8 +115,8 @@ def main(n=10_000, n_classes=10, n_models=7):
             lambda: Hellinger().fit(P, Q),
             lambda: np.linalg.norm(np.sqrt(P) - np.sqrt(Q), axis=1).mean() / 2**0.5,
         ),
-        "SurrogateChurn(alpha=2), numpy": (
-            lambda: SurrogateChurn(alpha=2).fit(P, Q),
+        "SurrogateChurn(power=2), numpy": (
+            lambda: SurrogateChurn(power=2).fit(P, Q),
             lambda: (
                 abs(
                     (P / P.max(axis=1, keepdims=True)) ** 2

@@ -122,7 +122,7 @@ def per_permutation(X, y):
 
 
 def jackknife(X, y):
-    measure = CKA(estimator="debiased")
+    measure = CKA(debias="rows")
 
     def refit_without_ten_rows():
         for i in range(REFITS):
@@ -153,7 +153,7 @@ def closed_form(X, y):
 
 def masked_bootstrap(X, y):
     """A replicate in n x n matrices, as the estimator is defined, is the other side."""
-    measure, count = CKA(estimator="debiased"), 32
+    measure, count = CKA(debias="rows"), 32
 
     def in_matrices():
         rng = np.random.default_rng(0)
@@ -213,7 +213,7 @@ def against_hyppo(X, y):
     measures = dict(all_measures())
     if "DistanceCorrelation" not in measures:
         return
-    measure = measures["DistanceCorrelation"](unbiased=True)
+    measure = measures["DistanceCorrelation"](debias="rows")
     # hyppo compiles on its first call
     Dcorr().test(X[:50], y[:50], reps=9, auto=False, workers=1)
     report(

@@ -64,7 +64,7 @@ def against_pytorch_cka(n_layers=20, n_samples=2000, n_features=512):
         results = {}
 
         def ours(layers=layers, results=results):
-            results["ours"] = similarity_matrix(CKA(estimator="debiased"), layers)
+            results["ours"] = similarity_matrix(CKA(debias="rows"), layers)
 
         def theirs(tensors=tensors, results=results):
             results["theirs"] = cka_from_features(tensors, tensors)

@@ -42,9 +42,9 @@ def partial(xy, xz, yz):
     "measure",
     [
         CKA(),
-        CKA(estimator="debiased"),
+        CKA(debias="rows"),
         CKA(kernel="rbf"),
-        CKA(kernel="rbf", estimator="debiased"),
+        CKA(kernel="rbf", debias="rows"),
     ],
 )
 def test_partial_correlation_of_kernels(data, measure):
@@ -80,15 +80,15 @@ CORRELATIONS = {
 
 
 @pytest.mark.parametrize("comparison", CORRELATIONS)
-@pytest.mark.parametrize("rdm_metric", ["euclidean", "sqeuclidean", "correlation"])
-def test_rsa_of_residual_dissimilarities(data, comparison, rdm_metric):
-    dissimilarities = [pdist(view, rdm_metric) for view in data]
+@pytest.mark.parametrize("metric", ["euclidean", "sqeuclidean", "correlation"])
+def test_rsa_of_residual_dissimilarities(data, comparison, metric):
+    dissimilarities = [pdist(view, metric) for view in data]
     design = np.column_stack([np.ones(780), dissimilarities[2]])
     residuals = [
         d - design @ np.linalg.lstsq(design, d)[0] for d in dissimilarities[:2]
     ]
     expected = CORRELATIONS[comparison](*residuals)
-    measure = DeconfoundedSimilarity(RSA(rdm_metric, comparison))
+    measure = DeconfoundedSimilarity(RSA(metric, comparison))
     assert_allclose(
         measure.fit(data[0], data[1], z=data[2]).score_, expected, rtol=1e-9
     )
@@ -103,7 +103,7 @@ def test_score_of_new_rows(data):
     assert (measure.n_features_in_, measure.n_features_z_in_) == (7, 4)
 
 
-OF_RESIDUALS = [CKA(), CKA(estimator="debiased"), HSIC(), RSA("euclidean", "pearson")]
+OF_RESIDUALS = [CKA(), CKA(debias="rows"), HSIC(), RSA("euclidean", "pearson")]
 
 
 @pytest.mark.parametrize("measure", OF_RESIDUALS, ids=repr)

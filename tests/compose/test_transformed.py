@@ -49,7 +49,7 @@ def test_another_transformer_for_y(views, y_transformer):
     X, y = views
     transformed = y if y_transformer is None else PCA(2).fit_transform(y)
     expected = CKA().fit(StandardScaler().fit_transform(X), transformed).score_
-    measure = TransformedViews(CKA(), StandardScaler(), y_transformer)
+    measure = TransformedViews(CKA(), StandardScaler(), y_transformer=y_transformer)
     assert_allclose(measure.fit(X, y).score_, expected)
 
 
@@ -128,7 +128,7 @@ def test_parameters_are_checked(views):
     with pytest.raises(ValueError, match="measure"):
         TransformedViews(PCA(), StandardScaler()).fit(*views)
     with pytest.raises(ValueError, match="y_transformer"):
-        TransformedViews(CKA(), PCA(), "other").fit(*views)
+        TransformedViews(CKA(), PCA(), y_transformer="other").fit(*views)
 
 
 class Labelled(LabelsMixin, BaseSimilarity):

@@ -25,7 +25,7 @@ def test_equals_the_loop(measure):
             for k, layer in enumerate(first.values()):
                 scores = [measure.fit(layer, other).score_ for other in second.values()]
                 hits[k] += np.argmax(scores) == k
-    result = layer_identification(networks, measure)
+    result = layer_identification(measure, networks)
     assert 0.2 < result.accuracy < 1
     assert_allclose(result.per_layer, hits / 6)
     assert result.accuracy == pytest.approx(hits.sum() / 24)
@@ -38,15 +38,15 @@ def test_ties_are_shared():
     rng = np.random.default_rng(0)
     same = rng.normal(size=(20, 3))
     network = {"a": same, "b": same}
-    assert layer_identification([network, network], CKA()).accuracy == 0.5
+    assert layer_identification(CKA(), [network, network]).accuracy == 0.5
 
 
 def test_bad_input():
     one = make_layer_stack(random_state=0)
     with pytest.raises(ValueError, match="At least two networks"):
-        layer_identification([one], CKA())
+        layer_identification(CKA(), [one])
     with pytest.raises(ValueError, match="list of dicts"):
-        layer_identification(one, CKA())
+        layer_identification(CKA(), one)
     other = dict(reversed(one.items()))
     with pytest.raises(ValueError, match="Network 1 has the layers"):
-        layer_identification([one, other], CKA())
+        layer_identification(CKA(), [one, other])

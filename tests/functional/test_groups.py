@@ -83,7 +83,7 @@ def test_by_hand():
     two_to_one = math.log(3) - 2 / 3 * math.log(2)
     assert_allclose(LabelEntropy().fit(X).row_values_[0], two_to_one)
     assert_allclose(
-        LabelEntropy(normalized=True).fit(X).distance_,
+        LabelEntropy(normalize=True).fit(X).distance_,
         (two_to_one / math.log(3) + 1) / 4,
     )
     assert_allclose(LabelEntropy(base=3).fit(X).row_values_[2], 1)
@@ -122,7 +122,7 @@ def test_entropy_by_definition(votes):
     shares = (X[:, :, None] == np.arange(4)).mean(axis=1)
     expected = entropy(shares, axis=1)
     assert_allclose(LabelEntropy().fit(X).row_values_, expected, atol=1e-14)
-    normalized = LabelEntropy(normalized=True).fit(X).distance_
+    normalized = LabelEntropy(normalize=True).fit(X).distance_
     assert_allclose(normalized, expected.mean() / math.log(4))
 
 
@@ -206,7 +206,7 @@ def test_no_failure_is_no_coincident_failure():
 
 
 def test_one_class_has_no_entropy():
-    assert LabelEntropy(normalized=True).fit([[1, 1], [1, 1]]).distance_ == 0
+    assert LabelEntropy(normalize=True).fit([[1, 1], [1, 1]]).distance_ == 0
 
 
 # ----- the base class ---------------------------------------------------------------

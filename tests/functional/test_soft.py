@@ -97,9 +97,9 @@ def test_clip_raises_and_normalises():
 
 def test_surrogate_churn():
     P, Q = np.array([[0.6, 0.3, 0.1]]), np.array([[0.2, 0.3, 0.5]])
-    for alpha in (0.5, 1, 3):
-        expected = abs((P / 0.6) ** alpha - (Q / 0.5) ** alpha).sum() / 2
-        assert_allclose(SurrogateChurn(alpha).fit(P, Q).distance_, expected)
+    for power in (0.5, 1, 3):
+        expected = abs((P / 0.6) ** power - (Q / 0.5) ** power).sum() / 2
+        assert_allclose(SurrogateChurn(power).fit(P, Q).distance_, expected)
 
 
 def test_surrogate_churn_exceeds_one_and_tends_to_disagreement(pair):
@@ -108,8 +108,8 @@ def test_surrogate_churn_exceeds_one_and_tends_to_disagreement(pair):
     assert_allclose(SurrogateChurn().fit(certain, flat).distance_, 4.5)
     labels = [rows.argmax(axis=1) for rows in pair]
     churn = Disagreement().fit(*labels).distance_
-    assert SurrogateChurn(alpha=math.inf).fit(*pair).distance_ == churn
-    assert_allclose(SurrogateChurn(alpha=500).fit(*pair).distance_, churn, atol=0.02)
+    assert SurrogateChurn(power=math.inf).fit(*pair).distance_ == churn
+    assert_allclose(SurrogateChurn(power=500).fit(*pair).distance_, churn, atol=0.02)
 
 
 @pytest.mark.parametrize(

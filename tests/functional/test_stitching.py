@@ -113,7 +113,7 @@ def test_stitches_are_those_of_scikit_learn(layer_x, layer_y, digits, networks):
         ("least_squares", LinearRegression()),
         ("ridge", Ridge(alpha=3.0)),
     ):
-        measure = ModelStitching(stitch=stitch, alpha=3.0, test_rows=rows)
+        measure = ModelStitching(stitch=stitch, ridge=3.0, test_rows=rows)
         measure.fit(*pair, X, y)
         expected = regression.fit(A[:400], B[:400]).predict(A[400:])
         assert_allclose(measure.stitch_.transform(A[400:]), expected, atol=1e-8)

@@ -85,18 +85,18 @@ def test_fast_path_equals_recomputation(measure, seed):
 SHAPES = ((250, 70, 66), (40, 60, 50), (60, 20, 90))
 REPRESENTATIONS = [
     *(m for m in UNSEEDED if _tags(m).inputs == "representation"),
-    CKA(estimator="debiased"),
+    CKA(debias="rows"),
     CKA(kernel="rbf"),
-    HSIC(estimator="unbiased"),
-    DistanceCorrelation(unbiased=True),
+    HSIC(debias="rows"),
+    DistanceCorrelation(debias="rows"),
     DistanceCorrelation(squared=True),
     LinearRegressionSimilarity(ridge=5.0),
     MeanSquaredCCA(denominator="width"),
     NeighborJaccard(metric="euclidean"),
     GraphBasedSimilarity(n_neighbors=5),
     *(RSA(comparison=name) for name in ("pearson", "cosine", "kendall")),
-    RSA(rdm_metric="sqeuclidean", comparison="pearson"),
-    *(RSMNormDifference(rdm_metric=name) for name in ("linear", "cosine")),
+    RSA(metric="sqeuclidean", comparison="pearson"),
+    *(RSMNormDifference(metric=name) for name in ("linear", "cosine")),
 ]
 
 

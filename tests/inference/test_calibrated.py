@@ -68,7 +68,7 @@ def test_the_correction_by_permutations(data):
     calibrated = CalibratedSimilarity(MeanCCA(), n_permutations=99, random_state=0)
     calibrated.fit(*data)
     result = similarity_test(MeanCCA(), *data, n_permutations=99, random_state=0)
-    assert calibrated.score_ == pytest.approx(result.adjusted_score)
+    assert calibrated.score_ == pytest.approx(result.calibrated_score)
     assert calibrated.z_score_ == pytest.approx(result.z_score)
     assert calibrated.null_mean_ == pytest.approx(result.null_mean)
     assert calibrated.null_std_ == pytest.approx(result.null_std)
@@ -179,7 +179,7 @@ def test_groups_change_places_as_blocks():
     expected = similarity_test(
         CKA(), X, y, groups=groups, n_permutations=199, random_state=0
     )
-    assert blocks.score_ == pytest.approx(expected.adjusted_score)
+    assert blocks.score_ == pytest.approx(expected.calibrated_score)
     assert blocks.null_mean_ > free.null_mean_ + 0.05
     assert blocks.score(X, y, groups=groups) == pytest.approx(blocks.score_)
 

@@ -43,12 +43,12 @@ def _measures():
         tags = get_tags(measure).similarity_tags
         if "y_true" not in tags.requires and tags.arity == "pair":
             yield measure
-    yield CKA(estimator="debiased")
+    yield CKA(debias="rows")
     yield CKA(kernel="rbf")
-    yield DistanceCorrelation(unbiased=True)
+    yield DistanceCorrelation(debias="rows")
     yield GraphBasedSimilarity(n_neighbors=5)
     yield RSA(comparison="pearson")
-    yield RSA(rdm_metric="sqeuclidean", comparison="pearson")
+    yield RSA(metric="sqeuclidean", comparison="pearson")
 
 
 def _trace_type():
@@ -198,7 +198,7 @@ def test_comparisons_of_equals_keep_their_level():
     for _ in range(300):
         X = rng.normal(size=(100, 6))
         y1, y2 = (X + rng.normal(size=X.shape) for _ in range(2))
-        measure = CKA(estimator="debiased")
+        measure = CKA(debias="rows")
         pvalues.append(compare_similarities(measure, X, y1, y2).pvalue)
     # binomial(300, .05) exceeds 26 with probability .003
     assert np.sum(np.array(pvalues) <= 0.05) <= 26

@@ -16,7 +16,7 @@ from sksim.functional import Disagreement, JensenShannonDivergence, RankCorrelat
 from sksim.inference import compare_similarities, similarity_interval
 from sksim.rsm import CKA
 
-DEBIASED = CKA(estimator="debiased")
+DEBIASED = CKA(debias="rows")
 
 
 def _dependent(rng, n, d=8):
@@ -37,8 +37,8 @@ def _refits(measure, X, y, parts):
     "measure",
     [
         DEBIASED,
-        CKA(estimator="debiased", kernel="cosine"),
-        CKA(estimator="debiased", kernel="rbf"),
+        CKA(debias="rows", kernel="cosine"),
+        CKA(debias="rows", kernel="rbf"),
         CKA(),
         MeanSquaredCCA(),
         OrthogonalProcrustes(),
@@ -69,7 +69,7 @@ def test_closed_form_of_the_jackknife(shape, kernel):
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(n, width_x)) + 3, rng.normal(size=(n, width_y))
     y[:, 0] += X[:, 0]
-    measure = CKA(estimator="debiased", kernel=kernel)
+    measure = CKA(debias="rows", kernel=kernel)
     comparison = measure._open(X, y)
     closed = comparison.without_each_row()
     parts = [np.delete(np.arange(n), i) for i in range(n)]
@@ -278,7 +278,7 @@ def test_groups_in_comparisons(data):
 def test_other_array_libraries(namespace, method, kernel, dtype, tolerance, data):
     xp = pytest.importorskip(namespace)
     options = {"method": method, "random_state": 0, "n_resamples": 20}
-    measure = CKA(estimator="debiased", kernel=kernel)
+    measure = CKA(debias="rows", kernel=kernel)
     usual = similarity_interval(measure, *data, **options)
     arrays = [xp.asarray(array.astype(dtype)) for array in data]
     with config_context(array_api_dispatch=True):

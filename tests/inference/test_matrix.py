@@ -54,22 +54,22 @@ def test_all_cells_see_the_permutations_of_a_single_test(measure, layers):
             assert result.pvalues[i, j] == pytest.approx(single.pvalue)
             assert result.null_mean[i, j] == pytest.approx(single.null_mean)
             assert result.null_std[i, j] == pytest.approx(single.null_std)
-            assert result.adjusted_scores[i, j] == pytest.approx(
-                single.adjusted_score, rel=1e-6
+            assert result.calibrated_scores[i, j] == pytest.approx(
+                single.calibrated_score, rel=1e-6
             )
     assert (result.names_x, result.names_y) == (list(a), list(b))
 
 
 PICKED = [
     CKA(),
-    CKA(estimator="debiased"),
+    CKA(debias="rows"),
     CKA(kernel="rbf"),
     HSIC(),
-    HSIC(estimator="unbiased"),
+    HSIC(debias="rows"),
     DistanceCorrelation(),
-    DistanceCorrelation(unbiased=True),
+    DistanceCorrelation(debias="rows"),
     RSA(),
-    RSA(rdm_metric="sqeuclidean", comparison="pearson"),
+    RSA(metric="sqeuclidean", comparison="pearson"),
     RSA(comparison="kendall"),
     MeanSquaredCCA(denominator="geometric"),
     LinearRegressionSimilarity(),
@@ -206,7 +206,7 @@ def test_aggregates_have_their_own_null(aggregate, function, layers):
     assert whole.pvalue == pytest.approx(
         (1 + np.sum(np.array(null) >= whole.score)) / 30
     )
-    assert whole.adjusted_score == pytest.approx(
+    assert whole.calibrated_score == pytest.approx(
         (whole.score - np.mean(null)) / (1 - np.mean(null))
     )
 
@@ -238,7 +238,7 @@ def test_the_best_of_many_unrelated_layers_is_not_significant():
     assert result.pvalues.min() < 0.05
     assert result.pvalues_corrected.min() > 0.05
     assert result.aggregate.pvalue > 0.05
-    assert abs(result.aggregate.adjusted_score) < 0.1
+    assert abs(result.aggregate.calibrated_score) < 0.1
 
 
 def test_frame(layers):
@@ -251,7 +251,7 @@ def test_frame(layers):
         "x",
         "y",
         "score",
-        "adjusted_score",
+        "calibrated_score",
         "null_mean",
         "null_std",
         "z_score",
@@ -351,7 +351,7 @@ def test_familywise_error_and_power():
     for seed in range(60):
         a, b = _partial_signal(np.random.default_rng(seed))
         significant = similarity_matrix_test(
-            CKA(estimator="debiased"), a, b, n_permutations=199, random_state=seed
+            CKA(debias="rows"), a, b, n_permutations=199, random_state=seed
         ).significant
         false += (significant & ~truth).any()
         found.append(significant[truth].mean())

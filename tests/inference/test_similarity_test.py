@@ -18,7 +18,7 @@ from sksim.rsm import CKA
 
 MEASURES = [
     CKA(),
-    CKA(estimator="debiased"),
+    CKA(debias="rows"),
     CKA(kernel="rbf"),
     MeanCCA(),
     MeanSquaredCCA(),
@@ -89,7 +89,7 @@ def test_null_is_the_measure_on_permuted_rows(measure, data):
         (fitted.score_ - np.mean(null)) / np.std(null, ddof=1)
     )
     best = 0 if fitted.score_ < 0 and result.statistic > 0 else 1
-    assert result.adjusted_score == pytest.approx(
+    assert result.calibrated_score == pytest.approx(
         (fitted.score_ - np.mean(null)) / (best - np.mean(null))
     )
     assert (result.method, result.n_permutations) == ("permutation", 19)
@@ -101,7 +101,7 @@ def test_distances_test_for_similarity_too(data):
     result = similarity_test(OrthogonalProcrustes(), X, rotated, random_state=0)
     assert result.pvalue == 0.001
     assert result.score > result.null_distribution.max()
-    assert result.adjusted_score == pytest.approx(1, abs=1e-6)
+    assert result.calibrated_score == pytest.approx(1, abs=1e-6)
     opposite = similarity_test(
         OrthogonalProcrustes(), X, rotated, alternative="less", random_state=0
     )
@@ -182,7 +182,7 @@ def test_equal_scores_have_no_z_score():
     result = similarity_test(FirstColumnAgreement(), labels, labels, random_state=0)
     assert result.pvalue == 1
     assert math.isnan(result.z_score)
-    assert math.isnan(result.adjusted_score)
+    assert math.isnan(result.calibrated_score)
 
 
 def _clustered(rng, n_groups=20, size=5, width=6):
@@ -204,7 +204,7 @@ def test_blocks_keep_the_level_where_free_permutation_does_not():
         for permute, found in pvalues.items():
             found.append(
                 similarity_test(
-                    CKA(estimator="debiased"),
+                    CKA(debias="rows"),
                     X,
                     y,
                     groups=groups,

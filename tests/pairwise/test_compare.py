@@ -48,7 +48,7 @@ def test_numbers_are_those_of_the_measure_and_its_test(pair):
         assert row.score == measure.score_
         assert row.null_mean == result.null_mean
         assert row.pvalue == result.pvalue
-        assert row.calibrated == result.adjusted_score
+        assert row.calibrated_score == result.calibrated_score
         assert row.seconds > 0
         assert row.note == ""
     assert list(table.direction) == ["similarity", "distance"]
@@ -83,7 +83,7 @@ def test_names_families_and_labels_of_ones_own(pair):
     by_name = compare(*pair, measures=["cka", "cca"], n_permutations=0)
     assert list(by_name.measure)[:2] == ["CKA", "MeanCCA"]
     assert set(by_name.family) == {"rsm", "cca"}
-    variants = {"plain": CKA(), "debiased": CKA(estimator="debiased")}
+    variants = {"plain": CKA(), "debiased": CKA(debias="rows")}
     assert list(compare(*pair, measures=variants).measure) == ["plain", "debiased"]
     changed = compare(*pair, measures=[CKA(kernel="rbf"), CKA], n_permutations=0)
     assert list(changed.measure) == ["CKA(kernel='rbf')", "CKA"]
@@ -179,7 +179,7 @@ def limits(table):
 
 
 def test_interval_of_few_rows_leaves_out_each(pair):
-    measures = [CKA(estimator="debiased"), OrthogonalProcrustes(), NeighborJaccard()]
+    measures = [CKA(debias="rows"), OrthogonalProcrustes(), NeighborJaccard()]
     table = compare(*pair, measures=measures, n_permutations=0, confidence_level=0.8)
     expected = [
         similarity_interval(m, *pair, confidence_level=0.8).confidence_interval
@@ -300,7 +300,7 @@ def test_groups_reach_the_test():
         ((np.eye(9), np.eye(9)), {"n_permutations": -1}, "n_permutations"),
         ((np.eye(9), np.eye(9)), {"confidence_level": 1.0}, "confidence_level"),
         ((np.eye(9), np.eye(9)), {"measures": "Disagreement"}, "compares labels"),
-        ((LogisticRegression(), np.eye(3)), {}, "pass X as well"),
+        ((LogisticRegression(), np.eye(3)), {}, "pass data as well"),
     ],
 )
 def test_bad_input(arguments, keywords, message):

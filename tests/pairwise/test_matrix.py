@@ -19,9 +19,9 @@ from sksim.rsm import CKA, RSA
 
 MEASURES = [
     CKA(),
-    CKA(estimator="debiased"),
+    CKA(debias="rows"),
     CKA(kernel="rbf"),
-    CKA(kernel="rbf", estimator="debiased"),
+    CKA(kernel="rbf", debias="rows"),
     MeanCCA(),
     MeanSquaredCCA(),
     MeanSquaredCCA(denominator="width"),
@@ -97,7 +97,7 @@ def test_mixed_precision_is_computed_in_double():
 @pytest.mark.parametrize("offset", [0.0, 0.05, 1e6])
 @pytest.mark.parametrize(
     "measure",
-    [CKA(), CKA(estimator="debiased"), *map(MeanSquaredCCA, ("rank", "geometric"))],
+    [CKA(), CKA(debias="rows"), *map(MeanSquaredCCA, ("rank", "geometric"))],
     ids=repr,
 )
 def test_many_wide_layers_by_tiles(measure, offset, monkeypatch):

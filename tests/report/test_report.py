@@ -182,7 +182,7 @@ def test_missing_and_unusual_numbers():
         {
             "measure": ["a", "b", "c"],
             "value": [np.nan, np.inf, 1e-12],
-            "calibrated": [np.nan, np.nan, -7.0],
+            "calibrated_score": [np.nan, np.nan, -7.0],
             "pvalue": [np.nan, 1e-5, 0.5],
             "note": ["why it is missing", "", ""],
         }

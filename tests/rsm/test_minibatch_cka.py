@@ -17,7 +17,7 @@ def pair(n_samples, random_state=0, width=10):
 @pytest.mark.parametrize("width", [5, 80])
 def test_one_batch_is_debiased_cka(kernel, width):
     X, y = pair(60, width=width)
-    expected = CKA(kernel=kernel, estimator="debiased").fit(X, y).score_
+    expected = CKA(kernel=kernel, debias="rows").fit(X, y).score_
     for measure in (
         MinibatchCKA(kernel=kernel).fit(X, y),
         MinibatchCKA(kernel=kernel).partial_fit(X, y),
@@ -36,7 +36,7 @@ def test_batches_are_weighed_by_their_rows():
     for start, size in zip(starts, sizes, strict=True):
         A, B = X[start : start + size], y[start : start + size]
         measure.partial_fit(A, B)
-        hsic = HSIC(estimator="unbiased")
+        hsic = HSIC(debias="rows")
         terms.append([hsic.fit(*p).statistic_ for p in ((A, B), (A, A), (B, B))])
     xy, xx, yy = sizes @ np.array(terms)
     assert_allclose(measure.score_, xy / np.sqrt(xx * yy), rtol=1e-12)
@@ -73,7 +73,7 @@ def test_independent_representations_score_zero():
     measure = MinibatchCKA(batch_size=20, random_state=0).fit(X, y)
     assert abs(measure.score_) < 4 * measure.standard_error_ < 0.05
     assert CKA().fit(X[:20], y[:20]).score_ > 0.7
-    assert "estimator" not in MinibatchCKA().get_params()
+    assert "debias" not in MinibatchCKA().get_params()
 
 
 def test_estimate_is_near_and_its_error_says_how_near():
@@ -95,7 +95,7 @@ def test_fit_shuffles_sorted_rows():
     classes = np.repeat(np.arange(10), 60)
     X = rng.normal(size=(10, 8))[classes] + 0.3 * rng.normal(size=(600, 8))
     y = rng.normal(size=(10, 8))[classes] + 0.3 * rng.normal(size=(600, 8))
-    exact = CKA(estimator="debiased").fit(X, y).score_
+    exact = CKA(debias="rows").fit(X, y).score_
     measure = MinibatchCKA(batch_size=60, random_state=0).fit(X, y)
     assert abs(measure.score_ - exact) < 0.03
     in_order = MinibatchCKA()
@@ -122,7 +122,7 @@ def test_partial_fit_and_merge_go_on_from_fit():
     merged = first.partial_fit(X[100:200], y[100:200]).merge(second)
     assert merged.n_batches_ == 5
     assert merged.n_samples_fit_ == 300
-    assert abs(merged.score_ - CKA(estimator="debiased").fit(X, y).score_) < 0.1
+    assert abs(merged.score_ - CKA(debias="rows").fit(X, y).score_) < 0.1
 
 
 def test_scale_of_batches():

@@ -27,7 +27,7 @@ from sksim.rsm import (
 MEASURES = {
     "distance_correlation": DistanceCorrelation(),
     "rsa_correlation_spearman": RSA(),
-    "rsa_euclidean_spearman": RSA(rdm_metric="euclidean"),
+    "rsa_euclidean_spearman": RSA(metric="euclidean"),
     "eigenspace_overlap_width": EigenspaceOverlap(denominator="width"),
     "eigenspace_overlap_rank": EigenspaceOverlap(),
     "normalized_bures": NormalizedBures(),
@@ -47,10 +47,10 @@ def test_values_of_original_implementations(key, name, direction, X, y, value):
     assert_allclose(MEASURES[key].fit(X, y).statistic_, value, rtol=rtol)
 
 
-@pytest.mark.parametrize("lam, key", [(0.01, "0.01"), (1.0, "1")])
-def test_gulp_of_original_implementation(lam, key):
+@pytest.mark.parametrize("ridge, key", [(0.01, "0.01"), (1.0, "1")])
+def test_gulp_of_original_implementation(ridge, key):
     for *_, X, y, value in reference_cases(f"gulp_squared_lambda_{key}"):
-        assert_allclose(GULP(lam).fit(X, y).statistic_ ** 2, value, rtol=1e-9)
+        assert_allclose(GULP(ridge).fit(X, y).statistic_ ** 2, value, rtol=1e-9)
 
 
 def views(n_samples, *widths, seed=0):
@@ -79,13 +79,13 @@ CORRELATIONS = {
 }
 
 
-@pytest.mark.parametrize("rdm_metric", _pairs.RDM_METRICS)
+@pytest.mark.parametrize("metric", _pairs.METRICS)
 @pytest.mark.parametrize("comparison", CORRELATIONS)
 @WIDTHS
-def test_rsa_by_definition(rdm_metric, comparison, widths):
+def test_rsa_by_definition(metric, comparison, widths):
     X, y = views(30, *widths)
-    expected = CORRELATIONS[comparison](pdist(X, rdm_metric), pdist(y, rdm_metric))
-    value = RSA(rdm_metric, comparison).fit(X, y).statistic_
+    expected = CORRELATIONS[comparison](pdist(X, metric), pdist(y, metric))
+    value = RSA(metric, comparison).fit(X, y).statistic_
     assert_allclose(value, expected, rtol=1e-10)
 
 
@@ -204,7 +204,7 @@ def test_unbiased_hsic_by_definition(kernel, widths):
         + (one @ K @ one) * (one @ L @ one) / ((n - 1) * (n - 2))
         - 2 / (n - 2) * one @ K @ L @ one
     ) / (n * (n - 3))
-    value = HSIC(kernel, "unbiased").fit(X, y).statistic_
+    value = HSIC(kernel, debias="rows").fit(X, y).statistic_
     assert_allclose(value, expected, rtol=1e-9)
 
 
@@ -253,13 +253,13 @@ def test_unbiased_distance_correlation_by_definition():
 
     A, B = u_centred(squareform(pdist(X))), u_centred(squareform(pdist(y)))
     expected = np.sum(A * B) / np.linalg.norm(A) / np.linalg.norm(B)
-    assert_allclose(DistanceCorrelation(unbiased=True).fit(X, y).score_, expected)
+    assert_allclose(DistanceCorrelation(debias="rows").fit(X, y).score_, expected)
 
 
 def test_unbiased_distance_correlation_is_zero_on_average():
     rng = np.random.default_rng(0)
     values = [
-        DistanceCorrelation(unbiased=True).fit(*rng.normal(size=(2, 50, 60))).score_
+        DistanceCorrelation(debias="rows").fit(*rng.normal(size=(2, 50, 60))).score_
         for _ in range(50)
     ]
     assert abs(np.mean(values)) < 4 * np.std(values) / np.sqrt(50)
@@ -268,7 +268,7 @@ def test_unbiased_distance_correlation_is_zero_on_average():
 
 def test_equidistant_rows_have_no_unbiased_distance_correlation():
     with pytest.raises(ValueError, match="equally far apart"):
-        DistanceCorrelation(unbiased=True).fit(np.eye(8), views(8, 3)[0])
+        DistanceCorrelation(debias="rows").fit(np.eye(8), views(8, 3)[0])
 
 
 # ----- blocks --------------------------------------------------------------------
@@ -278,12 +278,12 @@ def test_equidistant_rows_have_no_unbiased_distance_correlation():
     "measure",
     [
         DistanceCorrelation(),
-        DistanceCorrelation(unbiased=True),
+        DistanceCorrelation(debias="rows"),
         CKA(kernel="rbf"),
-        CKA(kernel="rbf", estimator="debiased"),
-        HSIC(kernel="rbf", estimator="unbiased"),
+        CKA(kernel="rbf", debias="rows"),
+        HSIC(kernel="rbf", debias="rows"),
         CKA(kernel="laplacian"),
-        CKA(kernel="poly", estimator="debiased", kernel_params={"degree": 2}),
+        CKA(kernel="poly", debias="rows", kernel_params={"degree": 2}),
         HSIC(kernel="laplacian"),
         RSMNormDifference(),
         RSMNormDifference("linear"),
@@ -298,7 +298,7 @@ def test_blocks_give_the_value_of_matrices(measure, dtype, monkeypatch):
     for module in ("_dcor", "_kernels", "_norm_difference"):
         monkeypatch.setattr(f"sksim.rsm.{module}.MATRIX_ROWS", 10)
     for module in ("_pairs", "_symmetric"):
-        monkeypatch.setattr(f"sksim.utils.{module}.BLOCK_ROWS", 20)
+        monkeypatch.setattr(f"sksim.arrays.{module}.BLOCK_ROWS", 20)
     rtol = 1e-10 if dtype is np.float64 else 1e-4
     assert_allclose(
         measure.fit(X, y).statistic_,
@@ -322,11 +322,11 @@ def test_blocks_of_other_libraries(namespace, monkeypatch):
     monkeypatch.setattr("sksim.rsm._dcor.MATRIX_ROWS", 10)
     monkeypatch.setattr("sksim.rsm._kernels.MATRIX_ROWS", 10)
     for name in ("_pairs", "_symmetric"):
-        monkeypatch.setattr(f"sksim.utils.{name}.BLOCK_ROWS", 20)
+        monkeypatch.setattr(f"sksim.arrays.{name}.BLOCK_ROWS", 20)
     for measure in (
-        DistanceCorrelation(unbiased=True),
+        DistanceCorrelation(debias="rows"),
         CKA(kernel="rbf"),
-        CKA(kernel="laplacian", estimator="debiased"),
+        CKA(kernel="laplacian", debias="rows"),
     ):
         expected = measure.fit(X, y).score_
         with config_context(array_api_dispatch=True):
@@ -365,12 +365,12 @@ RSMS = {
 }
 
 
-@pytest.mark.parametrize("rdm_metric", RSMS)
+@pytest.mark.parametrize("metric", RSMS)
 @WIDTHS
-def test_norm_difference_by_definition(rdm_metric, widths):
+def test_norm_difference_by_definition(metric, widths):
     X, y = views(30, *widths)
-    expected = np.linalg.norm(RSMS[rdm_metric](X) - RSMS[rdm_metric](y))
-    value = RSMNormDifference(rdm_metric).fit(X, y).statistic_
+    expected = np.linalg.norm(RSMS[metric](X) - RSMS[metric](y))
+    value = RSMNormDifference(metric).fit(X, y).statistic_
     assert_allclose(value, expected, rtol=1e-10)
 
 
@@ -401,13 +401,13 @@ def test_eigenspace_overlap_of_a_rank_deficient_view_with_itself(denominator, di
     assert_allclose(value, 3 / divisor, rtol=1e-10)
 
 
-def gulp_squared(X, y, lam):
+def gulp_squared(X, y, ridge):
     n = len(X)
     X, y = (center(v) for v in (X, y))
     X, y = (v / np.linalg.norm(v) * np.sqrt(n) for v in (X, y))
     S, T, C = X.T @ X / n, y.T @ y / n, X.T @ y / n
-    P = np.linalg.inv(S + lam * np.eye(len(S)))
-    Q = np.linalg.inv(T + lam * np.eye(len(T)))
+    P = np.linalg.inv(S + ridge * np.eye(len(S)))
+    Q = np.linalg.inv(T + ridge * np.eye(len(T)))
     return (
         np.trace(P @ S @ P @ S)
         + np.trace(Q @ T @ Q @ T)
@@ -415,14 +415,14 @@ def gulp_squared(X, y, lam):
     )
 
 
-@pytest.mark.parametrize("lam", [1e-8, 1e-5, 0.01, 10])
+@pytest.mark.parametrize("ridge", [1e-8, 1e-5, 0.01, 10])
 @WIDTHS
-def test_gulp_by_definition(lam, widths):
+def test_gulp_by_definition(ridge, widths):
     X, y = views(30, *widths)
-    if max(widths) > 30 and lam < 1e-3:
+    if max(widths) > 30 and ridge < 1e-3:
         pytest.skip("the textbook formula loses its digits")
-    expected = gulp_squared(X, y, lam) ** 0.5
-    assert_allclose(GULP(lam).fit(X, y).distance_, expected, rtol=1e-7)
+    expected = gulp_squared(X, y, ridge) ** 0.5
+    assert_allclose(GULP(ridge).fit(X, y).distance_, expected, rtol=1e-7)
 
 
 def test_gulp_without_ridge_counts_canonical_correlations():
@@ -431,14 +431,14 @@ def test_gulp_without_ridge_counts_canonical_correlations():
     assert_allclose(GULP(0).fit(X, y).distance_ ** 2, 5 + 3 - 2 * squares)
 
 
-@pytest.mark.parametrize("lam", [0, 1e-9, 0.01])
+@pytest.mark.parametrize("ridge", [0, 1e-9, 0.01])
 @pytest.mark.parametrize("width", [8, 80])
-def test_gulp_of_a_rank_deficient_view_with_itself_is_zero(lam, width):
+def test_gulp_of_a_rank_deficient_view_with_itself_is_zero(ridge, width):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(50, 3)) @ rng.normal(size=(3, width))
     rotation = np.linalg.qr(rng.normal(size=(width, width)))[0]
-    assert GULP(lam).fit(X, X).distance_ < 1e-7
-    assert GULP(lam).fit(X, 5 * X @ rotation + 1).distance_ < 1e-7
+    assert GULP(ridge).fit(X, X).distance_ < 1e-7
+    assert GULP(ridge).fit(X, 5 * X @ rotation + 1).distance_ < 1e-7
 
 
 def test_riemannian_distance_in_fifty_digits():
@@ -517,10 +517,10 @@ def test_ill_conditioned_view_with_itself(measure):
     "measure",
     [
         HSIC(),
-        HSIC(estimator="unbiased"),
+        HSIC(debias="rows"),
         HSIC(kernel="rbf"),
         DistanceCorrelation(squared=True),
-        DistanceCorrelation(unbiased=True),
+        DistanceCorrelation(debias="rows"),
     ],
     ids=repr,
 )

@@ -22,7 +22,7 @@ def dimension(X, **params):
 def test_values_of_scikit_dimension(name, key):
     X = reference_arrays("intrinsic_dimension")[name]
     expected = reference_values("intrinsic_dimension")[name][key]
-    assert_allclose(dimension(X, estimator=ESTIMATORS[key]), expected, rtol=1e-9)
+    assert_allclose(dimension(X, method=ESTIMATORS[key]), expected, rtol=1e-9)
 
 
 @pytest.mark.parametrize("name", ["well", "unequal", "rankdef", "independent"])
@@ -56,18 +56,18 @@ def test_twonn_of_ratios_of_a_pareto_law(ratio_fit, discard):
 
 
 @pytest.mark.parametrize("true", [1, 2, 5])
-@pytest.mark.parametrize("estimator", ["twonn", "mle", "local_pca"])
-def test_dimension_of_linear_data(true, estimator):
+@pytest.mark.parametrize("method", ["twonn", "mle", "local_pca"])
+def test_dimension_of_linear_data(true, method):
     rng = np.random.default_rng(true)
     X = rng.normal(size=(1500, true)) @ rng.normal(size=(true, 30))
-    assert abs(dimension(X, estimator=estimator) - true) < 0.1 * true
+    assert abs(dimension(X, method=method) - true) < 0.1 * true
 
 
-@pytest.mark.parametrize("estimator", ["mle", "local_pca"])
-def test_rows_have_values(estimator):
+@pytest.mark.parametrize("method", ["mle", "local_pca"])
+def test_rows_have_values(method):
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(60, 3)), rng.normal(size=(80, 40))
-    measure = IntrinsicDimension(estimator, n_neighbors=8).fit(X, y)
+    measure = IntrinsicDimension(method, n_neighbors=8).fit(X, y)
     for values, statistic, Z in zip(
         measure.row_values_, measure.statistics_, (X, y), strict=True
     ):
@@ -76,12 +76,12 @@ def test_rows_have_values(estimator):
     assert not hasattr(IntrinsicDimension().fit(X, y), "row_values_")
 
 
-@pytest.mark.parametrize("estimator", ["twonn", "mle", "local_pca"])
-def test_duplicates_are_left_out_with_a_warning(estimator):
+@pytest.mark.parametrize("method", ["twonn", "mle", "local_pca"])
+def test_duplicates_are_left_out_with_a_warning(method):
     X = np.random.default_rng(1).normal(size=(70, 3))
     copies = np.vstack([X, X[:20], X[:5]])
     with pytest.warns(UserWarning, match="25 rows of X are duplicates"):
-        measure = IntrinsicDimension(estimator).fit(copies, X)
+        measure = IntrinsicDimension(method).fit(copies, X)
     assert_allclose(measure.statistic_, 0, atol=1e-12)
 
 
@@ -100,16 +100,16 @@ def test_grids_have_no_dimension_by_ratios():
     with pytest.raises(ValueError, match="equally far.*local_pca"):
         dimension(0.1 * grid)
     with pytest.raises(ValueError, match="equally far from all of its neighbours"):
-        dimension(0.1 * grid, estimator="mle", n_neighbors=2)
-    assert_allclose(dimension(0.1 * grid, estimator="local_pca"), 2)
+        dimension(0.1 * grid, method="mle", n_neighbors=2)
+    assert_allclose(dimension(0.1 * grid, method="local_pca"), 2)
 
 
 def test_invariance_to_scale_and_offset():
     X = np.random.default_rng(3).normal(size=(100, 4))
-    for estimator in ("twonn", "mle", "local_pca"):
-        value = dimension(X, estimator=estimator)
+    for method in ("twonn", "mle", "local_pca"):
+        value = dimension(X, method=method)
         for other in (X * 1e150, X * 1e-150, X + 1e6, X[:, ::-1]):
-            assert_allclose(dimension(other, estimator=estimator), value, rtol=1e-6)
+            assert_allclose(dimension(other, method=method), value, rtol=1e-6)
 
 
 def test_no_warning_without_duplicates():

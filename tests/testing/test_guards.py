@@ -188,7 +188,7 @@ MISTAKES = {
     ),
     "jackknife is off in one row": (of_kind(CKA, WrongJackknife)(), "check_jackknife"),
     "weights of pairs": (
-        of_kind(CKA, WrongWeights)(estimator="debiased"),
+        of_kind(CKA, WrongWeights)(debias="rows"),
         "check_weighted_rows",
     ),
     "weights of sums": (of_kind(Disagreement, WrongRowSums)(), "check_weighted_rows"),

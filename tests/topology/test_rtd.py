@@ -43,17 +43,17 @@ def test_distances_are_exact_near_zero(width):
     assert_allclose(pair_distances(X), pdist(X), rtol=1e-12, atol=0)
 
 
-@pytest.mark.parametrize("normalize", ["quantile", "median", "mean"])
+@pytest.mark.parametrize("distance_scale", ["quantile", "median", "mean"])
 @pytest.mark.parametrize("n_samples", [2, 3, 10, 41])
-def test_unit_is_that_of_the_whole_matrix(normalize, n_samples):
+def test_unit_is_that_of_the_whole_matrix(distance_scale, n_samples):
     X = np.random.default_rng(0).normal(size=(n_samples, 3))
     D = squareform(pdist(X))
     unit = {
         "quantile": np.quantile(D, 0.9),
         "median": np.median(D),
         "mean": np.mean(D),
-    }[normalize]
-    assert_allclose(normalized_distances(X, normalize, "x"), D / unit, rtol=1e-12)
+    }[distance_scale]
+    assert_allclose(normalized_distances(X, distance_scale, "x"), D / unit, rtol=1e-12)
 
 
 def test_distance_matrix_is_symmetric_to_the_last_digit():
@@ -86,9 +86,9 @@ def test_rtd_of_the_original(name):
     assert_allclose(measure.y_to_x_, values["h1sum_yx"], rtol=1e-5)
     assert_array_equal(measure.subset_values_, [[measure.x_to_y_, measure.y_to_x_]])
     assert measure.standard_error_ == 0
-    for normalize in ("mean", "median"):
-        value = RTD(normalize=normalize).fit(X, y).x_to_y_
-        assert_allclose(value, values[f"h1sum_xy_{normalize}"], rtol=1e-5)
+    for distance_scale in ("mean", "median"):
+        value = RTD(distance_scale=distance_scale).fit(X, y).x_to_y_
+        assert_allclose(value, values[f"h1sum_xy_{distance_scale}"], rtol=1e-5)
 
 
 def textbook_direction(r, s):
@@ -116,7 +116,7 @@ def test_rtd_of_two_clusters_that_merge():
     y = np.array([[0.0], [1.0], [2.0], [3.0]])
     r, s = (squareform(pdist(Z)) / np.mean(squareform(pdist(Z))) for Z in (X, y))
     gap = r[1, 2] - min(r[1, 2], s[1, 2])
-    measure = RTD(normalize="mean").fit(X, y)
+    measure = RTD(distance_scale="mean").fit(X, y)
     assert_allclose(measure.x_to_y_, gap)
     assert_allclose(measure.y_to_x_, 2 * (s[0, 1] - r[0, 1]))
 
@@ -158,13 +158,15 @@ def test_rtd_lite_of_the_original(name):
     assert_allclose(measure.y_to_x_, values["sum_2to1"], rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("normalize", ["quantile", "median", "mean"])
-def test_rtd_lite_by_definition(normalize):
+@pytest.mark.parametrize("distance_scale", ["quantile", "median", "mean"])
+def test_rtd_lite_by_definition(distance_scale):
     X, y = related()
-    r, s = (normalized_distances(Z, normalize, "x") for Z in (X, y))
+    r, s = (normalized_distances(Z, distance_scale, "x") for Z in (X, y))
     trees = [minimum_spanning_tree(D).sum() for D in (r, s, np.minimum(r, s))]
     expected = (trees[0] + trees[1]) / 2 - trees[2]
-    assert_allclose(RTDLite(normalize=normalize).fit(X, y).distance_, expected)
+    assert_allclose(
+        RTDLite(distance_scale=distance_scale).fit(X, y).distance_, expected
+    )
 
 
 @pytest.mark.parametrize("name", PAIRS)
@@ -204,11 +206,11 @@ def test_bad_input(measure):
     crowded = np.zeros((12, 1))
     crowded[0] = 1
     with pytest.raises(ValueError, match=r"half of the pairs of rows of y coincide"):
-        measure.set_params(normalize="median").fit(X, crowded)
-    measure.set_params(normalize="mean").fit(X, crowded)
+        measure.set_params(distance_scale="median").fit(X, crowded)
+    measure.set_params(distance_scale="mean").fit(X, crowded)
     crowded = np.vstack([np.zeros((50, 1)), [[1.0]]])
     with pytest.raises(ValueError, match=r"90 % of the pairs of rows of X coincide"):
-        measure.set_params(normalize="quantile").fit(crowded, crowded)
+        measure.set_params(distance_scale="quantile").fit(crowded, crowded)
     with pytest.raises(ValueError, match="NaN"):
         measure.fit(np.full((12, 2), np.nan), y)
     with pytest.raises(ValueError, match="12 rows and y has 11"):
