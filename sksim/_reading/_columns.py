@@ -143,7 +143,7 @@ def _index_by_values(table, labels, names, columns):
     """A column that tells rows apart by its values as an index does, if there is one."""
     if len(columns) < 2 or len(table) < 2:
         return [], columns
-    kinds = {j: _kind(table[j]) for j in columns}
+    kinds = _kinds(table, columns)
     first, *others = columns
     ids = [j for j in columns if kinds[j] in ("whole ids", "float ids")]
     if kinds[first] == "text ids":
@@ -179,20 +179,36 @@ def _doubt(labels, j, what):
     )
 
 
+def _kinds(table, columns):
+    """Kind of each column: text, whole or fractions; and ids where all differ."""
+    dtypes = list(table.dtypes)
+    dtypes = [dtypes[j] for j in columns]
+    are_floats = [isinstance(d, np.dtype) and d.kind == "f" for d in dtypes]
+    floats = [j for j, is_float in zip(columns, are_floats, strict=True) if is_float]
+    # most columns of fractions show it in their first rows
+    head = table.iloc[:16, floats].to_numpy() if floats else np.empty((1, 0))
+    may_be_whole = set(np.array(floats, dtype=int)[_are_whole(head)])
+    return {
+        j: "fractions" if is_float and j not in may_be_whole else _kind(table[j])
+        for j, is_float in zip(columns, are_floats, strict=True)
+    }
+
+
+def _are_whole(values):
+    """Which columns of floats have whole numbers only, as far as they can count."""
+    with np.errstate(invalid="ignore"):
+        are_whole = (np.trunc(values) == values) & (np.abs(values) < _EXACT_UP_TO)
+    return are_whole.all(axis=0)
+
+
 def _kind(column):
-    """Kind of a column: text, whole or fractions; and ids where all differ."""
     if not pd.api.types.is_numeric_dtype(column):
         return "text ids" if column.is_unique else "text"
     values = column.to_numpy()
     if values.dtype.kind in "iu":
         return "whole ids" if column.is_unique else "whole"
-    if values.dtype.kind != "f":
+    if values.dtype.kind != "f" or not _are_whole(values):
         return "fractions"
-    # most columns of fractions show it in their first rows
-    for part in (values[:16], values):
-        with np.errstate(invalid="ignore"):
-            if not ((np.trunc(part) == part) & (np.abs(part) < _EXACT_UP_TO)).all():
-                return "fractions"
     return "float ids" if column.is_unique else "whole"
 
 

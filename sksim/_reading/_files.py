@@ -296,8 +296,7 @@ def _read_arrow(path, options, what, reader):
             table = table.reset_index()
             names = [str(name) for name in table.columns]
     table = table.reset_index(drop=True).set_axis(range(len(names)), axis=1)
-    for j in table.columns:
-        dtype = table[j].dtype
+    for j, dtype in enumerate(table.dtypes):
         if not pd.api.types.is_numeric_dtype(dtype):
             table[j] = _as_objects(table[j], names[j])
     return table, names

@@ -466,10 +466,13 @@ def _counts_rows(body):
 
 
 def _kind_of_column(body, j, dialect):
+    match = _IS_NUMBER[dialect.decimal].fullmatch
     cells = [row[j].strip() for row in body if len(row) > j]
-    numbers = [_is_number(cell, dialect.decimal) for cell in cells]
+    numbers = [match(cell) is not None for cell in cells]
     if not any(numbers):
         return "text"
+    if all(numbers):
+        return "number"
     others = (c for c, is_number in zip(cells, numbers, strict=True) if not is_number)
     if all(cell.lower() in MISSING for cell in others):
         return "number"
@@ -569,6 +572,7 @@ def _read(path, dialect, missing, **options):
     words = sorted({w for word in missing for w in (word, word.upper(), word.title())})
     words += ["NaN", "-NaN"] if "nan" in words else []
     numeric = [j for j in dialect.numeric if "dtype" not in options]
+    are_all = len(numeric) == dialect.width
     try:
         return pd.read_csv(
             path,
@@ -583,7 +587,7 @@ def _read(path, dialect, missing, **options):
             skipinitialspace=dialect.sep != "\t",
             skip_blank_lines=dialect.width > 1,
             keep_default_na=False,
-            na_values=dict.fromkeys(numeric, words),
+            na_values=words if are_all else dict.fromkeys(numeric, words),
             na_filter=bool(numeric),
             float_precision="round_trip" if is_small else "legacy",
             low_memory=False,
@@ -603,8 +607,12 @@ def _read(path, dialect, missing, **options):
 
 def _with_text_as_text(table, path, dialect, options):
     """Columns that are no numbers after all as they were written."""
-    texts = [j for j in table.columns if table[j].dtype in (bool, object)]
-    texts = [j for j in texts if table[j].dtype == bool or j in dialect.numeric]
+    numeric = set(dialect.numeric)
+    texts = [
+        j
+        for j, dtype in enumerate(table.dtypes)
+        if dtype == bool or (dtype == object and j in numeric)
+    ]
     is_doubtful = dialect.width == 1 and options.na is None and not texts
     if is_doubtful and _may_be_classes(table[0]):
         texts = [0]
@@ -688,10 +696,12 @@ def _refuse_short_rows(table, path, dialect):
     width, sep = dialect.width, dialect.sep
     if width == 1:
         return
-    content = _bytes(path).decode(dialect.encoding)
-    n_rows = len(table)
-    if sep != " " and content.count(sep) >= n_rows * (width - 1):
+    content = _bytes(path)
+    n_seps = len(table) * (width - 1)
+    is_of_bytes = not dialect.encoding.startswith(("utf-16", "utf-32"))
+    if sep != " " and is_of_bytes and content.count(sep.encode()) >= n_seps:
         return
+    content = content.decode(dialect.encoding)
     for i, line in enumerate(content.splitlines()):
         if i < dialect.skip or not line.strip():
             continue
