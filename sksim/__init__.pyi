@@ -111,6 +111,8 @@ from .neighbors import MutualKNN as MutualKNN
 from .neighbors import NeighborJaccard as NeighborJaccard
 from .neighbors import RankSimilarity as RankSimilarity
 from .neighbors import SecondOrderCosine as SecondOrderCosine
+from .pairwise import AlignedRows as AlignedRows
+from .pairwise import align_rows as align_rows
 from .pairwise import compare as compare
 from .pairwise import similarity_matrix as similarity_matrix
 from .plot import ModelMapDisplay as ModelMapDisplay

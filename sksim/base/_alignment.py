@@ -10,6 +10,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from sksim.arrays._namespace import check_same_namespace, namespace_of
 from sksim.base._comparison import parted
+from sksim.base._missing import missing_named
+from sksim.base._row_names import refuse_other_rows_of
 from sksim.base._validation import (
     check_representation_pair,
     overflow_is_silent,
@@ -125,6 +127,7 @@ class AlignmentMixin(TransformerMixin):
                 self, X, None, reset=False, min_samples=1
             )
             return refuse_infinite_rows(self._transform_x(X, xp), self, xp=xp)
+        refuse_other_rows_of(self, X, y, {})
         X, y, xp = check_representation_pair(self, X, y, reset=False, min_samples=1)
         return (
             refuse_infinite_rows(self._transform_x(X, xp), self, xp=xp),
@@ -135,10 +138,10 @@ class AlignmentMixin(TransformerMixin):
         """Rows to be mapped back: as wide as what ``transform`` returns."""
         check_is_fitted(self)
         xp = namespace_of(self.x_mean_)
-        refuse_unreadable(X, "X")
-        X = check_array(
-            X, dtype=[xp.float64, xp.float32], input_name="X", estimator=self
-        )
+        with missing_named(X, "X"):
+            refuse_unreadable(X, "X")
+            dtypes = [xp.float64, xp.float32]
+            X = check_array(X, dtype=dtypes, input_name="X", estimator=self)
         if X.shape[1] != self._n_features_out:
             raise ValueError(
                 f"X has {X.shape[1]} features, but {type(self).__name__} maps to "

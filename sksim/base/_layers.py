@@ -9,7 +9,8 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from sksim._sklearn_compat import num_samples
 from sksim.arrays._namespace import device_of, is_numpy
-from sksim.base._tags import tags_of
+from sksim.base._row_names import refuse_other_rows
+from sksim.base._tags import ROW_METADATA, tags_of
 from sksim.base._validation import rounding_of
 
 
@@ -32,7 +33,7 @@ class Layers:
     grid: object
 
 
-def open_layers(measure, Xs, Ys=None, *, n_jobs=None, **metadata):
+def open_layers(measure, Xs, Ys=None, *, n_jobs=None, beside=None, **metadata):
     """Validate each layer once, view it once, and check the pairs.
 
     Parameters
@@ -45,6 +46,8 @@ def open_layers(measure, Xs, Ys=None, *, n_jobs=None, **metadata):
         Those that they are compared with; None for Xs themselves.
     n_jobs : int, default=None
         Number of parallel jobs.
+    beside : dict, default=None
+        What else has rows, by name: their names must be those of the layers' rows.
     **metadata : dict
         What is known of the rows.
 
@@ -55,6 +58,8 @@ def open_layers(measure, Xs, Ys=None, *, n_jobs=None, **metadata):
     tags = tags_of(measure)
     layers_x = named_layers(Xs, "Xs")
     layers_y = layers_x if Ys is None else named_layers(Ys, "Ys")
+    named = {**(beside or {}), **metadata}
+    _refuse_other_rows(tags, layers_x, {} if Ys is None else layers_y, named)
     first = next(iter(layers_x.values()))
     checked_x, xp = _validated(measure, layers_x, first, "x")
     shares_views = Ys is None and tags.symmetric
@@ -126,6 +131,19 @@ class named_errors:
             where = " against ".join(repr(name) for name in self.names)
             raise ValueError(f"Layer {where}: {error}") from error
         return False
+
+
+def _refuse_other_rows(tags, layers_x, layers_y, metadata):
+    """Names of rows must be the same in all layers and in what is known of the rows."""
+    known = {
+        name: value
+        for name, value in metadata.items()
+        if name in (*ROW_METADATA, "data")
+    }
+    if tags.inputs != "models" and (tags.paired or "y_true" in tags.view_keywords):
+        for name, layers in (("Xs", layers_x), ("Ys", layers_y)):
+            known |= {f"{name}[{key!r}]": layer for key, layer in layers.items()}
+    refuse_other_rows(**known)
 
 
 def _validated(measure, layers, first, role):

@@ -96,7 +96,7 @@ class BaseModelSimilarity(BaseSimilarity):
         known = {"data": data, "y_true": y_true}
         return self._score_of_new_rows(model_x, model_y, known)
 
-    def _read(self, X, y=None, *, reset=True, **metadata):
+    def _validated(self, X, y, *, reset, **metadata):
         model_x, model_y, xp = self._validate_pair(X, y, reset=True)
         return self._rows((model_x, model_y), xp, metadata)
 

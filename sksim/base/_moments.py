@@ -16,6 +16,7 @@ from sksim.arrays._namespace import (
     namespace_of,
 )
 from sksim.base._comparison import MomentComparison
+from sksim.base._row_names import refuse_other_rows_of
 from sksim.base._tags import tags_of
 from sksim.base._validation import (
     check_representation_pair,
@@ -103,6 +104,7 @@ class MomentMixin:
         """
         if y is None:
             refuse_missing_y(self)
+        refuse_other_rows_of(self, X, y, {})
         is_first = self._moments is None
         if is_first and "n_samples_fit_" in vars(self):
             warnings.warn(

@@ -3,11 +3,16 @@
 from abc import abstractmethod
 
 from sksim._sklearn_compat import fit_context
-from sksim.arrays._namespace import namespace_of
 from sksim.base._comparison import GroupComparison
+from sksim.base._row_names import refuse_other_rows
 from sksim.base._similarity import BaseSimilarity
 from sksim.base._tags import tags_of
-from sksim.base._validation import check_output_group, check_output_pair
+from sksim.base._validation import (
+    as_values,
+    check_output_group,
+    check_output_pair,
+    has_dtype,
+)
 from sksim.models._outputs import model_outputs
 
 
@@ -115,6 +120,7 @@ class BaseFunctionalSimilarity(_OutputsMixin, BaseSimilarity):
         measure : object
             The fitted measure.
         """
+        refuse_other_rows(data=data, y_true=y_true)
         measure = cls(**params)
         measure._validate_params()
         outputs = measure._outputs_of((a, b), data, response_method)
@@ -142,7 +148,7 @@ class BaseGroupSimilarity(_OutputsMixin, BaseSimilarity):
         """One validated array for each model, and the namespace of all."""
         return check_output_group(self, X, y, reset=reset)
 
-    def _read(self, X, y=None, *, reset=True, **metadata):
+    def _validated(self, X, y, *, reset, **metadata):
         models, xp = self._validate_group(X, y, reset=reset)
         return self._rows(tuple(models), xp, metadata)
 
@@ -159,8 +165,9 @@ class BaseGroupSimilarity(_OutputsMixin, BaseSimilarity):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_models) or \
-                (n_samples, n_models, n_classes)
-            Predicted labels, or predicted probabilities, of all models.
+                (n_samples, n_models, n_classes), or list of arrays
+            Predicted labels, or predicted probabilities, of all models. A list or
+            tuple of arrays or tables holds one for each model.
         y : array-like, default=None
             With one model's output as X, the other's: the group is then this pair.
         y_true : array-like of shape (n_samples,), default=None
@@ -179,7 +186,7 @@ class BaseGroupSimilarity(_OutputsMixin, BaseSimilarity):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_models) or \
-                (n_samples, n_models, n_classes), default=None
+                (n_samples, n_models, n_classes), or list of arrays, default=None
             Outputs of all models on new rows.
         y : array-like, default=None
             With one model's output as X, the other's.
@@ -221,8 +228,12 @@ class BaseGroupSimilarity(_OutputsMixin, BaseSimilarity):
         measure : object
             The fitted measure.
         """
+        refuse_other_rows(data=data, y_true=y_true)
         measure = cls(**params)
         measure._validate_params()
         outputs = measure._outputs_of(estimators, data, response_method)
-        together = namespace_of(outputs.arrays[0]).stack(outputs.arrays, axis=1)
-        return measure._fit(together, None, y_true=y_true, classes=outputs.classes)
+        models = [
+            output if has_dtype(output) else as_values(output, "a prediction")
+            for output in outputs.arrays
+        ]
+        return measure._fit(models, None, y_true=y_true, classes=outputs.classes)

@@ -15,6 +15,7 @@ from sksim._sklearn_compat import fit_context
 from sksim.arrays._namespace import device_of, is_numpy, number
 from sksim.base._comparison import Comparison, Rows, parted
 from sksim.base._dask import fitted_to_chunks, is_dask
+from sksim.base._row_names import refuse_other_rows_of
 from sksim.base._tags import ROW_METADATA, MeasureTags, tags_of
 from sksim.base._validation import (
     check_metadata,
@@ -107,7 +108,12 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
         return self._open(X, y, **fit_params)
 
     def _read(self, X, y=None, *, reset=True, **metadata):
-        """Validated rows, before they are viewed."""
+        """Validated rows, before they are viewed; their names must agree."""
+        refuse_other_rows_of(self, X, y, metadata)
+        return self._validated(X, y, reset=reset, **metadata)
+
+    def _validated(self, X, y, *, reset, **metadata):
+        """Rows of arrays, whose names are known to agree."""
         X, y, xp = self._validate_pair(X, y, reset=reset)
         return self._rows((X, y), xp, metadata)
 

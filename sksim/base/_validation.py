@@ -1,5 +1,6 @@
 """Checks of what users pass: the argument, the problem and the way out, in one line."""
 
+import warnings
 from numbers import Real
 
 import numpy as np
@@ -14,6 +15,7 @@ from sksim.arrays._namespace import (
     row_sums,
 )
 from sksim.base._dask import refuse_dask
+from sksim.base._missing import missing_named
 from sksim.base._tags import ROW_METADATA, tags_of
 
 # Rows of probabilities from single-precision networks sum to one only this closely.
@@ -104,7 +106,12 @@ overflow_is_silent = np.errstate(over="ignore", invalid="ignore")
 
 
 @overflow_is_silent
-def _check_matrix(measure, array, name, *, reset, min_samples):
+def _check_matrix(measure, array, name, **options):
+    with missing_named(array, name):
+        return _read_matrix(measure, array, name, **options)
+
+
+def _read_matrix(measure, array, name, *, reset, min_samples):
     refuse_unreadable(array, name)
     names = get_feature_names(array) if name == "y" and reset else None
     xp = get_namespace_and_device(array)[0]
@@ -143,6 +150,11 @@ def half_precision_unit(array):
 @overflow_is_silent
 def check_rows(transformer, X, *, reset, allow_nd=False):
     """Rows of one representation for a transformer, in their own precision."""
+    with missing_named(X, "X"):
+        return _read_rows(transformer, X, reset=reset, allow_nd=allow_nd)
+
+
+def _read_rows(transformer, X, *, reset, allow_nd):
     refuse_unreadable(X, "X", allow_nd=allow_nd)
     xp = get_namespace_and_device(X)[0]
     dtypes = [xp.float64, xp.float32]
@@ -326,6 +338,11 @@ def check_output_pair(measure, X, y, *, reset):
 @overflow_is_silent
 def check_label_vector(labels, name, measure, *, allow_fractions=False):
     """One label for each row, as a 1-D array of numbers, booleans or strings."""
+    with missing_named(labels, name):
+        return _read_labels(labels, name, measure, allow_fractions=allow_fractions)
+
+
+def _read_labels(labels, name, measure, *, allow_fractions):
     if not has_dtype(labels):
         labels = _as_array(labels, name)
     if isinstance(labels, np.ma.MaskedArray) and np.ma.is_masked(labels):
@@ -413,8 +430,9 @@ def check_output_group(measure, X, y=None, *, reset):
     ----------
     measure : BaseGroupSimilarity
         The estimator that is fitted or applied.
-    X : array-like of shape (n_samples, n_models[, n_classes])
-        Labels or probabilities of all models; of one model if ``y`` is given.
+    X : array-like of shape (n_samples, n_models[, n_classes]), or list of arrays
+        Labels or probabilities of all models, a list of arrays has one for each model;
+        of one model if ``y`` is given.
     y : array-like, default=None
         The second model's output, if the group is a pair.
     reset : bool
@@ -428,6 +446,79 @@ def check_output_group(measure, X, y=None, *, reset):
         Array namespace.
     """
     refuse_dask(measure, X, y)
+    if y is None and _are_arrays(X):
+        return _read_models(measure, X, reset=reset)
+    with missing_named(X, "X"):
+        return _read_group(measure, X, y, reset=reset)
+
+
+def _are_arrays(X):
+    """Whether these are arrays or tables, one for each model, and not rows of one."""
+    return (
+        isinstance(X, list | tuple)
+        and len(X) > 0
+        and all(len(getattr(model, "shape", ())) > 0 for model in X)
+    )
+
+
+def _read_models(measure, models, *, reset):
+    """Outputs of a group that come as one array for each model."""
+    if len(models) < 2:
+        raise ValueError(
+            f"{type(measure).__name__} compares a group: X holds one array, where one "
+            "for each of two or more models is wanted."
+        )
+    names = [f"X[{i}]" for i in range(len(models))]
+    xp, _, device = get_namespace_and_device(models[0])
+    pairs = zip(models, names, strict=True)
+    if tags_of(measure).inputs == "labels":
+        models = [check_label_vector(model, name, measure) for model, name in pairs]
+        refuse_mixed_kinds(models, names)
+    else:
+        models = [_read_probabilities(measure, *pair) for pair in pairs]
+    shapes = [tuple(model.shape) for model in models]
+    if len(set(shapes)) > 1:
+        raise ValueError(
+            "All models' outputs must be of one shape, one row for each of the same "
+            f"inputs in the same order; X holds arrays of the shapes {shapes}."
+        )
+    models = [move_to(model, xp=xp, device=device) for model in models]
+    if len({model.dtype for model in models}) > 1 and len(shapes[0]) > 1:
+        models = [xp.astype(model, xp.float64, copy=False) for model in models]
+    if reset:
+        measure.n_features_in_ = len(models)
+        vars(measure).pop("feature_names_in_", None)
+    elif len(models) != getattr(measure, "n_features_in_", len(models)):
+        raise ValueError(
+            f"X holds {len(models)} models, but {type(measure).__name__} was fitted "
+            f"with {measure.n_features_in_}."
+        )
+    return models, xp
+
+
+@overflow_is_silent
+def _read_probabilities(measure, array, name):
+    with missing_named(array, name):
+        refuse_unreadable(array, name)
+        xp = get_namespace_and_device(array)[0]
+        rounding = half_precision_unit(array)
+        floating = [xp.float64, xp.float32] if rounding is None else [xp.float32]
+        array = check_array(array, dtype=floating, input_name=name, estimator=measure)
+    return check_probabilities(array, name, xp=xp, rounding=rounding)
+
+
+def _warn_of_many_models(n_samples, n_models):
+    if n_models > n_samples >= 2:  # the other way round they were two models or more
+        warnings.warn(
+            f"X is taken for the outputs of {n_models} models on {n_samples} rows: one "
+            "row for each input, one column for each model. If it is the other way "
+            "round, pass a list of arrays, one for each model.",
+            UserWarning,
+            stacklevel=2,
+        )
+
+
+def _read_group(measure, X, y, *, reset):
     inputs = tags_of(measure).inputs
     axes = 2 if inputs == "labels" else 3
     if not (has_dtype(X) or hasattr(X, "dtypes")):  # tables keep their column names
@@ -448,6 +539,7 @@ def check_output_group(measure, X, y=None, *, reset):
             f"two or more models and have {axes} axes, {shape}. Got an array of shape "
             f"{tuple(np.shape(X))}."
         )
+    _warn_of_many_models(*np.shape(X)[:2])
     xp = get_namespace_and_device(X)[0]
     labels = inputs == "labels"
     rounding = half_precision_unit(X)
@@ -633,6 +725,11 @@ def _check_true_labels(measure, y_true, tags, *, xp, like):
 @overflow_is_silent
 def check_confounder(measure, z, *, xp, like):
     """Rows of a confounder, in the namespace and precision of the representations."""
+    with missing_named(z, "z"):
+        return _read_confounder(measure, z, xp=xp, like=like)
+
+
+def _read_confounder(measure, z, *, xp, like):
     refuse_unreadable(z, "z")
     own = get_namespace_and_device(z)[0]
     z = check_array(
@@ -654,7 +751,8 @@ def check_confounder(measure, z, *, xp, like):
 
 
 def _check_weights(weights, *, xp, like):
-    weights = check_array(weights, ensure_2d=False, input_name="weights")
+    with missing_named(weights, "weights"):
+        weights = check_array(weights, ensure_2d=False, input_name="weights")
     if weights.shape != like.shape[:1] or bool((weights < 0).any()):
         raise ValueError(
             f"weights must hold one number, not below 0, for each of the "

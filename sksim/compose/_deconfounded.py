@@ -118,10 +118,10 @@ class DeconfoundedSimilarity(BaseWrapper):
         """
         return self._score(X, y, z=z)
 
-    def _read(self, X, y=None, *, reset=True, **metadata):
+    def _validated(self, X, y, *, reset, **metadata):
         if reset:
             self._reset_inner()
-        return super()._read(X, y, reset=reset, **metadata)
+        return super()._validated(X, y, reset=reset, **metadata)
 
     def _check_metadata(self, name, values, *, xp, like):
         if name != "z":

@@ -18,6 +18,7 @@ from sksim._sklearn_compat import (
     is_routing_enabled,
 )
 from sksim.arrays._namespace import get_namespace_and_device
+from sksim.base._row_names import refuse_other_rows_of
 from sksim.base._tags import tags_of
 from sksim.compose._wrapper import BaseWrapper
 
@@ -150,6 +151,7 @@ class TransformedViews(BaseWrapper):
         check_is_fitted(self)
         if X is None and y is None:
             return self.score_
+        refuse_other_rows_of(self, X, y, params)
         routed = self._routed("score", params)
         X, y = self._apply_transformers(X, y)
         return self.measure_.score(X, y, **routed["measure"].get("score", {}))
@@ -172,6 +174,7 @@ class TransformedViews(BaseWrapper):
             lands in those of y; with y given, a tuple of both.
         """
         check_is_fitted(self)
+        refuse_other_rows_of(self, X, y, {})
         X, y = self._apply_transformers(X, y)
         return (
             self.measure_.transform(X) if y is None else self.measure_.transform(X, y)
@@ -207,7 +210,7 @@ class TransformedViews(BaseWrapper):
             return process_routing(self, method, **params)
         return {"measure": {method: params}, "transformer": {}}
 
-    def _read(self, X, y=None, *, reset=True, of_transformer=None, **metadata):
+    def _validated(self, X, y, *, reset, of_transformer=None, **metadata):
         """Transform what comes in; all that follows sees the outcome."""
         if reset:
             X, y = self._fit_transformers(X, y, of_transformer or {})

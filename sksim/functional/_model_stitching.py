@@ -14,6 +14,7 @@ from sklearn.utils import check_array
 from sksim._sklearn_compat import Interval, StrOptions
 from sksim.arrays._linalg import thin_svd
 from sksim.arrays._views import View
+from sksim.base._missing import missing_named
 from sksim.base._tags import SimilarityTags
 from sksim.base._validation import (
     as_values,
@@ -263,8 +264,9 @@ class ModelStitching(AppliedModelsSimilarity):
         if not has_dtype(y_true):
             y_true = as_values(y_true, "y_true")
         if len(np.shape(y_true)) == 2 and np.shape(y_true)[1] > 1:
-            refuse_unreadable(y_true, "y_true")
-            return check_array(y_true, input_name="y_true", estimator=self)
+            with missing_named(y_true, "y_true"):
+                refuse_unreadable(y_true, "y_true")
+                return check_array(y_true, input_name="y_true", estimator=self)
         return check_label_vector(y_true, "y_true", self, allow_fractions=True)
 
     def _view(self, cut, xp, *, role, data, y_true, seed):

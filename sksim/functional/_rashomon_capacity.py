@@ -111,8 +111,8 @@ class RashomonCapacity(BaseGroupSimilarity):
     Examples
     --------
     >>> from sksim.functional import RashomonCapacity
-    >>> agreed = [[0.9, 0.1], [0.9, 0.1], [0.9, 0.1]]
-    >>> opposed = [[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]]
+    >>> agreed = [[0.9, 0.1], [0.9, 0.1]]
+    >>> opposed = [[1.0, 0.0], [0.0, 1.0]]
     >>> measure = RashomonCapacity().fit([agreed, opposed])
     >>> measure.row_values_.round(6).tolist()
     [1.0, 2.0]

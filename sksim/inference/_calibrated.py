@@ -22,6 +22,7 @@ from sksim._sklearn_compat import (
 from sksim.arrays._namespace import number
 from sksim.arrays._views import moved
 from sksim.base._comparison import parted
+from sksim.base._row_names import refuse_other_groups
 from sksim.base._tags import tags_of
 from sksim.discovery import check_measure
 from sksim.inference._checks import refuse_unpaired
@@ -161,6 +162,7 @@ class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
         measure = check_measure(self.measure, "correct it for chance")
         self._check(measure)
         params = self._routed("fit", groups, fit_params)
+        refuse_other_groups(measure, X, y, groups)
         comparison = measure._open_to_fit(X, y, **params)
         self.measure_ = measure._fit_to(comparison)
         self.statistic_ = measure.statistic_
@@ -195,6 +197,7 @@ class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
             return self.score_
         params = self._routed("score", groups, score_params)
         measure = self.measure_
+        refuse_other_groups(measure, X, y, groups)
         tags = tags_of(measure)
         if tags.score_uses_fit:
             score = measure.score(X, y, **params)

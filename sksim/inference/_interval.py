@@ -9,6 +9,7 @@ from scipy import stats
 from sklearn.base import clone
 
 from sksim._sklearn_compat import Interval, StrOptions, validate_params
+from sksim.base._row_names import refuse_other_groups, refuse_other_rows
 from sksim.base._tags import tags_of
 from sksim.base._validation import row_metadata
 from sksim.discovery import check_measure
@@ -231,6 +232,7 @@ def similarity_interval(
     """
     measure = check_measure(measure, "find its interval")
     check_method(measure, method)
+    refuse_other_groups(measure, X, y, groups)
     comparison = _opened(measure, X, y, **row_metadata(metadata, y_true=y_true))
     return interval_of(
         comparison,
@@ -391,6 +393,7 @@ def compare_similarities(
             "a third need a measure of pairs."
         )
     known = row_metadata(metadata, y_true=y_true)
+    refuse_other_rows(X=X, y1=y1, y2=y2, groups=groups, **known)
     samples = [Sample(_opened(clone(measure), X, y, **known), groups) for y in (y1, y2)]
     plan = make_plan("jackknife", len(samples[0].units), None, 0)
     scores = replicates(

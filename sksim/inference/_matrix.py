@@ -244,7 +244,8 @@ def similarity_matrix_test(
     refuse_unpaired(measure)
     _refuse_other_nulls(measure)
     known = row_metadata(metadata, y_true=y_true)
-    layers = open_layers(measure, Xs, Ys, n_jobs=n_jobs, **known)
+    beside = {"groups": groups}
+    layers = open_layers(measure, Xs, Ys, n_jobs=n_jobs, beside=beside, **known)
     tags = tags_of(measure)
     tested = _tested(layers, tags)
     statistics = layers.grid.values()

@@ -10,6 +10,7 @@ from sklearn.utils import check_random_state
 
 from sksim._sklearn_compat import Interval, StrOptions, validate_params
 from sksim.arrays._namespace import to_numpy
+from sksim.base._missing import refuse_missing
 
 # Beyond this many rows no enumeration of all orders is worth its count.
 _ENUMERABLE = 20
@@ -162,6 +163,7 @@ def check_groups(groups, n_samples):
     """
     if array_api_compat.is_array_api_obj(groups):
         groups = to_numpy(groups, xp=array_api_compat.array_namespace(groups))
+    refuse_missing(groups, "groups")
     groups = np.asarray(groups)
     if groups.shape != (n_samples,):
         raise ValueError(

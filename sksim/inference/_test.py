@@ -6,6 +6,7 @@ from numbers import Integral
 import numpy as np
 
 from sksim._sklearn_compat import Interval, StrOptions, validate_params
+from sksim.base._row_names import refuse_other_groups
 from sksim.base._tags import tags_of
 from sksim.base._validation import row_metadata
 from sksim.discovery import check_measure
@@ -164,6 +165,7 @@ def similarity_test(
     tags = tags_of(measure)
     if tags.inputs == "models" or tags.null == "rows":
         refuse_unpaired(measure)
+    refuse_other_groups(measure, X, y, groups)
     comparison = measure._open(X, y, **row_metadata(metadata, y_true=y_true))
     return similarity_test_of(
         comparison,

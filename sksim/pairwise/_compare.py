@@ -13,9 +13,11 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from sksim._progress import ProgressBar
 from sksim._sklearn_compat import Interval, validate_params
+from sksim.base._row_names import refuse_other_rows
 from sksim.base._tags import tags_of
 from sksim.inference._interval import interval_of
 from sksim.inference._test import similarity_test_of
+from sksim.pairwise._align_rows import joined_pair
 from sksim.pairwise._inputs import ArrayPair, ModelPair, NotApplicable
 from sksim.pairwise._measures import resolve_measures
 
@@ -57,6 +59,7 @@ def compare(
     data=None,
     y_true=None,
     *,
+    on=None,
     measures=None,
     n_permutations=99,
     confidence_level=0.95,
@@ -81,6 +84,11 @@ def compare(
         representation before them (see :func:`sksim.models.extract_representations`).
     y_true : array-like of shape (n_samples,), default=None
         True labels. Measures that need them are left out without.
+    on : str, default=None
+        Column of both tables that holds the ids of their rows: the tables are joined by
+        it (see :func:`align_rows`), and it is no feature. ``y_true`` and ``groups``
+        are joined too where they are tables with that column, and belong to the rows of
+        ``a`` where they are not.
     measures : str, class, estimator, list or dict of those, default=None
         Names of measures, or measures; or names of families, for all of their measures
         that the input allows, with default parameters. None takes all families. A
@@ -135,6 +143,7 @@ def compare(
     See Also
     --------
     similarity_matrix : One measure on many pairs.
+    align_rows : Brings tables into one order.
     sksim.report.write_report : The table as a web page.
 
     Notes
@@ -168,6 +177,12 @@ def compare(
     0                   CKA   0.74          0.70           0.78
     1  OrthogonalProcrustes  -0.54         -0.56          -0.51
     """
+    call = a, b, data, y_true
+    dropped = {}
+    if on is not None:
+        a, b, y_true, groups, dropped = _joined(a, b, data, on, y_true, groups)
+    rows = {"data": data} if data is not None else {"a": a, "b": b}
+    refuse_other_rows(**rows, y_true=y_true, groups=groups)
     pair = ArrayPair(a, b, y_true) if data is None else ModelPair(a, b, data, y_true)
     chosen = _applicable(resolve_measures(measures), pair)
     seed = int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
@@ -194,8 +209,10 @@ def compare(
         "n_permutations": n_permutations,
         "confidence_level": confidence_level,
         "random_state": seed,
+        **dropped,
         "call": _call(
-            (a, b, data, y_true),
+            call,
+            **({} if on is None else {"on": on}),
             measures=measures,
             n_permutations=n_permutations,
             confidence_level=confidence_level,
@@ -203,6 +220,25 @@ def compare(
         ),
     }
     return table
+
+
+def _joined(a, b, data, on, y_true, groups):
+    """Tables joined by a column, what belongs to their rows, and what fell out."""
+    if data is not None:
+        raise ValueError(
+            "on= joins the rows of two tables; models are applied to one table, which "
+            "needs no joining."
+        )
+    a, b, known, aligned = joined_pair(a, b, on, y_true=y_true, groups=groups)
+    if aligned.n_dropped:
+        warnings.warn(
+            f"{aligned.n_dropped} rows fell out, since their ids are not in all "
+            f"tables, such as {aligned.examples}; {len(aligned.ids)} are compared.",
+            UserWarning,
+            stacklevel=4,
+        )
+    dropped = {"n_dropped": aligned.n_dropped, "dropped_examples": aligned.examples}
+    return a, b, known["y_true"], known["groups"], dropped
 
 
 def _call(inputs, **settings):

@@ -11,6 +11,7 @@ from sksim.arrays._matching import index_array
 from sksim.arrays._namespace import take
 from sksim.arrays._views import View
 from sksim.base._comparison import Comparison
+from sksim.base._row_names import refuse_other_rows_of
 from sksim.base._tags import SimilarityTags
 from sksim.base._validation import (
     check_representation_pair,
@@ -273,6 +274,7 @@ class MinibatchCKA(BaseKernelSimilarity):
         """
         if y is None:
             refuse_missing_y(self)
+        refuse_other_rows_of(self, X, y, {})
         known = getattr(self, "_batch_sums", None)
         X, y, xp = check_representation_pair(self, X, y, reset=known is None)
         batch = self._sums(X, y, xp)

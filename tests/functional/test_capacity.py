@@ -10,6 +10,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sksim.functional import RashomonCapacity
 
+MORE_MODELS_THAN_ROWS = pytest.mark.filterwarnings("ignore:X is taken for")
+
 
 def binary_entropy(p):
     return -p * math.log2(p) - (1 - p) * math.log2(1 - p)
@@ -79,6 +81,7 @@ def test_equal_models(n_models):
     assert measure.n_iter_ == 0
 
 
+@MORE_MODELS_THAN_ROWS
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("n_models", [2, 3, 8])
 def test_against_blahut_arimoto(seed, n_models):
@@ -120,6 +123,7 @@ def _with_private_classes(P):
     return _normalised(np.concatenate([P, private], axis=2))
 
 
+@MORE_MODELS_THAN_ROWS
 @pytest.mark.parametrize("kind", HARD)
 def test_hard_channels_are_certified(kind):
     rng = np.random.default_rng(0)

@@ -2,12 +2,14 @@
 
 import itertools
 import math
+import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from scipy.stats import entropy
+from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError, UndefinedMetricWarning
 from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
@@ -16,6 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
+from sksim import all_measures
 from sksim.functional import (
     Ambiguity,
     CohenKappa,
@@ -33,6 +36,8 @@ from sksim.functional import (
     PredictionDifference,
     RashomonCapacity,
 )
+from sksim.inference import similarity_interval, similarity_test
+from sksim.testing import make_inputs
 
 OF_LABELS = [Ambiguity(), Discrepancy(), FleissKappa(), LabelEntropy()]
 OF_CORRECTNESS = [
@@ -99,6 +104,7 @@ def test_fleiss_by_definition(votes):
     assert_allclose(FleissKappa().fit(X).similarity_, kappa, rtol=1e-13)
 
 
+@pytest.mark.filterwarnings("ignore:X is taken for")
 def test_fleiss_textbook_example():
     # Fleiss 1971: ten subjects, fourteen raters, five categories
     counts = [
@@ -344,3 +350,56 @@ def test_models_that_make_no_group(models, iris):
             cls.from_estimators([*models, named], X)
     with pytest.raises(ValueError, match="fractions"):
         Ambiguity.from_estimators([*models, LinearRegression().fit(X, y)], X)
+
+
+GROUP_MEASURES = all_measures(family="functional", arity="group")
+
+
+@pytest.mark.parametrize("name, cls", GROUP_MEASURES)
+@pytest.mark.parametrize("container", [list, tuple])
+def test_a_list_of_arrays_is_one_array_for_each_model(name, cls, container):
+    measure = cls()
+    X, _, fit_params = make_inputs(measure)
+    expected = clone(measure).fit(X, **fit_params)
+    models = container(X[:, i] for i in range(X.shape[1]))
+    measure.fit(models, **fit_params)
+    assert measure.statistic_ == pytest.approx(expected.statistic_, rel=1e-12)
+    assert measure.n_models_ == measure.n_features_in_ == 3
+    assert measure.score(models, **fit_params) == measure.score_
+    tables = [pd.DataFrame(m) if m.ndim == 2 else pd.Series(m) for m in models]
+    assert clone(measure).fit(tables, **fit_params).score_ == measure.score_
+    test = [
+        similarity_test(clone(measure), data, n_permutations=9, random_state=0, **known)
+        for data in (X, models)
+        for known in [fit_params]
+    ]
+    assert test[0].pvalue == test[1].pvalue
+    interval = similarity_interval(clone(measure), models, **fit_params)
+    assert interval.score == pytest.approx(expected.score_)
+
+
+def test_a_list_of_arrays_is_checked_array_by_array():
+    labels = np.arange(6) % 2
+    for models, match in (
+        ([labels], "one array"),
+        ([labels, labels[1:]], r"shapes \[\(6,\), \(5,\)\]"),
+        ([labels, labels.astype(str)], r"X\[0\] and X\[1\] hold labels of different"),
+        ([labels, np.where(labels, np.nan, 1)], r"X\[1\] contains NaN"),
+        ([labels, labels / 3], r"X\[1\] holds fractions"),
+    ):
+        with pytest.raises(ValueError, match=match):
+            FleissKappa().fit(models)
+    with pytest.raises(ValueError, match=r"X\[1\] must be probabilities"):
+        PredictionDifference().fit([np.full((4, 2), 0.5), np.full((4, 2), 0.6)])
+    fitted = FleissKappa().fit([labels, labels, labels[::-1]])
+    with pytest.raises(ValueError, match="X holds 2 models.*fitted with 3"):
+        fitted.score([labels, labels])
+
+
+def test_more_models_than_rows_warn():
+    votes = np.array([[0, 1, 1, 0, 1], [0, 1, 0, 0, 1]])
+    with pytest.warns(UserWarning, match="5 models on 2 rows.*list of arrays"):
+        FleissKappa().fit(votes)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        FleissKappa().fit(list(votes))
