@@ -59,7 +59,9 @@ def fitted_to_chunks(measure, X, y):
 
 def _of_chunk(measure, X, y):
     measure = clone(measure)
-    if measure._similarity_tags().streaming == "batches":
+    # a chunk may have fewer rows than fit takes, which wait for those of others
+    is_whole = X.shape[0] >= measure._min_samples()
+    if measure._similarity_tags().streaming == "batches" and is_whole:
         return measure.fit(X, y)
     return measure.partial_fit(X, y)
 

@@ -15,6 +15,7 @@ from sksim.arrays._namespace import (
     row_sums,
 )
 from sksim.base._dask import refuse_dask
+from sksim.base._foreign import refuse_foreign
 from sksim.base._missing import missing_named
 from sksim.base._tags import ROW_METADATA, tags_of
 
@@ -196,6 +197,7 @@ def check_same_length(X, y):
 
 def refuse_unreadable(array, name, *, allow_nd=False):
     """Raise on what numpy can't convert to numbers, or would without being asked to."""
+    refuse_foreign(array, name)
     ndim = getattr(array, "ndim", None)
     if not allow_nd and isinstance(ndim, int) and ndim > 2:
         raise ValueError(
@@ -248,6 +250,7 @@ def has_dtype(array):
 
 def as_values(array, name):
     """What is no array, as one, or a ValueError or TypeError that says what it is."""
+    refuse_foreign(array, name)
     if isinstance(array, type | str | bytes | dict | set | frozenset) or not (
         hasattr(array, "__array__") or hasattr(array, "__len__")
     ):
@@ -338,6 +341,7 @@ def check_output_pair(measure, X, y, *, reset):
 @overflow_is_silent
 def check_label_vector(labels, name, measure, *, allow_fractions=False):
     """One label for each row, as a 1-D array of numbers, booleans or strings."""
+    refuse_foreign(labels, name)
     with missing_named(labels, name):
         return _read_labels(labels, name, measure, allow_fractions=allow_fractions)
 
@@ -416,6 +420,7 @@ def _check_label_values(labels, name, xp, *, allow_fractions=False):
 
 def _as_column(array, name):
     """A vector of one output per row as a matrix of one column."""
+    refuse_foreign(array, name)
     if not has_dtype(array) or hasattr(array, "iloc"):
         array = as_values(array, name)
     if getattr(array, "ndim", 2) != 1:
@@ -610,23 +615,76 @@ def check_probabilities(array, name, *, xp, rounding=None):
             f"{name} is empty, of shape {tuple(array.shape)}: each row must hold the "
             "probabilities of one or more classes."
         )
-    if float(xp.min(array)) < 0:
-        raise ValueError(
-            f"{name} has negative entries: rows must be probabilities. Apply a softmax "
-            "or calibrate the scores first; sksim never does so unasked."
-        )
+    lowest, highest = float(xp.min(array)), float(xp.max(array))
+    if array.shape[-1] == 1:
+        _refuse_one_class(name, lowest, highest)
     tolerance = SIMPLEX_TOLERANCE + (rounding or 0)
-    worst = float(xp.max(array)) - 1
-    if worst <= tolerance:
-        sums = row_sums(array, xp=xp)
-        worst = float(xp.max(xp.abs(sums - 1)))
+    sums = row_sums(array, xp=xp)
+    if lowest < 0:
+        _refuse_negative(name, lowest, float(xp.max(xp.abs(sums - 1))))
+    worst = float(xp.max(xp.abs(sums - 1)))
     if worst > tolerance:
-        raise ValueError(
-            f"The rows of {name} must be probabilities that sum to 1; one is off by "
-            f"{worst:.3g}. Apply a softmax or calibrate the scores first; sksim never "
-            "does so unasked."
-        )
+        least, most = float(xp.min(sums)), float(xp.max(sums))
+        _refuse_other_sums(name, worst, least, most, highest)
     return array if rounding is None else array / sums[..., None]
+
+
+# Rows that were rounded to two digits sum to 1 within this.
+_ROUNDED = 0.0101
+# Entries that should be 0 are below it by this at most, in single precision.
+_JUST_BELOW = 1e-6
+
+
+def _refuse_one_class(name, lowest, highest):
+    """Raise about one column, which can't hold the probabilities of two classes."""
+    if lowest == highest == 1:
+        raise ValueError(
+            f"{name} has one column, of one class, and 1 in every row, as a softmax over "
+            "one column gives: take a sigmoid of the score instead, p, and pass "
+            "[1 - p, p], numpy.column_stack([1 - p, p])."
+        )
+    first = "" if 0 <= lowest and highest <= 1 else "apply a sigmoid for p, and "
+    raise ValueError(
+        f"{name} has one column, of one class: if it holds the probability p of the "
+        f"positive class, {first}pass [1 - p, p], numpy.column_stack([1 - p, p])."
+    )
+
+
+def _refuse_negative(name, lowest, worst):
+    if lowest >= -_JUST_BELOW and worst <= _ROUNDED:
+        raise ValueError(
+            f"{name} has entries just below 0 (negative entries from {lowest:.3g} on), "
+            f"by rounding: clip at 0, {name}.clip(0), for rows must be probabilities."
+        )
+    raise ValueError(
+        f"{name} has negative entries: rows must be probabilities, and these look like "
+        "logits or scores. Apply a softmax or calibrate the scores first; sksim never "
+        "does so unasked."
+    )
+
+
+def _refuse_other_sums(name, worst, least, most, highest):
+    """Raise about rows that don't sum to 1, by what they look like."""
+    over = f"{name} / {name}.sum(-1, keepdims=True)"
+    if worst <= _ROUNDED:
+        way = f"They look rounded: divide the rows by their sums, {over}."
+    elif 100 * (1 - _ROUNDED) <= least and most <= 100 * (1 + _ROUNDED):
+        exactly = "" if max(100 - least, most - 100) <= 100 * SIMPLEX_TOLERANCE else (
+            f", and the rows by their sums then, {over}"
+        )  # fmt: skip
+        way = f"They look like percentages: divide by 100{exactly}."
+    elif highest <= 1:
+        way = (
+            "If each entry is the probability of a label of its own (sigmoids), compare "
+            "one label at a time, as [1 - p, p]; if the entries are weights, divide the "
+            f"rows by their sums, {over}."
+        )
+    else:
+        way = f"If the entries are counts or weights, divide the rows by their sums, {over}."
+    raise ValueError(
+        f"The rows of {name} must be probabilities that sum to 1; one is off by "
+        f"{worst:.3g}. {way}"
+    )
 
 
 def check_probability_pair(X, y, rounding, *, xp):
