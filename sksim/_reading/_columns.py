@@ -55,7 +55,7 @@ def array_of_table(table, names, options):
         )
     index = _index_of(table, ids)
     if len(columns) == 1:
-        values = _vector(table[columns[0]])
+        values = _vector(table[columns[0]], labels[columns[0]])
         return values if index is None else pd.Series(values, index=index)
     values = _matrix(table, columns, labels)
     kept = [labels[j] for j in columns]
@@ -145,37 +145,48 @@ def _index_by_values(table, labels, names, columns):
         return [], columns
     kinds = _kinds(table, columns)
     first, *others = columns
-    ids = [j for j in columns if kinds[j] in ("whole ids", "float ids")]
-    if kinds[first] == "text ids":
-        others_are_numbers = all(kinds[j] not in ("text", "text ids") for j in others)
-        if others_are_numbers or (len(others) == 1 and kinds[others[0]] == "text"):
-            if len(table) >= _ENOUGH or (others_are_numbers and len(others) > 1):
-                return [first], others
-            raise _doubt(labels, first, "differs in all rows")
-    if not ids or any(kinds[j] == "text" for j in columns if j != columns[-1]):
-        return [], columns
-    are_whole = all(kinds[j] in ("whole", "whole ids", "float ids") for j in columns)
+    texts = [j for j in columns if kinds[j] in ("text", "text ids")]
+    if texts == [first] and kinds[first] == "text ids":
+        # names in front of numbers
+        is_sure = len(table) >= _ENOUGH or len(others) > 1
+        return ([first], others) if is_sure else ([], columns)
+    if texts and (len(columns) > 2 or texts == [first]):
+        return [], columns  # what is text among numbers is refused as that
     are_alike = names is None or _are_one_family([labels[j] for j in columns])
+    if texts:
+        # names, or a count, in front of labels
+        ids = kinds[first] in ("whole ids", "text ids")
+        is_sure = ids and len(table) >= _ENOUGH and kinds[others[0]] != "text ids"
+        if not is_sure and kinds[first] == "text ids" and first in texts:
+            raise _doubt(labels, first)
+        return ([first], others) if is_sure else ([], columns)
+    ids = [j for j in columns if kinds[j] in ("whole ids", "float ids")]
+    if not ids:
+        return [], columns
+    are_whole = all(kind != "fractions" for kind in kinds.values())
     start = _count_from(table[first]) if first in ids else None
-    if are_whole and (first not in ids or len(ids) > 1) and start is None:
+    if are_whole and start is None and (first not in ids or len(ids) > 1):
         if are_alike and not (names is None and first in ids):
             return [], columns  # a matrix of whole numbers, as counts are
-        raise _doubt(labels, ids[0], "is of whole numbers that all differ")
+        raise _doubt(labels, ids[0])
     if first not in ids:
-        raise _doubt(labels, ids[0], "is of whole numbers that all differ")
-    is_sure = len(table) >= _ENOUGH or (start is not None and not are_whole)
-    is_sure = is_sure and kinds[first] == "whole ids"
-    is_sure = is_sure and (len(ids) == 1 or start is not None)
-    if is_sure and (names is None or not are_alike):
+        raise _doubt(labels, ids[0])
+    is_sure = (
+        kinds[first] == "whole ids"
+        and (len(table) >= _ENOUGH or (start is not None and not are_whole))
+        and (len(ids) == 1 or start is not None)
+        and (names is None or not are_alike)
+    )
+    if is_sure:
         return [first], others
-    raise _doubt(labels, first, "is of whole numbers that all differ")
+    raise _doubt(labels, first)
 
 
-def _doubt(labels, j, what):
+def _doubt(labels, j):
     return Unreadable(
-        f"the column {labels[j]!r} {what}, so that it may say which row this is: "
-        f"--index-col {labels[j]} takes it for the rows' names, --drop {labels[j]} leaves "
-        "it out, --index-col none takes it for what it holds."
+        f"the column {labels[j]!r} is of whole numbers or words that all differ, so that "
+        f"it may say which row this is: --index-col {labels[j]} takes it for the rows' names, "
+        f"--drop {labels[j]} leaves it out, --index-col none takes it for what it holds."
     )
 
 
@@ -240,9 +251,12 @@ def _index_of(table, ids):
     return pd.Index(values.to_numpy())
 
 
-def _vector(column):
+def _vector(column, label):
     if pd.api.types.is_numeric_dtype(column):
         return _as_numpy(column)
+    numbers = pd.to_numeric(column, errors="coerce")
+    if (numbers != numbers.round())[numbers.notna()].any():
+        raise _text_among_numbers(column, [label])
     return column.to_numpy(dtype=object)
 
 
@@ -259,20 +273,26 @@ def _matrix(table, columns, labels):
         table = table[columns]
     is_text = [not pd.api.types.is_numeric_dtype(dtype) for dtype in table.dtypes]
     if all(is_text):
+        for j in columns:
+            if pd.to_numeric(table[j], errors="coerce").notna().any():
+                raise _text_among_numbers(table[j], [labels[j]])
         return table.to_numpy(dtype=object)
     if any(is_text):
         texts = [labels[j] for j, text in zip(columns, is_text, strict=True) if text]
-        column = table.iloc[:, is_text.index(True)]
-        cell, row = _first_text(column)
-        raise Unreadable(
-            f"the columns {listed(texts, 3)} hold text ({cell!r:.40} in row {row}), "
-            "where representations are numbers: leave them out by --drop, choose others "
-            "by --columns, take one for the rows' names by --index-col, or say by --na "
-            "what stands for a missing value."
-        )
+        raise _text_among_numbers(table.iloc[:, is_text.index(True)], texts)
     if any(not isinstance(dtype, np.dtype) for dtype in table.dtypes):
         return table.to_numpy(dtype=float, na_value=np.nan)
     return table.to_numpy(dtype=float)
+
+
+def _text_among_numbers(column, texts):
+    cell, row = _first_text(column)
+    return Unreadable(
+        f"the columns {listed(texts, 3)} hold text ({cell!r:.40} in row {row}), where "
+        "representations are numbers: leave them out by --drop, choose others by "
+        "--columns, take one for the rows' names by --index-col, or say by --na what "
+        "stands for a missing value."
+    )
 
 
 def _first_text(column):

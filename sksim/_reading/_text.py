@@ -108,7 +108,7 @@ def read_text(path, options):
         table = _read(path, dialect, words)
     table = _with_text_as_text(table, path, dialect, options)
     if dialect.width == 1:
-        table = _without_last_blanks(table)
+        table = _without_last_blanks(table, path, dialect)
     if table.empty:
         raise Unreadable("the table has no rows.")
     last = dialect.width - 1
@@ -142,7 +142,7 @@ def _encoding_of(path):
         places = [start[i::2].count(0) * 4 > len(start) for i in (0, 1)]
         if any(places) and not all(places):
             return "utf-16-be" if places[0] else "utf-16-le"
-        raise Unreadable("corrupt, or no text: it has bytes that are zero.")
+        raise Unreadable("corrupt, or no text: not a readable table, for it has bytes that are zero.")
     return "utf-8"
 
 
@@ -194,7 +194,7 @@ def _first_lines(path, encoding):
     if not text.strip():
         raise Unreadable("the file is empty: not a readable table.")
     if "\0" in text:
-        raise Unreadable("corrupt, or no text: it has characters that are zero.")
+        raise Unreadable("corrupt, or no text: not a readable table, for it has bytes that are zero.")
     return [line.rstrip("\r\n") for line in lines]
 
 
@@ -441,6 +441,8 @@ def _has_header(first, body, lines, dialect):
         if len(first) > 1 and first[0] == "0" and _counts_rows(body):
             raise doubt
         return True
+    if not body and len(first) == 1 and not numbers:
+        raise Unreadable(f"not a readable table, with one line: {doubt}")
     if not body:
         return len(numbers) < len(first) > 1
     kinds = [_kind_of_column(body, j, dialect) for j in range(len(first))]
@@ -673,16 +675,20 @@ def _without_given(table, dialect, options):
     return table
 
 
-def _without_last_blanks(table):
+def _without_last_blanks(table, path, dialect):
     """A column without the empty lines at the end of its file."""
     column = table[0]
-    is_blank = (column.isna() | (column == "")).to_numpy()
-    if not len(column) or not is_blank[-1]:
+    if not len(column) or not (pd.isna(column.iloc[-1]) or column.iloc[-1] == ""):
         return table
-    n = 0 if is_blank.all() else len(column) - int(np.argmin(is_blank[::-1]))
-    table = table.iloc[:n]
+    text = _bytes(path).decode(dialect.encoding)
+    n_blank = 0
+    for line in reversed(text.splitlines()):
+        if line.strip():
+            break
+        n_blank += 1
+    table = table.iloc[: len(table) - n_blank]
     values = table[0]
-    if values.dtype.kind == "f" and (values == values.round()).all():
+    if n_blank and values.dtype.kind == "f" and (values == values.round()).all():
         return values.astype(np.int64).to_frame() if _fits(values) else table
     return table
 
