@@ -165,7 +165,11 @@ def _add_reading(parser):
     ):
         group.add_argument(flag, metavar=metavar, action="append", help=text)
     for flag, metavar, text in (
-        ("--columns", "NAME", "columns to compare; without a header they are 0, 1, ..."),
+        (
+            "--columns",
+            "NAME",
+            "columns to compare; without a header they are 0, 1, ...",
+        ),
         ("--drop", "NAME", "columns to leave out"),
         ("--na", "WORD", "what stands for a missing value"),
     ):
@@ -317,7 +321,7 @@ def _run_compare(arguments):
 
 def _read(arguments, path, place):
     """Array of the file at a place: A, B, the labels or the groups."""
-    from sksim._reading import holds_several, read_array
+    from sksim._reading._files import holds_several, read_array
 
     common = ("header", "sep", "decimal", "encoding", "na")
     of_pair = ("index_col", "columns", "drop")
@@ -390,11 +394,16 @@ def _refuse_other_names(first, a, path, b):
     if len(names) == len(others) and all(agree):
         return
     where = agree.index(False) if not all(agree) else shared
-    shown = [repr(index[where]) if where < len(index) else "none" for index in (names, others)]
+    shown = [
+        repr(index[where]) if where < len(index) else "none"
+        for index in (names, others)
+    ]
     raise ValueError(
         f"the names of the rows of {first} and {path} agree in {sum(agree)} of "
-        f"{max(len(names), len(others))} places; the first that differ are {shown[0]} and "
-        f"{shown[1]}, in row {where + 1}. --join puts both in one order by these names, "
+        f"{max(len(names), len(others))} places; the first that differ are "
+        f"{shown[0]} and "
+        f"{shown[1]}, in row {where + 1}. --join puts both in one order by these "
+        "names, "
         "--index-col none or --drop leaves the names out."
     )
 

@@ -50,7 +50,8 @@ def array_of_table(table, names, options):
         ids, columns = _index_by_values(table, labels, names, columns)
     if not columns:
         raise Unreadable(
-            f"no column is left beside the names of the rows ({listed(labels)}): say by "
+            f"no column is left beside the names of the rows ({listed(labels)}): "
+            "say by "
             "--columns which to compare."
         )
     index = _index_of(table, ids)
@@ -127,7 +128,8 @@ def _named_index(table, labels, names, columns, options):
         nameless = []
     if len(named) > 1 or (nameless and named):
         raise Unreadable(
-            f"the columns {listed(labels[j] or 'without a name' for j in nameless + named)}"
+            "the columns "
+            f"{listed(labels[j] or 'without a name' for j in nameless + named)}"
             " all look like names of rows: say which by --index-col, and leave out the "
             "others by --drop."
         )
@@ -140,7 +142,7 @@ def _is_unnamed(label, j):
 
 
 def _index_by_values(table, labels, names, columns):
-    """A column that tells rows apart by its values as an index does, if there is one."""
+    """Columns that tell rows apart by their values, as an index does; the others."""
     if len(columns) < 2 or len(table) < 2:
         return [], columns
     kinds = _kinds(table, columns)
@@ -184,9 +186,12 @@ def _index_by_values(table, labels, names, columns):
 
 def _doubt(labels, j):
     return Unreadable(
-        f"the column {labels[j]!r} is of whole numbers or words that all differ, so that "
-        f"it may say which row this is: --index-col {labels[j]} takes it for the rows' names, "
-        f"--drop {labels[j]} leaves it out, --index-col none takes it for what it holds."
+        f"the column {labels[j]!r} is of whole numbers or words that all differ, "
+        "so that "
+        f"it may say which row this is: --index-col {labels[j]} takes it for the "
+        "rows' names, "
+        f"--drop {labels[j]} leaves it out, --index-col none takes it for what it "
+        "holds."
     )
 
 

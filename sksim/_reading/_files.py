@@ -20,7 +20,8 @@ _ARCHIVES = (".npz", ".mat", ".h5", ".hdf5", ".safetensors", ".pt", ".pth")
 FORMATS = ".npy, .npz, .csv, .tsv, .txt (also with .gz), .parquet, .feather, .mat, "
 FORMATS += ".h5, .safetensors and .pt"
 _PICKLED = (
-    "pickled Python objects, which are never loaded since they can run code. Save plain "
+    "pickled Python objects, which are never loaded since they can run code. "
+    "Save plain "
     "numbers or text"
 )
 
@@ -40,7 +41,7 @@ def read_array(
     flatten=False,
     pool=None,
 ):
-    """Array in a file, by the file's ending.
+    r"""Array in a file, by the file's ending.
 
     How a table of text is written is found out from its first lines; what they leave in
     doubt is refused, with the parameter that decides. Pickles are never loaded.
@@ -90,7 +91,7 @@ def read_array(
     >>> from pathlib import Path
     >>> from sksim.datasets import read_array
     >>> path = Path(tempfile.mkdtemp(), "a.csv")
-    >>> _ = path.write_text("id;first;second\\nx1;0,5;1,5\\nx2;2,0;3,5\\n")
+    >>> _ = path.write_text("id;first;second\nx1;0,5;1,5\nx2;2,0;3,5\n")
     >>> read_array(path)
         first  second
     x1    0.5     1.5
@@ -288,7 +289,9 @@ def _read_arrow(path, options, what, reader):
         if options.index_col is None:
             # the index that pandas has written is one, whatever its values
             levels = [str(name or "") for name in index.names]
-            table = table.set_axis(range(index.nlevels, index.nlevels + len(names)), axis=1)
+            table = table.set_axis(
+                range(index.nlevels, index.nlevels + len(names)), axis=1
+            )
             for i in range(index.nlevels):
                 table.insert(i, i, index.get_level_values(i))
             names = ["" for _ in levels] + names
@@ -308,7 +311,8 @@ def _as_objects(column, name):
     for value in column.head(100):
         if not (value is None or isinstance(value, str | float) or value is pd.NA):
             raise Unreadable(
-                f"the column {name!r} holds {type(value).__name__}, neither numbers nor "
+                f"the column {name!r} holds {type(value).__name__}, neither "
+                "numbers nor "
                 f"text: leave it out by --drop {name}."
             )
     return column
@@ -331,10 +335,12 @@ def _read_mat(path, options):
     if sparse.issparse(array):
         array = array.toarray()
     if array.dtype == object and all(_is_cell_of_text(c) for c in array.ravel()):
-        array = np.array([str(c[0]) if c.size else "" for c in array.ravel()], object)
+        texts = [str(cell.ravel()[0]) if cell.size else "" for cell in array.ravel()]
+        return np.array(texts, dtype=object)
     if array.dtype.kind in "OV":
         raise Unreadable(
-            f"{name!r} is a structure, or cells of several kinds: save a matrix, or one "
+            f"{name!r} is a structure, or cells of several kinds: save a matrix, "
+            "or one "
             "cell of text for each row."
         )
     if array.dtype.kind == "U":
@@ -403,7 +409,8 @@ def _read_safetensors(path, options):
         raise
     except Exception as error:  # its errors have no common class
         raise Unreadable(
-            f"corrupt, or of numbers unknown to numpy: not a readable .safetensors file "
+            "corrupt, or of numbers unknown to numpy: not a readable "
+            ".safetensors file "
             f"({error})."
         ) from error
     return _of_bfloat16(safetensors.deserialize(path.read_bytes()), name, shapes[name])
@@ -423,9 +430,12 @@ def _read_pt(path, options):
     except Exception as error:  # its errors have no common class
         text = str(error)
         if "weights_only" in text or "Unsupported global" in text:
-            raise Unreadable(f"it holds {_PICKLED} (tensors) with torch.save.") from error
+            raise Unreadable(
+                f"it holds {_PICKLED} (tensors) with torch.save."
+            ) from error
         raise Unreadable(
-            f"corrupt: not a readable .pt file ({text.splitlines()[0] if text else ''})."
+            "corrupt: not a readable .pt file "
+            f"({text.splitlines()[0] if text else ''})."
         ) from error
     found = dict(_tensors(content, "", torch))
     name = _chosen({k: tuple(t.shape) for k, t in found.items()}, options.key)

@@ -1,4 +1,4 @@
-"""Arrays of other libraries that numpy can't read, and how their owner makes them so."""
+"""Arrays of other libraries that numpy can't read, and what makes them readable."""
 
 from sksim.arrays._namespace import get_namespace_and_device, is_numpy
 
@@ -20,7 +20,8 @@ def refuse_foreign(array, name):
         return
     if type(array).__name__ == "AnnData" and hasattr(array, "obsm"):
         raise TypeError(
-            f"{name} is an AnnData, which holds several matrices: pass one of them, such "
+            f"{name} is an AnnData, which holds several matrices: pass one of "
+            "them, such "
             f"as {name}.X, {name}.obsm[...] or {name}.layers[...]; to_df() keeps the "
             "names of its rows."
         )

@@ -451,6 +451,7 @@ def check_output_group(measure, X, y=None, *, reset):
         Array namespace.
     """
     refuse_dask(measure, X, y)
+    refuse_foreign(X, "X")
     if y is None and _are_arrays(X):
         return _read_models(measure, X, reset=reset)
     with missing_named(X, "X"):
@@ -639,11 +640,12 @@ def _refuse_one_class(name, lowest, highest):
     """Raise about one column, which can't hold the probabilities of two classes."""
     if lowest == highest == 1:
         raise ValueError(
-            f"{name} has one column, of one class, and 1 in every row, as a softmax over "
+            f"{name} has one column, of one class, and 1 in every row, as a "
+            "softmax over "
             "one column gives: take a sigmoid of the score instead, p, and pass "
             "[1 - p, p], numpy.column_stack([1 - p, p])."
         )
-    first = "" if 0 <= lowest and highest <= 1 else "apply a sigmoid for p, and "
+    first = "" if lowest >= 0 and highest <= 1 else "apply a sigmoid for p, and "
     raise ValueError(
         f"{name} has one column, of one class: if it holds the probability p of the "
         f"positive class, {first}pass [1 - p, p], numpy.column_stack([1 - p, p])."
@@ -668,19 +670,21 @@ def _refuse_other_sums(name, worst, least, most, highest):
     over = f"{name} / {name}.sum(-1, keepdims=True)"
     if worst <= _ROUNDED:
         way = f"They look rounded: divide the rows by their sums, {over}."
-    elif 100 * (1 - _ROUNDED) <= least and most <= 100 * (1 + _ROUNDED):
+    elif least >= 100 * (1 - _ROUNDED) and most <= 100 * (1 + _ROUNDED):
         exactly = "" if max(100 - least, most - 100) <= 100 * SIMPLEX_TOLERANCE else (
             f", and the rows by their sums then, {over}"
         )  # fmt: skip
         way = f"They look like percentages: divide by 100{exactly}."
     elif highest <= 1:
         way = (
-            "If each entry is the probability of a label of its own (sigmoids), compare "
-            "one label at a time, as [1 - p, p]; if the entries are weights, divide the "
+            "If each entry is the probability of a label of its own (sigmoids), "
+            "compare "
+            "one label at a time, as [1 - p, p]; if the entries are weights, "
+            "divide the "
             f"rows by their sums, {over}."
         )
     else:
-        way = f"If the entries are counts or weights, divide the rows by their sums, {over}."
+        way = f"If they are counts or weights, divide the rows by their sums, {over}."
     raise ValueError(
         f"The rows of {name} must be probabilities that sum to 1; one is off by "
         f"{worst:.3g}. {way}"
@@ -809,6 +813,7 @@ def _read_confounder(measure, z, *, xp, like):
 
 
 def _check_weights(weights, *, xp, like):
+    refuse_foreign(weights, "weights")
     with missing_named(weights, "weights"):
         weights = check_array(weights, ensure_2d=False, input_name="weights")
     if weights.shape != like.shape[:1] or bool((weights < 0).any()):

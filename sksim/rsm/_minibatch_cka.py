@@ -286,9 +286,7 @@ class MinibatchCKA(BaseKernelSimilarity):
             refuse_missing_y(self)
         refuse_other_rows_of(self, X, y, {})
         is_first = not hasattr(self, "n_samples_waiting_")
-        X, y, xp = check_representation_pair(
-            self, X, y, reset=is_first, min_samples=1
-        )
+        X, y, xp = check_representation_pair(self, X, y, reset=is_first, min_samples=1)
         return self._add(X, y, xp, getattr(self, "_batch_sums", None))
 
     def _add(self, X, y, xp, sums):
@@ -296,12 +294,16 @@ class MinibatchCKA(BaseKernelSimilarity):
         if getattr(self, "_waiting", None) is not None:
             device = get_namespace_and_device(X)[2]
             X, y = (
-                xp.concat([xp.astype(move_to(old, xp=xp, device=device), new.dtype), new])
+                xp.concat(
+                    [xp.astype(move_to(old, xp=xp, device=device), new.dtype), new]
+                )
                 for old, new in zip(self._waiting, (X, y), strict=True)
             )
         if X.shape[0] < _FEWEST:
             # copies: a loader may use its buffer again
-            return self._keep(sums, (xp.asarray(X, copy=True), xp.asarray(y, copy=True)))
+            return self._keep(
+                sums, (xp.asarray(X, copy=True), xp.asarray(y, copy=True))
+            )
         batch = self._sums(X, y, xp)
         return self._keep(batch if sums is None else sums.plus(batch), None)
 
@@ -356,7 +358,8 @@ class MinibatchCKA(BaseKernelSimilarity):
     def _score(self, X, y, **metadata):
         if X is None and y is None and getattr(self, "_batch_sums", ()) is None:
             raise ValueError(
-                f"MinibatchCKA has no score yet: it was passed {self.n_samples_waiting_} "
+                "MinibatchCKA has no score yet: it was passed "
+                f"{self.n_samples_waiting_} "
                 f"of the {_FEWEST} rows that a batch needs. Call partial_fit with more."
             )
         return super()._score(X, y, **metadata)
