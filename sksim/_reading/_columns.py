@@ -34,7 +34,8 @@ def array_of_table(table, names, options):
     """
     labels = [str(j) for j in range(table.shape[1])] if names is None else names
     columns = list(range(table.shape[1]))
-    columns = _without_empty_ends(table, labels, columns)
+    if options.drop is None and options.columns is None:
+        columns = _without_empty_ends(table, names, columns)
     ids = _chosen_index(labels, options.index_col)
     if ids:
         columns = [j for j in columns if j not in ids]
@@ -67,13 +68,17 @@ def array_of_table(table, names, options):
     return pd.DataFrame(values, index=index, columns=columns)
 
 
-def _without_empty_ends(table, labels, columns):
+def _without_empty_ends(table, names, columns):
     """Columns without those that separators at the ends of lines make."""
     while len(columns) > 1:
         last = table[columns[-1]]
-        is_nameless = labels[columns[-1]] in ("", str(columns[-1]))
-        if last.dtype != object or not is_nameless or not (last == "").all():
+        if (names is not None and names[columns[-1]] != "") or not last.isna().all():
             break
+        if names is None:
+            raise Unreadable(
+                f"its last column, {columns[-1]}, is empty: leave it out by --drop "
+                f"{columns[-1]}, or choose others by --columns."
+            )
         columns = columns[:-1]
     return columns
 

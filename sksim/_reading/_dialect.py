@@ -155,7 +155,7 @@ def _separator_of(lines, quote):
     """The one character that cuts all lines into the same number of cells."""
     cuts, uneven = {}, {}
     for sep in _SEPARATORS:
-        if not any(sep in line.strip() for line in lines):
+        if not any(sep in line.strip(" ") for line in lines):
             continue
         rows = _parsed(lines, sep, quote)
         body = rows[1:] or rows
@@ -333,7 +333,7 @@ def _kind_of_column(body, j, dialect):
     cells = [row[j].strip() for row in body if len(row) > j]
     numbers = [match(cell) is not None for cell in cells]
     if not any(numbers):
-        return "text"
+        return "text" if any(cells) else "number"  # an empty column has no words
     if all(numbers):
         return "number"
     others = (c for c, is_number in zip(cells, numbers, strict=True) if not is_number)
@@ -427,7 +427,11 @@ def _heads_text(first, body, doubt):
         return False
     if names:
         return True
-    lengths = {len(row[0]) for row in body}
-    if lengths == {len(word)}:
+    if {_shape_of(row[0].strip()) for row in body} == {_shape_of(word)}:
         return False
     raise doubt
+
+
+def _shape_of(word):
+    """Where a word has letters and where digits: cat and dog are alike, x0 is not."""
+    return re.sub(r"\d", "0", re.sub(r"[^\W\d_]", "a", word))
