@@ -53,6 +53,7 @@ from .compose import TransformedViews as TransformedViews
 from .datasets import make_aligned_pair as make_aligned_pair
 from .datasets import make_independent_pair as make_independent_pair
 from .datasets import make_layer_stack as make_layer_stack
+from .datasets import read_array as read_array
 from .discovery import all_measures as all_measures
 from .evaluation import LayerIdentification as LayerIdentification
 from .evaluation import layer_identification as layer_identification

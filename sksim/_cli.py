@@ -99,7 +99,9 @@ def _make_parser():
         help="compare two files of arrays",
         description="Compare two arrays with the same rows in the same order: "
         "representations (matrices), class labels (vectors) or probabilities. Files "
-        "are .npy, .npz, .csv or .parquet.",
+        "are .npy, .npz, .csv, .tsv, .txt (also with .gz), .parquet, .feather, .mat, "
+        ".h5, .safetensors or .pt. How tables are written is found out; what stays in "
+        "doubt is refused, with the option that decides.",
     )
     compare.add_argument("a", metavar="A", help="file of the first array")
     compare.add_argument("b", metavar="B", help="file of the second array")
@@ -114,7 +116,7 @@ def _make_parser():
         "--key",
         metavar="NAME",
         action="append",
-        help="array of an .npz file; given twice: that of A, then that of B",
+        help="array of a file with several; given twice: that of A, then that of B",
     )
     compare.add_argument(
         "--labels", metavar="FILE", help="file of the true labels, for some measures"
@@ -124,6 +126,12 @@ def _make_parser():
         metavar="FILE",
         help="file of groups of rows that belong together, for the permutations",
     )
+    compare.add_argument(
+        "--join",
+        action="store_true",
+        help="join the rows of A and B by their names, and leave out what only one has",
+    )
+    _add_reading(compare)
     compare.add_argument("--output", metavar="FILE", help="HTML report to write")
     compare.add_argument("--csv", metavar="FILE", help="table to write as .csv")
     compare.add_argument(
@@ -132,6 +140,51 @@ def _make_parser():
     _add_common(compare)
     compare.set_defaults(run=_run_compare)
     return parser
+
+
+def _add_reading(parser):
+    """Options that say how files are to be read."""
+    group = parser.add_argument_group(
+        "how files are read",
+        "What is not said is found out. Given once, an option is for all files (--key, "
+        "--columns, --drop, --index-col: for A and B); given several times, it is for "
+        "A, B, --labels and --groups, in this order.",
+    )
+    for flag, value, text in (
+        ("--header", True, "the first row of tables names their columns"),
+        ("--no-header", False, "the first row of tables is one of the data"),
+    ):
+        group.add_argument(
+            flag, dest="header", action="append_const", const=value, help=text
+        )
+    for flag, metavar, text in (
+        ("--sep", "CHAR", "what parts cells: a character, or tab or space"),
+        ("--decimal", "SIGN", "what decimals come after: a point or a comma"),
+        ("--encoding", "NAME", "encoding of text, such as cp1252"),
+        ("--index-col", "NAME", "column with the names of the rows, or none"),
+    ):
+        group.add_argument(flag, metavar=metavar, action="append", help=text)
+    for flag, metavar, text in (
+        (
+            "--columns",
+            "NAME",
+            "columns to compare; without a header they are 0, 1, ...",
+        ),
+        ("--drop", "NAME", "columns to leave out"),
+        ("--na", "WORD", "what stands for a missing value"),
+    ):
+        group.add_argument(flag, metavar=metavar, nargs="+", action="append", help=text)
+    group.add_argument(
+        "--flatten",
+        action="store_true",
+        help="make one row of all numbers of an input, where arrays have more axes",
+    )
+    group.add_argument(
+        "--pool",
+        choices=["mean"],
+        help="average over axis 1 of three axes (tokens), or over all axes after the "
+        "second of more (places)",
+    )
 
 
 def _add_common(parser):
@@ -220,20 +273,19 @@ def _run_demo(arguments):
 
 
 def _run_compare(arguments):
-    from sksim._files import read_array
     from sksim.pairwise import compare
     from sksim.report import write_report
     from sksim.report._text import format_table
 
-    keys = arguments.key or [None]
-    if len(keys) > 2:
+    if len(arguments.key or ()) > 2:
         raise _UsageError("--key may be given twice at most: for A and for B")
     _check_report(arguments.output)
     _check_writable(arguments.csv)
-    a = read_array(arguments.a, key=_key_of(arguments.a, keys[0]))
-    b = read_array(arguments.b, key=_key_of(arguments.b, keys[-1]))
-    labels = _read_vector(arguments.labels, "--labels")
-    groups = _read_vector(arguments.groups, "--groups")
+    a = _read_rows(arguments, arguments.a, 0)
+    b = _read_rows(arguments, arguments.b, 1)
+    labels = _read_vector(arguments, arguments.labels, 2, "--labels")
+    groups = _read_vector(arguments, arguments.groups, 3, "--groups")
+    a, b, labels, groups, joined = _aligned(arguments, a, b, labels, groups)
     table = compare(
         a,
         b,
@@ -246,7 +298,10 @@ def _run_compare(arguments):
         random_state=arguments.seed,
         verbose=_verbose(arguments),
     )
-    print(f"{arguments.a} {_shape(a)} against {arguments.b} {_shape(b)}")
+    if table["value"].isna().all():
+        note = next((note for note in table["note"] if note), "")
+        raise ValueError(f"no measure could be computed: {note}")
+    print(f"{arguments.a} {_shape(a)} against {arguments.b} {_shape(b)}{joined}")
     print(format_table(table.drop(columns=["compared"])))
     if arguments.csv:
         table.to_csv(arguments.csv, index=False)
@@ -255,10 +310,137 @@ def _run_compare(arguments):
             table,
             arguments.output,
             title=f"{arguments.a} against {arguments.b}",
-            text=f"Arrays of shapes {_shape(a)} and {_shape(b)}.",
+            text=f"Arrays of shapes {_shape(a)} and {_shape(b)}{joined}.",
             call=arguments.call,
         )
         print(f"Report: {arguments.output}")
+
+
+# ----- files --------------------------------------------------------------------------
+
+
+def _read(arguments, path, place):
+    """Array of the file at a place: A, B, the labels or the groups."""
+    from sksim._reading._files import holds_several, read_array
+
+    common = ("header", "sep", "decimal", "encoding", "na")
+    of_pair = ("index_col", "columns", "drop")
+    options = {name: _given(arguments, name, place, 4) for name in common}
+    options |= {name: _given(arguments, name, place, 2) for name in of_pair}
+    if holds_several(path) and place < 2:
+        options["key"] = _given(arguments, "key", place, 2)
+    for name in ("columns", "drop", "na"):
+        options[name] = _names(options[name])
+    if place < 2:
+        options |= {"flatten": arguments.flatten, "pool": arguments.pool}
+    return read_array(path, **options)
+
+
+def _given(arguments, name, place, n_shared):
+    """What an option says of one file: the only value, or that of the file's place."""
+    values = getattr(arguments, name) or []
+    if len(values) > 4:
+        flag = name.replace("_", "-")
+        raise _UsageError(
+            f"--{flag} may be given four times at most: for A, B, --labels and --groups"
+        )
+    if len(values) == 1:
+        return values[0] if place < n_shared else None
+    return values[place] if place < len(values) else None
+
+
+def _read_rows(arguments, path, place):
+    array = _read(arguments, path, place)
+    if array.ndim > 2:
+        raise ValueError(
+            f"{path} has {array.ndim} dimensions ({_shape(array)}), where rows are "
+            "vectors: --flatten makes one row of all numbers of an input, --pool mean "
+            "averages over its tokens or places."
+        )
+    return array
+
+
+def _aligned(arguments, a, b, labels, groups):
+    """Rows in one order, if their files name them; and a remark on what fell out."""
+    known = {
+        arguments.a: a,
+        arguments.b: b,
+        arguments.labels: labels,
+        arguments.groups: groups,
+    }
+    named = {path: x for path, x in known.items() if _row_names(x) is not None}
+    if arguments.join:
+        return _joined(arguments, a, b, labels, groups)
+    first, *others = named or [None]
+    for path in others:
+        _refuse_other_names(first, named[first], path, named[path])
+    return a, b, labels, groups, ""
+
+
+def _row_names(array):
+    """Names of the rows that a file gave; a count of the file's rows is none."""
+    import pandas as pd
+
+    index = getattr(array, "index", None)
+    return None if index is None or isinstance(index, pd.RangeIndex) else index
+
+
+def _refuse_other_names(first, a, path, b):
+    names, others = _row_names(a), _row_names(b)
+    if names.equals(others):
+        return
+    shared = min(len(names), len(others))
+    agree = [str(x) == str(y) for x, y in zip(names, others, strict=False)]
+    if len(names) == len(others) and all(agree):
+        return
+    where = agree.index(False) if not all(agree) else shared
+    shown = [
+        repr(index[where]) if where < len(index) else "none"
+        for index in (names, others)
+    ]
+    raise ValueError(
+        f"the names of the rows of {first} and {path} agree in {sum(agree)} of "
+        f"{max(len(names), len(others))} places; the first that differ are "
+        f"{shown[0]} and "
+        f"{shown[1]}, in row {where + 1}. --join puts both in one order by these "
+        "names, "
+        "--index-col none or --drop leaves the names out."
+    )
+
+
+def _joined(arguments, a, b, labels, groups):
+    """Rows that A and B both have, by their names, in the order of A."""
+    from sksim import align_rows
+
+    for path, array in ((arguments.a, a), (arguments.b, b)):
+        if _row_names(array) is None:
+            raise ValueError(
+                f"{path} has no names of rows to --join by: --index-col says which "
+                "column holds them."
+            )
+    extra = [x for x in (labels, groups) if x is not None]
+    tables = [x for x in extra if _row_names(x) is not None]
+    joined = align_rows(a, b, *tables)
+    new_a, new_b, *new = joined
+    new = iter(new)
+    rows = a.index.get_indexer(new_a.index)
+
+    def moved(values, path):
+        if values is None:
+            return None
+        if _row_names(values) is not None:
+            return next(new)
+        if len(values) != len(a):
+            raise ValueError(
+                f"{path} has {len(values)} rows without names, and {arguments.a} has "
+                f"{len(a)}: it must name its rows, or have those of A."
+            )
+        return values[rows]
+
+    labels, groups = moved(labels, arguments.labels), moved(groups, arguments.groups)
+    lost = [len(a) - len(new_a), len(b) - len(new_b)]
+    remark = f", joined by names; {lost[0]} and {lost[1]} rows had no partner"
+    return new_a, new_b, labels, groups, remark if any(lost) else ", joined by names"
 
 
 def _names(given):
@@ -268,23 +450,16 @@ def _names(given):
     return [name for part in given for name in part.split(",") if name]
 
 
-def _key_of(path, key):
-    """--key is for archives: a .npy file beside one needs none."""
-    return key if str(path).lower().endswith(".npz") else None
-
-
-def _read_vector(path, option):
-    from sksim._files import read_array
-
+def _read_vector(arguments, path, place, option):
     if path is None:
         return None
-    values = read_array(path)
+    values = _read(arguments, path, place)
     if values.ndim == 2 and values.shape[1] == 1:
-        values = values[:, 0]
+        values = values[:, 0] if not hasattr(values, "iloc") else values.iloc[:, 0]
     if values.ndim != 1:
         raise ValueError(
             f"{option} must hold one value for each row, but {path} has the shape "
-            f"{values.shape}."
+            f"{tuple(values.shape)}: choose a column by --columns, its third or fourth."
         )
     return values
 

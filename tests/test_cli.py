@@ -96,7 +96,7 @@ def test_csv_without_header(folder, capsys, arrays):
 
 def test_keys_of_archives(folder, capsys, arrays):
     np.savez("both.npz", left=arrays[0], right=arrays[1])
-    assert "both.npz: the archive holds 2 arrays (left, right)" in fails(
+    assert "both.npz: it holds 2 arrays (left 40 x 4, right 40 x 6)" in fails(
         capsys, "compare", "both.npz", "both.npz"
     )
     keys = ["--key", "left", "--key", "right"]
@@ -195,8 +195,8 @@ def test_pickles_are_never_loaded(folder, capsys):
         ("x.csv", b"\xff\xfe\x00\x01", "not a readable table"),
         ("x.csv", b"a,b\n", "the table has no rows"),
         ("x.csv", b"a,b\n1,x\n2,y\n", "the columns b hold text"),
-        ("x.csv", b",a\n0,1\n1,5\n", "counts the rows"),
-        ("x.txt", b"1", "files that end in .txt can't be read"),
+        ("x.csv", b"id\n1\n5\n", "looks like the names of its rows"),
+        ("x.pkl", b"1", "files that end in .pkl can't be read"),
         ("x", b"1", "files that end in nothing can't be read"),
     ],
 )
@@ -228,6 +228,104 @@ def test_wrong_arrays(array, message, folder, capsys):
     np.save("wrong.npy", array)
     line = fails(capsys, "compare", "a.npy", "wrong.npy", "--measures", "CKA")
     assert message in line
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.full((40, 2), np.inf), "infinite values"),
+        (np.zeros((1, 4)), "row"),
+        (np.zeros((0, 4)), "row"),
+    ],
+)
+def test_nothing_is_computed_where_nothing_can_be(array, message, folder, capsys):
+    np.save("wrong.npy", array)
+    line = fails(capsys, "compare", "a.npy", "wrong.npy")
+    assert message in line
+    np.save("alike.npy", array)
+    assert message.split()[-1] in fails(capsys, "compare", "alike.npy", "wrong.npy")
+
+
+def named(array, names):
+    return pd.DataFrame(array, index=names).add_prefix("f")
+
+
+def test_rows_with_other_names_are_refused_or_joined(folder, capsys, arrays):
+    X, _ = arrays
+    names = [f"img{i}" for i in range(40)]
+    order = np.random.default_rng(0).permutation(40)
+    named(X, names).to_csv("a.csv")
+    named(X, names).iloc[order].to_csv("b.csv", sep=";", decimal=",")
+    command = ["compare", "a.csv", "b.csv", "--measures", "CKA", "--permutations", "0"]
+    line = fails(capsys, *command)
+    assert "--join" in line
+    assert "'img0'" in line
+    assert main([*command, "--join"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("a.csv 40 x 4 against b.csv 40 x 4, joined by names\n")
+    assert cells(out, "CKA")[1] == "1.000"
+    # names on one side only: by position
+    assert main(["compare", "a.csv", "a.npy", "--measures", "CKA"]) == 0
+    assert cells(capsys.readouterr().out, "CKA")[1] == "1.000"
+    assert "no names of rows" in fails(capsys, *command[:2], "a.npy", "--join")
+
+
+def test_a_count_is_a_name_where_both_files_have_one(folder, capsys, arrays):
+    X, _ = arrays
+    named(X, None).to_csv("a.csv")
+    named(X, None).sample(frac=1, random_state=0).to_csv("b.csv")
+    command = ["compare", "a.csv", "b.csv", "--measures", "CKA"]
+    assert "--join" in fails(capsys, *command)
+    assert main([*command, "--join"]) == 0
+    assert cells(capsys.readouterr().out, "CKA")[1] == "1.000"
+
+
+def test_join_takes_labels_along_and_counts_what_falls_out(folder, capsys, arrays):
+    X, _ = arrays
+    names = pd.Index([f"img{i}" for i in range(40)], name="id")
+    named(X, names).to_csv("a.csv")
+    named(X, names)[::-1][:35].to_csv("b.csv")
+    labels = pd.Series(np.arange(40) % 2, index=names, name="label")
+    labels.sample(frac=1, random_state=0).to_csv("named.csv")
+    labels.to_csv("plain.csv", index=False)
+    command = ["compare", "a.csv", "b.csv", "--join", "--measures", "CKA", "--labels"]
+    for name in ("named.csv", "plain.csv"):
+        assert main([*command, name]) == 0
+        out = capsys.readouterr().out
+        assert "35 x 4, joined by names; 5 and 0 rows had no partner" in out
+        assert cells(out, "CKA")[1] == "1.000"
+
+
+def test_how_files_are_read_is_said_once_or_for_each(folder, capsys):
+    rows = np.random.default_rng(0).normal(size=(20, 3)).round(3)
+    np.savetxt("a.txt", rows)
+    pd.DataFrame(rows, columns=[1, 2, 3]).to_csv("b.csv", index=False)
+    (folder / "y.csv").write_text("animal\n" + "cat\ndog\n" * 10)
+    command = ["compare", "a.txt", "b.csv", "--measures", "CKA", "--permutations", "0"]
+    assert "--header" in fails(capsys, *command)
+    assert main([*command, "--no-header", "--header"]) == 0
+    assert cells(capsys.readouterr().out, "CKA")[1] == "1.000"
+    flags = ["--no-header", "--header", "--header"]
+    assert "--header" in fails(capsys, *command, *flags[:2], "--labels", "y.csv")
+    assert main([*command, *flags, "--labels", "y.csv"]) == 0
+    assert "20 x 3" in capsys.readouterr().out
+    assert main([*command, *flags, "--columns", "0", "1", "--columns", "1,2"]) == 0
+    assert "20 x 2 against b.csv 20 x 2" in capsys.readouterr().out
+    line = fails(capsys, *command, *["--sep", ","] * 5, status=2)
+    assert "four times at most" in line
+
+
+def test_more_axes(folder, capsys, arrays):
+    np.save("deep.npy", np.stack([arrays[0], arrays[0]], axis=1))
+    command = ["compare", "a.npy", "deep.npy", "--measures", "CKA"]
+    line = fails(capsys, *command)
+    assert "--flatten" in line
+    assert "--pool mean" in line
+    for option, width in ((["--flatten"], 8), (["--pool", "mean"], 4)):
+        assert main([*command, *option]) == 0
+        out = capsys.readouterr().out
+        assert f"deep.npy 40 x {width}" in out
+        assert cells(out, "CKA")[1] == "1.000"
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,30 @@ from copy import copy
 from sklearn.base import clone
 
 
+def is_dask(array):
+    """Whether an argument is a collection of Dask, by itself or within xarray's."""
+    # arrays of xarray have the method with and without chunks
+    is_lazy = hasattr(array, "__dask_graph__")
+    return is_lazy and getattr(array, "chunks", ()) is not None
+
+
+def refuse_dask(measure, *arrays):
+    """Raise where a Dask collection would be gathered in one place unasked."""
+    if not any(map(is_dask, arrays)):
+        return
+    name = type(measure).__name__
+    if measure._similarity_tags().streaming:
+        raise ValueError(
+            f"{name} takes Dask arrays in fit only. Bring the rows into memory with "
+            ".compute() first."
+        )
+    raise ValueError(
+        f"{name} cannot be computed chunk by chunk, and a Dask array is not gathered "
+        "unasked. Bring the rows into memory with .compute(), or use a measure that "
+        "merges chunks: sksim.all_measures(streaming=True) lists them."
+    )
+
+
 def fitted_to_chunks(measure, X, y):
     """A clone of a streaming measure, fitted to the chunks of two Dask arrays.
 
@@ -36,7 +60,9 @@ def fitted_to_chunks(measure, X, y):
 
 def _of_chunk(measure, X, y):
     measure = clone(measure)
-    if measure._similarity_tags().streaming == "batches":
+    # a chunk may have fewer rows than fit takes, which wait for those of others
+    is_whole = X.shape[0] >= measure._min_samples()
+    if measure._similarity_tags().streaming == "batches" and is_whole:
         return measure.fit(X, y)
     return measure.partial_fit(X, y)
 
@@ -50,9 +76,7 @@ def _aligned_chunks(X, y):
     """Pairs of delayed chunks that hold the same rows, whole rows each."""
     for name, array in (("X", X), ("y", y)):
         if not (
-            hasattr(array, "__dask_graph__")
-            and hasattr(array, "to_delayed")
-            and hasattr(array, "chunks")
+            is_dask(array) and hasattr(array, "to_delayed") and hasattr(array, "chunks")
         ):
             raise ValueError(
                 f"{name} is a {type(array).__name__}, where both X and y must be Dask "

@@ -14,6 +14,8 @@ from sksim.arrays._namespace import (
     move_to,
     row_sums,
 )
+from sksim.base._dask import refuse_dask
+from sksim.base._foreign import refuse_foreign
 from sksim.base._given import check_given, given_kind
 from sksim.base._missing import missing_named
 from sksim.base._tags import ROW_METADATA, tags_of
@@ -63,30 +65,6 @@ def check_representation_pair(measure, X, y, *, reset, min_samples=None):
     if X.dtype != y.dtype:
         X, y = (xp.astype(array, xp.float64, copy=False) for array in (X, y))
     return X, y, xp
-
-
-def is_dask(array):
-    """Whether an argument is a collection of Dask, by itself or within xarray's."""
-    # arrays of xarray have the method with and without chunks
-    is_lazy = hasattr(array, "__dask_graph__")
-    return is_lazy and getattr(array, "chunks", ()) is not None
-
-
-def refuse_dask(measure, *arrays):
-    """Raise where a Dask collection would be gathered in one place unasked."""
-    if not any(map(is_dask, arrays)):
-        return
-    name = type(measure).__name__
-    if measure._similarity_tags().streaming:
-        raise ValueError(
-            f"{name} takes Dask arrays in fit only. Bring the rows into memory with "
-            ".compute() first."
-        )
-    raise ValueError(
-        f"{name} cannot be computed chunk by chunk, and a Dask array is not gathered "
-        "unasked. Bring the rows into memory with .compute(), or use a measure that "
-        "merges chunks: sksim.all_measures(streaming=True) lists them."
-    )
 
 
 def refuse_missing_y(measure):
@@ -245,6 +223,7 @@ def check_same_length(X, y):
 
 def refuse_unreadable(array, name, *, allow_nd=False):
     """Raise on what numpy can't convert to numbers, or would without being asked to."""
+    refuse_foreign(array, name)
     ndim = getattr(array, "ndim", None)
     if not allow_nd and isinstance(ndim, int) and ndim > 2:
         raise ValueError(
@@ -297,6 +276,7 @@ def has_dtype(array):
 
 def as_values(array, name):
     """What is no array, as one, or a ValueError or TypeError that says what it is."""
+    refuse_foreign(array, name)
     if isinstance(array, type | str | bytes | dict | set | frozenset) or not (
         hasattr(array, "__array__") or hasattr(array, "__len__")
     ):
@@ -398,6 +378,7 @@ def takes_fractions(measure):
 @overflow_is_silent
 def check_label_vector(labels, name, measure, *, allow_fractions=False):
     """One label for each row, as a 1-D array of numbers, booleans or strings."""
+    refuse_foreign(labels, name)
     with missing_named(labels, name):
         return _read_labels(labels, name, measure, allow_fractions=allow_fractions)
 
@@ -476,6 +457,7 @@ def _check_label_values(labels, name, xp, *, allow_fractions=False):
 
 def _as_column(array, name):
     """A vector of one output per row as a matrix of one column."""
+    refuse_foreign(array, name)
     if not has_dtype(array) or hasattr(array, "iloc"):
         array = as_values(array, name)
     if getattr(array, "ndim", 2) != 1:
@@ -506,6 +488,7 @@ def check_output_group(measure, X, y=None, *, reset):
         Array namespace.
     """
     refuse_dask(measure, X, y)
+    refuse_foreign(X, "X")
     if y is None and are_arrays(X):
         return _read_models(measure, X, reset=reset)
     with missing_named(X, "X"):
@@ -699,23 +682,79 @@ def check_probabilities(array, name, *, xp, rounding=None):
             f"{name} is empty, of shape {tuple(array.shape)}: each row must hold the "
             "probabilities of one or more classes."
         )
-    if float(xp.min(array)) < 0:
-        raise ValueError(
-            f"{name} has negative entries: rows must be probabilities. Apply a softmax "
-            "or calibrate the scores first; sksim never does so unasked."
-        )
+    lowest, highest = float(xp.min(array)), float(xp.max(array))
+    if array.shape[-1] == 1:
+        _refuse_one_class(name, lowest, highest)
     tolerance = SIMPLEX_TOLERANCE + (rounding or 0)
-    worst = float(xp.max(array)) - 1
-    if worst <= tolerance:
-        sums = row_sums(array, xp=xp)
-        worst = float(xp.max(xp.abs(sums - 1)))
+    sums = row_sums(array, xp=xp)
+    if lowest < 0:
+        _refuse_negative(name, lowest, float(xp.max(xp.abs(sums - 1))))
+    worst = float(xp.max(xp.abs(sums - 1)))
     if worst > tolerance:
-        raise ValueError(
-            f"The rows of {name} must be probabilities that sum to 1; one is off by "
-            f"{worst:.3g}. Apply a softmax or calibrate the scores first; sksim never "
-            "does so unasked."
-        )
+        least, most = float(xp.min(sums)), float(xp.max(sums))
+        _refuse_other_sums(name, worst, least, most, highest)
     return array if rounding is None else array / sums[..., None]
+
+
+# Rows that were rounded to two digits sum to 1 within this.
+_ROUNDED = 0.0101
+# Entries that should be 0 are below it by this at most, in single precision.
+_JUST_BELOW = 1e-6
+
+
+def _refuse_one_class(name, lowest, highest):
+    """Raise about one column, which can't hold the probabilities of two classes."""
+    if lowest == highest == 1:
+        raise ValueError(
+            f"{name} has one column, of one class, and 1 in every row, as a "
+            "softmax over "
+            "one column gives: take a sigmoid of the score instead, p, and pass "
+            "[1 - p, p], numpy.column_stack([1 - p, p])."
+        )
+    first = "" if lowest >= 0 and highest <= 1 else "apply a sigmoid for p, and "
+    raise ValueError(
+        f"{name} has one column, of one class: if it holds the probability p of the "
+        f"positive class, {first}pass [1 - p, p], numpy.column_stack([1 - p, p])."
+    )
+
+
+def _refuse_negative(name, lowest, worst):
+    if lowest >= -_JUST_BELOW and worst <= _ROUNDED:
+        raise ValueError(
+            f"{name} has entries just below 0 (negative entries from {lowest:.3g} on), "
+            f"by rounding: clip at 0, {name}.clip(0), for rows must be probabilities."
+        )
+    raise ValueError(
+        f"{name} has negative entries: rows must be probabilities, and these look like "
+        "logits or scores. Apply a softmax or calibrate the scores first; sksim never "
+        "does so unasked."
+    )
+
+
+def _refuse_other_sums(name, worst, least, most, highest):
+    """Raise about rows that don't sum to 1, by what they look like."""
+    over = f"{name} / {name}.sum(-1, keepdims=True)"
+    if worst <= _ROUNDED:
+        way = f"They look rounded: divide the rows by their sums, {over}."
+    elif least >= 100 * (1 - _ROUNDED) and most <= 100 * (1 + _ROUNDED):
+        exactly = "" if max(100 - least, most - 100) <= 100 * SIMPLEX_TOLERANCE else (
+            f", and the rows by their sums then, {over}"
+        )  # fmt: skip
+        way = f"They look like percentages: divide by 100{exactly}."
+    elif highest <= 1:
+        way = (
+            "If each entry is the probability of a label of its own (sigmoids), "
+            "compare "
+            "one label at a time, as [1 - p, p]; if the entries are weights, "
+            "divide the "
+            f"rows by their sums, {over}."
+        )
+    else:
+        way = f"If they are counts or weights, divide the rows by their sums, {over}."
+    raise ValueError(
+        f"The rows of {name} must be probabilities that sum to 1; one is off by "
+        f"{worst:.3g}. {way}"
+    )
 
 
 def check_probability_pair(X, y, rounding, *, xp):
@@ -840,6 +879,7 @@ def _read_confounder(measure, z, *, xp, like):
 
 
 def _check_weights(weights, *, xp, like):
+    refuse_foreign(weights, "weights")
     with missing_named(weights, "weights"):
         weights = check_array(weights, ensure_2d=False, input_name="weights")
     if weights.shape != like.shape[:1] or bool((weights < 0).any()):

@@ -6,9 +6,18 @@ import numpy as np
 import pandas as pd
 
 from sksim._sklearn_compat import num_samples
+from sksim.arrays._namespace import get_namespace_and_device, is_numpy
 from sksim.base._class_names import column_names
+from sksim.base._foreign import refuse_foreign
+from sksim.base._missing import refuse_missing
 from sksim.base._tags import tags_of
-from sksim.base._validation import SIMPLEX_TOLERANCE, as_values
+from sksim.base._validation import (
+    SIMPLEX_TOLERANCE,
+    as_values,
+    half_precision_unit,
+    refuse_mixed_kinds,
+    refuse_unreadable,
+)
 from sksim.models._extract import last_representation
 
 
@@ -62,6 +71,7 @@ class ArrayPair:
                 f"a has {num_samples(a)} rows and b has {num_samples(b)}: both must "
                 "describe the same inputs, in the same order."
             )
+        _refuse_uncomputable(a, b)
         self.y_true = y_true
         self.arrays = a, b
         are_named = bool(names) or None not in (column_names(a), column_names(b))
@@ -84,6 +94,44 @@ class ArrayPair:
             x, y = _as_columns(x), _as_columns(y)
         plural = "representations" if tags.inputs == "representation" else tags.inputs
         return Inputs(plural, x, y, keywords)
+
+
+def _refuse_uncomputable(a, b):
+    """Raise where no measure could be computed, before the first of them is."""
+    for name, array in (("a", a), ("b", b)):
+        refuse_foreign(array, name)
+        n_rows = num_samples(array)
+        if n_rows < 2:
+            raise ValueError(
+                f"{name} has {'one row' if n_rows else 'no rows'}: a comparison needs "
+                "two or more."
+            )
+        refuse_missing(array, name)
+        if array.ndim != 1:
+            refuse_unreadable(array, name)
+        _refuse_infinite(array, name)
+    if a.ndim == b.ndim == 1 and _is_labels(a) and _is_labels(b):
+        refuse_mixed_kinds((a, b), ["a", "b"])
+    elif a.ndim != b.ndim:
+        for name, array in (("a", a), ("b", b)):
+            refuse_unreadable(array, name)
+
+
+@np.errstate(invalid="ignore")
+def _refuse_infinite(array, name):
+    xp = get_namespace_and_device(array)[0]
+    values = np.asarray(array) if is_numpy(xp) else array
+    if getattr(values.dtype, "kind", "f") != "f":
+        return
+    if is_numpy(xp) or xp.isdtype(values.dtype, "real floating"):
+        is_infinite = xp.isinf(values)
+        if bool(xp.any(is_infinite)):
+            by_row = xp.any(xp.reshape(is_infinite, (values.shape[0], -1)), axis=1)
+            row = int(xp.argmax(xp.astype(by_row, xp.int8)))
+            raise ValueError(
+                f"{name} contains infinite values (infinity), first in row {row}: drop "
+                "such rows from both sides, or find out where they come from."
+            )
 
 
 def _offers(a, b, *, are_named):
@@ -136,8 +184,9 @@ def _is_probabilities(array):
     if values.dtype.kind != "f" or not np.all(values >= 0):
         return False
     with np.errstate(over="ignore"):
-        sums = values.sum(axis=1)
-    return bool(np.all(np.abs(sums - 1) <= SIMPLEX_TOLERANCE))
+        sums = values.sum(axis=1, dtype=np.promote_types(values.dtype, np.float32))
+    unit = half_precision_unit(values) or 0
+    return bool(np.all(np.abs(sums - 1) <= SIMPLEX_TOLERANCE + unit))
 
 
 class ModelPair:

@@ -8,7 +8,12 @@ import numpy as np
 
 from sksim._sklearn_compat import Interval, StrOptions, fit_context
 from sksim.arrays._matching import index_array
-from sksim.arrays._namespace import take
+from sksim.arrays._namespace import (
+    get_namespace_and_device,
+    move_to,
+    namespace_of,
+    take,
+)
 from sksim.arrays._views import View
 from sksim.base._comparison import Comparison
 from sksim.base._row_names import refuse_other_rows_of
@@ -118,7 +123,7 @@ class MinibatchCKA(BaseKernelSimilarity):
     batch_size : int, default=256
         Rows of a batch that ``fit`` makes; at least 4. What remains, if it is fewer
         than 4 rows, is added to the last batch. ``partial_fit`` takes all that it is
-        passed as one batch.
+        passed as one batch; fewer than 4 rows wait for those of the next call.
     bandwidth : float, default=0.5
         Width of the RBF kernel in units of the median distance between the rows of the
         batch.
@@ -139,12 +144,15 @@ class MinibatchCKA(BaseKernelSimilarity):
     n_features_in_, n_features_y_in_ : int
         Widths of X and y.
     n_samples_fit_ : int
-        Number of rows.
+        Number of rows in the batches.
+    n_samples_waiting_ : int
+        Number of rows that ``partial_fit`` was passed and that are in no batch yet, 3
+        at most.
 
     Raises
     ------
     ValueError
-        If a batch has fewer than 4 rows, or if a representation is constant in it.
+        If there are fewer than 4 rows, or if a representation is constant in a batch.
 
     See Also
     --------
@@ -264,7 +272,9 @@ class MinibatchCKA(BaseKernelSimilarity):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows of the first representation, 4 or more.
+            Rows of the first representation. Fewer than 4, as the last batch of a
+            loader may have, wait for those of the next call, or of another measure
+            that is merged; until then they count in ``n_samples_waiting_`` only.
         y : array-like of shape (n_samples, n_features_y)
             The same rows of the second representation.
 
@@ -276,10 +286,27 @@ class MinibatchCKA(BaseKernelSimilarity):
         if y is None:
             refuse_missing_y(self)
         refuse_other_rows_of(self, X, y, {})
-        known = getattr(self, "_batch_sums", None)
-        X, y, xp = check_representation_pair(self, X, y, reset=known is None)
+        is_first = not hasattr(self, "n_samples_waiting_")
+        X, y, xp = check_representation_pair(self, X, y, reset=is_first, min_samples=1)
+        return self._add(X, y, xp, getattr(self, "_batch_sums", None))
+
+    def _add(self, X, y, xp, sums):
+        """Add the batch of rows and of those that wait, or let all of them wait."""
+        if getattr(self, "_waiting", None) is not None:
+            device = get_namespace_and_device(X)[2]
+            X, y = (
+                xp.concat(
+                    [xp.astype(move_to(old, xp=xp, device=device), new.dtype), new]
+                )
+                for old, new in zip(self._waiting, (X, y), strict=True)
+            )
+        if X.shape[0] < _FEWEST:
+            # copies: a loader may use its buffer again
+            return self._keep(
+                sums, (xp.asarray(X, copy=True), xp.asarray(y, copy=True))
+            )
         batch = self._sums(X, y, xp)
-        return self._keep(batch if known is None else known.plus(batch))
+        return self._keep(batch if sums is None else sums.plus(batch), None)
 
     def merge(self, other):
         """Add the batches of another measure.
@@ -303,18 +330,40 @@ class MinibatchCKA(BaseKernelSimilarity):
         """
         refuse_other_kind(self, other)
         for measure, which in ((self, "this measure"), (other, "other")):
-            if not hasattr(measure, "_batch_sums"):
+            if not hasattr(measure, "n_samples_waiting_"):
                 raise ValueError(
                     f"MinibatchCKA has no batches to merge: {which} was never fitted. "
                     "Call fit or partial_fit on both first."
                 )
         refuse_unlike(self, other)
-        return self._keep(self._batch_sums.plus(other._batch_sums))
+        both = [m._batch_sums for m in (self, other) if m._batch_sums is not None]
+        sums = both[0].plus(both[1]) if len(both) == 2 else next(iter(both), None)
+        if other._waiting is None:
+            return self._keep(sums, self._waiting)
+        X, y = other._waiting
+        return self._add(X, y, namespace_of(X), sums)
 
-    def _keep(self, sums):
-        self._store(self._outcome(sums))
-        self.n_samples_fit_ = sums.n_samples
+    def _keep(self, sums, waiting):
+        """Become the measure of these batches, and of rows that wait for others."""
+        self._batch_sums, self._waiting = sums, waiting
+        self.n_samples_waiting_ = 0 if waiting is None else waiting[0].shape[0]
+        self.n_samples_fit_ = 0 if sums is None else sums.n_samples
+        if sums is not None:
+            self._store(self._outcome(sums))
         return self
+
+    def _keep_outcome(self, comparison):
+        self._waiting, self.n_samples_waiting_ = None, 0
+        super()._keep_outcome(comparison)
+
+    def _score(self, X, y, **metadata):
+        if X is None and y is None and getattr(self, "_batch_sums", ()) is None:
+            raise ValueError(
+                "MinibatchCKA has no score yet: it was passed "
+                f"{self.n_samples_waiting_} "
+                f"of the {_FEWEST} rows that a batch needs. Call partial_fit with more."
+            )
+        return super()._score(X, y, **metadata)
 
     def _similarity_tags(self):
         return SimilarityTags(

@@ -1,5 +1,7 @@
 """Debiased CKA estimated from batches."""
 
+import pickle
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -112,7 +114,64 @@ def test_a_few_rows_that_remain_join_the_last_batch():
         assert measure.n_batches_ == n_batches
         assert measure.n_samples_fit_ == n_samples
     with pytest.raises(ValueError, match="minimum of 4"):
-        MinibatchCKA().partial_fit(X[:3], y[:3])
+        MinibatchCKA().fit(X[:3], y[:3])
+
+
+def test_rows_of_a_short_batch_wait_for_the_next():
+    X, y = pair(50)
+    measure = MinibatchCKA()
+    expected = MinibatchCKA()
+    # a loader's last batch of an epoch, and what comes after it
+    for start, stop in ((0, 2), (2, 3), (3, 23), (23, 43), (43, 46)):
+        measure.partial_fit(X[start:stop], y[start:stop])
+        assert measure.n_samples_fit_ + measure.n_samples_waiting_ == stop
+    for start, stop in ((0, 23), (23, 43)):
+        expected.partial_fit(X[start:stop], y[start:stop])
+    assert measure.n_samples_waiting_ == 3
+    assert measure.n_batches_ == 2
+    assert measure.score() == expected.score_
+    expected.partial_fit(X[43:], y[43:])
+    copied = pickle.loads(pickle.dumps(measure)).partial_fit(X[46:], y[46:])
+    assert copied.score_ == expected.score_
+    assert (copied.n_samples_fit_, copied.n_samples_waiting_) == (50, 0)
+    assert measure.fit(X, y).n_samples_waiting_ == 0
+
+
+def test_rows_that_wait_are_copies():
+    X, y = pair(8)
+    buffer = X[:2].copy()
+    measure = MinibatchCKA().partial_fit(buffer, y[:2])
+    buffer[:] = 0
+    expected = MinibatchCKA().partial_fit(X, y).score_
+    assert measure.partial_fit(X[2:], y[2:]).score_ == expected
+
+
+def test_rows_that_wait_are_merged():
+    X, y = pair(27)
+
+    def of(*bounds):
+        measure = MinibatchCKA()
+        for start, stop in bounds:
+            measure.partial_fit(X[start:stop], y[start:stop])
+        return measure
+
+    merged = of((0, 20), (20, 22)).merge(of((22, 24)))
+    assert (merged.n_samples_fit_, merged.n_samples_waiting_) == (24, 0)
+    assert merged.score_ == of((0, 20), (20, 24)).score_
+    merged = of((20, 22)).merge(of((0, 20), (22, 23)))
+    assert (merged.n_samples_fit_, merged.n_samples_waiting_) == (20, 3)
+    assert merged.score_ == of((0, 20)).score_
+
+
+def test_no_score_of_rows_that_wait():
+    X, y = pair(8)
+    measure = MinibatchCKA().partial_fit(X[:3], y[:3])
+    assert measure.n_samples_fit_ == 0
+    with pytest.raises(ValueError, match="passed 3 of the 4 rows that a batch needs"):
+        measure.score()
+    assert_allclose(measure.score(X, y), CKA(debias="rows").fit(X, y).score_)
+    with pytest.raises(ValueError, match="features"):
+        measure.partial_fit(X[:, :4], y)
 
 
 def test_partial_fit_and_merge_go_on_from_fit():
