@@ -3,6 +3,8 @@
 import difflib
 import zipfile
 import zlib
+from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -27,20 +29,20 @@ _PICKLED = (
 
 
 def read_array(
-    path,
+    path: str | PathLike[str],
     *,
-    key=None,
-    header=None,
-    sep=None,
-    decimal=None,
-    encoding=None,
-    index_col=None,
-    columns=None,
-    drop=None,
-    na=None,
-    flatten=False,
-    pool=None,
-):
+    key: str | None = None,
+    header: bool | None = None,
+    sep: str | None = None,
+    decimal: str | None = None,
+    encoding: str | None = None,
+    index_col: str | None = None,
+    columns: Sequence[str] | None = None,
+    drop: Sequence[str] | None = None,
+    na: Sequence[str] | None = None,
+    flatten: bool = False,
+    pool: str | None = None,
+) -> np.ndarray | pd.DataFrame | pd.Series:
     r"""Array in a file, by the file's ending.
 
     How a table of text is written is found out from its first lines; what they leave in

@@ -10,13 +10,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from sksim.arrays._namespace import check_same_namespace, namespace_of
 from sksim.base._comparison import parted
-from sksim.base._missing import missing_named
+from sksim.base._readable import readable
 from sksim.base._row_names import refuse_other_rows_of
 from sksim.base._validation import (
     check_representation_pair,
     overflow_is_silent,
     refuse_infinite_rows,
-    refuse_unreadable,
 )
 
 
@@ -138,8 +137,7 @@ class AlignmentMixin(TransformerMixin):
         """Rows to be mapped back: as wide as what ``transform`` returns."""
         check_is_fitted(self)
         xp = namespace_of(self.x_mean_)
-        with missing_named(X, "X"):
-            refuse_unreadable(X, "X")
+        with readable(X, "X"):
             dtypes = [xp.float64, xp.float32]
             X = check_array(X, dtype=dtypes, input_name="X", estimator=self)
         if X.shape[1] != self._n_features_out:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from sksim.arrays._namespace import get_namespace_and_device, zeros
-from sksim.base._validation import has_dtype
+from sksim.base._readable import has_dtype
 
 _N_SHOWN = 5
 

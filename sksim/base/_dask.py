@@ -8,29 +8,7 @@ from copy import copy
 
 from sklearn.base import clone
 
-
-def is_dask(array):
-    """Whether an argument is a collection of Dask, by itself or within xarray's."""
-    # arrays of xarray have the method with and without chunks
-    is_lazy = hasattr(array, "__dask_graph__")
-    return is_lazy and getattr(array, "chunks", ()) is not None
-
-
-def refuse_dask(measure, *arrays):
-    """Raise where a Dask collection would be gathered in one place unasked."""
-    if not any(map(is_dask, arrays)):
-        return
-    name = type(measure).__name__
-    if measure._similarity_tags().streaming:
-        raise ValueError(
-            f"{name} takes Dask arrays in fit only. Bring the rows into memory with "
-            ".compute() first."
-        )
-    raise ValueError(
-        f"{name} cannot be computed chunk by chunk, and a Dask array is not gathered "
-        "unasked. Bring the rows into memory with .compute(), or use a measure that "
-        "merges chunks: sksim.all_measures(streaming=True) lists them."
-    )
+from sksim.base._readable import is_dask
 
 
 def fitted_to_chunks(measure, X, y):

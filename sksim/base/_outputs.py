@@ -7,15 +7,14 @@ import numpy as np
 from sksim._sklearn_compat import fit_context
 from sksim.base._class_names import in_one_order, order_of_grades
 from sksim.base._comparison import GroupComparison
+from sksim.base._readable import as_values, has_dtype
 from sksim.base._row_names import refuse_other_rows
 from sksim.base._similarity import BaseSimilarity
 from sksim.base._tags import tags_of
 from sksim.base._validation import (
     are_arrays,
-    as_values,
     check_output_group,
     check_output_pair,
-    has_dtype,
 )
 from sksim.models._outputs import model_outputs
 

@@ -14,7 +14,8 @@ from sksim._progress import progress_shown
 from sksim._sklearn_compat import fit_context
 from sksim.arrays._namespace import device_of, is_numpy, number
 from sksim.base._comparison import Comparison, Rows, parted
-from sksim.base._dask import fitted_to_chunks, is_dask
+from sksim.base._dask import fitted_to_chunks
+from sksim.base._readable import is_dask
 from sksim.base._row_names import refuse_other_rows_of
 from sksim.base._tags import PAIR_METADATA, ROW_METADATA, MeasureTags, tags_of
 from sksim.base._validation import (

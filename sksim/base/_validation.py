@@ -4,7 +4,6 @@ import warnings
 from numbers import Real
 
 import numpy as np
-import pandas as pd
 from sklearn.utils.validation import check_array, validate_data
 
 from sksim._sklearn_compat import get_feature_names
@@ -14,10 +13,15 @@ from sksim.arrays._namespace import (
     move_to,
     row_sums,
 )
-from sksim.base._dask import refuse_dask
-from sksim.base._foreign import refuse_foreign
 from sksim.base._given import check_given, given_kind
-from sksim.base._missing import missing_named
+from sksim.base._readable import (
+    as_values,
+    has_dtype,
+    missing_named,
+    readable,
+    refuse_dask,
+    refuse_foreign,
+)
 from sksim.base._tags import ROW_METADATA, tags_of
 
 # Rows of probabilities from single-precision networks sum to one only this closely.
@@ -112,12 +116,11 @@ overflow_is_silent = np.errstate(over="ignore", invalid="ignore")
 
 @overflow_is_silent
 def _check_matrix(measure, array, name, **options):
-    with missing_named(array, name):
+    with readable(array, name):
         return _read_matrix(measure, array, name, **options)
 
 
 def _read_matrix(measure, array, name, *, reset, min_samples):
-    refuse_unreadable(array, name)
     names = get_feature_names(array) if name == "y" and reset else None
     xp = get_namespace_and_device(array)[0]
     is_half = half_precision_unit(array) is not None
@@ -177,12 +180,11 @@ def half_precision_unit(array):
 @overflow_is_silent
 def check_rows(transformer, X, *, reset, allow_nd=False):
     """Rows of one representation for a transformer, in their own precision."""
-    with missing_named(X, "X"):
+    with readable(X, "X", allow_nd=allow_nd):
         return _read_rows(transformer, X, reset=reset, allow_nd=allow_nd)
 
 
 def _read_rows(transformer, X, *, reset, allow_nd):
-    refuse_unreadable(X, "X", allow_nd=allow_nd)
     xp = get_namespace_and_device(X)[0]
     dtypes = [xp.float64, xp.float32]
     if allow_nd and getattr(X, "ndim", 2) > 2:
@@ -219,101 +221,6 @@ def check_same_length(X, y):
             "same inputs, in the same order. Found input variables with inconsistent "
             f"numbers of samples: {[X.shape[0], y.shape[0]]}."
         )
-
-
-def refuse_unreadable(array, name, *, allow_nd=False):
-    """Raise on what numpy can't convert to numbers, or would without being asked to."""
-    refuse_foreign(array, name)
-    ndim = getattr(array, "ndim", None)
-    if not allow_nd and isinstance(ndim, int) and ndim > 2:
-        raise ValueError(
-            f"{name} has {ndim} dimensions (Found array with dim {ndim}, while dim <= "
-            "2 is required): rows must be vectors. Flatten or pool the other axes "
-            "first, for example with array.reshape(len(array), -1)."
-        )
-    if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
-        raise ValueError(
-            f"{name} is a masked array with masked values, which have no place in a "
-            "comparison. Drop the rows that contain them, or fill them."
-        )
-    values = array
-    is_table = hasattr(array, "dtypes")
-    if is_table or not has_dtype(array):
-        values = as_values(array, name)
-        if is_table and 0 in values.shape:
-            what = "sample(s)" if values.shape[0] == 0 else "feature(s)"
-            raise ValueError(
-                f"{name} is an empty table: Found array with 0 {what} "
-                f"(shape={values.shape}) while a minimum of 1 is required."
-            )
-    kind = getattr(getattr(values, "dtype", None), "kind", None)
-    if kind == "V":
-        raise ValueError(
-            f"{name} is a structured array: pass a plain matrix, for example by "
-            "numpy.lib.recfunctions.structured_to_unstructured."
-        )
-    if kind in ("M", "m"):
-        raise ValueError(
-            f"{name} holds dates or times; a representation must be numeric. Convert "
-            f"them to a unit of your choice, for example by {name}.astype(float)."
-        )
-    is_text = kind in ("U", "S", "T") or (
-        kind == "O" and any(isinstance(v, str | bytes) for v in values.ravel())
-    )
-    if is_text:
-        raise ValueError(
-            f"{name} contains text; a representation must be numeric. Convert numeric "
-            f"strings yourself ({name}.astype(float)) and encode categories."
-        )
-    if kind == "O":
-        _refuse_objects(values, name)
-
-
-def has_dtype(array):
-    """Whether this is an array already, of any library, and not a class of them."""
-    return hasattr(array, "dtype") and not isinstance(array, type)
-
-
-def as_values(array, name):
-    """What is no array, as one, or a ValueError or TypeError that says what it is."""
-    refuse_foreign(array, name)
-    if isinstance(array, type | str | bytes | dict | set | frozenset) or not (
-        hasattr(array, "__array__") or hasattr(array, "__len__")
-    ):
-        what = array.__name__ if isinstance(array, type) else type(array).__name__
-        raise TypeError(
-            f"{name} is no array but {array!r:.40} ({what}): pass a matrix with one "
-            "row for each input."
-        )
-    try:
-        return np.asarray(array)
-    except ValueError as error:
-        raise ValueError(
-            f"{name} is ragged: its rows differ in length ({error})."
-        ) from error
-    except TypeError as error:
-        raise TypeError(
-            f"{name} can't be read as a matrix of numbers: {error}."
-        ) from error
-
-
-def _refuse_objects(values, name):
-    """Raise on an array of objects unless all of them are real numbers."""
-    if any(value is pd.NA for value in values.ravel()):
-        raise ValueError(
-            f"{name} contains missing values (NaN), which have no place in a "
-            "comparison. Drop the rows that contain them, or fill them."
-        )
-    try:
-        values.astype(float)
-    except TypeError as error:
-        raise TypeError(
-            f"{name} holds an object that is no real number: {error}."
-        ) from error
-    except (ValueError, OverflowError) as error:
-        raise ValueError(
-            f"{name} holds an object that is no real number: {error}."
-        ) from error
 
 
 def check_output_pair(measure, X, y, *, reset):
@@ -555,8 +462,7 @@ def _read_models(measure, models, *, reset):
 
 @overflow_is_silent
 def _read_probabilities(measure, array, name):
-    with missing_named(array, name):
-        refuse_unreadable(array, name)
+    with readable(array, name):
         xp = get_namespace_and_device(array)[0]
         rounding = half_precision_unit(array)
         floating = [xp.float64, xp.float32] if rounding is None else [xp.float32]
@@ -853,12 +759,11 @@ def _check_true_labels(measure, y_true, tags, *, xp, like):
 @overflow_is_silent
 def check_confounder(measure, z, *, xp, like):
     """Rows of a confounder, or its given matrix, where and as precise as ``like``."""
-    with missing_named(z, "z"):
+    with readable(z, "z"):
         return _read_confounder(measure, z, xp=xp, like=like)
 
 
 def _read_confounder(measure, z, *, xp, like):
-    refuse_unreadable(z, "z")
     own = get_namespace_and_device(z)[0]
     dtypes, tags = [own.float64, own.float32], tags_of(measure)
     if tags.precomputed:

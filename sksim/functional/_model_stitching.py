@@ -15,13 +15,10 @@ from sksim._sklearn_compat import Interval, StrOptions
 from sksim._typing import Model
 from sksim.arrays._linalg import thin_svd
 from sksim.arrays._views import View
-from sksim.base._missing import missing_named
+from sksim.base._readable import as_values, has_dtype, readable
 from sksim.base._tags import SimilarityTags
 from sksim.base._validation import (
-    as_values,
     check_label_vector,
-    has_dtype,
-    refuse_unreadable,
 )
 from sksim.functional._applied_models import AppliedModelsSimilarity
 from sksim.functional._judge import judge
@@ -265,8 +262,7 @@ class ModelStitching(AppliedModelsSimilarity):
         if not has_dtype(y_true):
             y_true = as_values(y_true, "y_true")
         if len(np.shape(y_true)) == 2 and np.shape(y_true)[1] > 1:
-            with missing_named(y_true, "y_true"):
-                refuse_unreadable(y_true, "y_true")
+            with readable(y_true, "y_true"):
                 return check_array(y_true, input_name="y_true", estimator=self)
         return check_label_vector(y_true, "y_true", self, allow_fractions=True)
 

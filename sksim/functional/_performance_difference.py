@@ -17,13 +17,12 @@ from sksim.arrays._namespace import (
 )
 from sksim.arrays._views import View
 from sksim.base import BaseFunctionalSimilarity, Comparison, RowSumComparison
+from sksim.base._readable import as_values, has_dtype
 from sksim.base._tags import SimilarityTags
 from sksim.base._validation import (
-    as_values,
     check_label_vector,
     check_output_pair,
     check_same_length,
-    has_dtype,
     refuse_mixed_kinds,
 )
 from sksim.functional._judge import judge

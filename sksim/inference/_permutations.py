@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 from sksim._sklearn_compat import Interval, StrOptions, validate_params
 from sksim._typing import ArrayLike, RandomState
 from sksim.arrays._namespace import to_numpy
-from sksim.base._missing import refuse_missing
+from sksim.base._readable import refuse_missing
 
 # Beyond this many things that change places no enumeration is worth its count.
 _ENUMERABLE = 20

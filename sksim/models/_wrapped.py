@@ -9,8 +9,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from sksim._sklearn_compat import get_feature_names
-from sksim.base._missing import missing_named
-from sksim.base._validation import refuse_unreadable
+from sksim.base._readable import readable
 from sksim.models._torch import apply_module, is_torch_module
 
 
@@ -48,8 +47,7 @@ def check_rows(data, measure):
     names = get_feature_names(data)
     if hasattr(data, "detach"):
         data = data.detach().cpu().numpy()
-    with missing_named(data, "data"):
-        refuse_unreadable(data, "data", allow_nd=True)
+    with readable(data, "data", allow_nd=True):
         values = check_array(
             data, dtype="numeric", allow_nd=True, input_name="data", estimator=measure
         )

@@ -8,15 +8,17 @@ import pandas as pd
 from sksim._sklearn_compat import num_samples
 from sksim.arrays._namespace import get_namespace_and_device, is_numpy
 from sksim.base._class_names import column_names
-from sksim.base._foreign import refuse_foreign
-from sksim.base._missing import refuse_missing
+from sksim.base._readable import (
+    as_values,
+    refuse_foreign,
+    refuse_missing,
+    refuse_unreadable,
+)
 from sksim.base._tags import tags_of
 from sksim.base._validation import (
     SIMPLEX_TOLERANCE,
-    as_values,
     half_precision_unit,
     refuse_mixed_kinds,
-    refuse_unreadable,
 )
 from sksim.models._extract import last_representation
 

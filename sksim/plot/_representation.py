@@ -8,7 +8,7 @@ from sklearn.utils import check_array
 from sksim._optional import import_extra
 from sksim._typing import ArrayLike, Axes, Model
 from sksim.arrays._linalg import centered, refuse_constant, thin_svd
-from sksim.base._missing import missing_named
+from sksim.base._readable import missing_named
 from sksim.base._row_names import refuse_other_rows
 from sksim.base._validation import check_same_length
 from sksim.models._extract import layers_of_two

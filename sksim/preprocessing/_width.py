@@ -16,8 +16,8 @@ from sksim.arrays._namespace import (
     namespace_of,
     zeros,
 )
+from sksim.base._readable import as_values
 from sksim.base._validation import (
-    as_values,
     check_rows,
     overflow_is_silent,
     refuse_infinite_rows,
