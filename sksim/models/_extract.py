@@ -224,6 +224,9 @@ def _of_batch(compute, batch):
     return compute(*batch)
 
 
+# Samplers of torch that draw another order for each pass.
+_RANDOM_SAMPLERS = ("RandomSampler", "SubsetRandomSampler", "WeightedRandomSampler")
+
 # Layers that are a model's answer, rather than what it is made of.
 _OUTPUT_LAYERS = ("output", "decision_function")
 
@@ -234,6 +237,27 @@ def last_representation(model, data):
     hidden = [n for n in layers if n.split(".")[-1] not in _OUTPUT_LAYERS]
     name = hidden[-1] if hidden else next(iter(layers))
     return name, layers[name]
+
+
+def refuse_unrepeatable(data):
+    """Raise unless data gives the same rows in the same order to several models.
+
+    Parameters
+    ----------
+    data : array-like or iterable of batches
+    """
+    sampler = type(getattr(data, "sampler", None)).__name__
+    if sampler in _RANDOM_SAMPLERS:
+        raise ValueError(
+            f"data is a {type(data).__name__} with a {sampler}, which gives each model "
+            "the rows in an order of its own: rows would be compared with others. Make "
+            "it with shuffle=False, or pass list(data)."
+        )
+    if hasattr(data, "__next__"):
+        raise ValueError(
+            f"data is a {type(data).__name__}, which is used up by the first model: "
+            "pass list(data)."
+        )
 
 
 def layers_of_two(a, b, data, layer=None):
@@ -247,6 +271,7 @@ def layers_of_two(a, b, data, layer=None):
         Name of the layer, or of that of a and that of b; None for the last before the
         models' answers.
     """
+    refuse_unrepeatable(data)
     names = layer if isinstance(layer, tuple) else (layer, layer)
     views = []
     for model, name in zip((a, b), names, strict=True):

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sksim.base._validation import refuse_mixed_kinds
+from sksim.models._torch import is_torch_module
 
 _DEFAULT_METHOD = {"labels": "predict", "probabilities": "predict_proba"}
 _ALLOWED_METHODS = {
@@ -42,6 +43,14 @@ def model_outputs(estimators, data, *, inputs, response_method=None):
         (n_samples, n_classes) over the union of all estimators' classes.
     """
     estimators = _as_list(estimators)
+    for estimator in estimators:
+        if is_torch_module(estimator):
+            raise ValueError(
+                f"{type(estimator).__name__} is a torch module, whose outputs may be "
+                "logits, probabilities or values: pass those of both to fit, from "
+                "sksim.models.extract_outputs(model, data)['outputs'], after the "
+                "softmax or argmax that the measure needs."
+            )
     method = response_method or _DEFAULT_METHOD.get(inputs) or _natural(estimators)
     allowed = _ALLOWED_METHODS[inputs]
     if method not in allowed:

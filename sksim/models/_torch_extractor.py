@@ -40,8 +40,9 @@ class TorchExtractor:
     Notes
     -----
     A module that is called several times in one pass has a layer for each call:
-    ``relu``, ``relu:2``, ``relu:3``. Of a tuple or mapping of outputs the first tensor
-    is taken. Layers stay on the network's device and keep their shape (how maps and
+    ``relu``, ``relu:2``, ``relu:3``. Of a tuple or mapping of outputs ``logits`` are
+    taken, and without them the first tensor that has a row for each input: a loss has
+    none. Layers stay on the network's device and keep their shape (how maps and
     tokens become rows is for :mod:`sksim.preprocessing`), but half precision becomes
     single, which loses nothing.
 
@@ -85,10 +86,11 @@ class TorchExtractor:
 
         Parameters
         ----------
-        data : tensor, array-like or DataLoader
-            The input: an array whose first axis is the rows, or an iterable of batches
-            (of a tuple or list, such as inputs and labels, the first item is used; a
-            mapping becomes keywords).
+        data : tensor, array-like, mapping, DataLoader or list of batches
+            The input: an array whose first axis is the rows, a mapping of such arrays
+            to keywords, as tokenizers return, or an iterable of batches (of a tuple or
+            list, such as inputs and labels, the first item is used; a mapping becomes
+            keywords). A list of matrices or of mappings is a list of batches.
         verbose : int, default=0
             Whether to show progress on standard error.
 
@@ -96,6 +98,13 @@ class TorchExtractor:
         -------
         representations : dict of str to tensor
             Layers in the order in which the network computes them.
+
+        Raises
+        ------
+        ValueError
+            If a layer that is asked for is not called, or has no row for each input;
+            if rows of a layer differ in shape from batch to batch; if a list may hold
+            rows as well as batches.
         """
         import torch
 
@@ -119,7 +128,19 @@ class TorchExtractor:
                 hook.remove()
         if not parts:
             raise ValueError("data has no rows.")
+        self._refuse_uncalled(parts)
         return _join(parts)
+
+    def _refuse_uncalled(self, parts):
+        """Raise where a layer was asked for that the network does not come by."""
+        called = {name.partition(":")[0] for part in parts for name in part}
+        for pattern in () if self.layers is None else _patterns(self.layers):
+            if not any(fnmatchcase(name, pattern) for name in called):
+                raise ValueError(
+                    f"The layer {pattern!r} of {type(self.model).__name__} was not "
+                    "called in the forward pass. Those that were are listed by "
+                    "extract_representations(model, data) without layers."
+                )
 
     def _run(self, batch, recorder):
         """Layers of one batch."""
@@ -127,24 +148,25 @@ class TorchExtractor:
         recorder.start(_length(inputs, keywords))
         output = self.model(*inputs, **keywords)
         found = recorder.finish()
-        whole = _first_tensor(output)
-        if self._wants_output and whole is not None:
+        whole = _answer(output, recorder.n_rows)
+        if self._wants_output and not _has_rows(whole, recorder.n_rows):
+            if self.layers is not None or not found:
+                raise ValueError(_without_rows("output", whole, recorder.n_rows))
+        elif self._wants_output:
             if self.layers is None and recorder.last is not None:
                 name, tensor = recorder.last
                 if tensor is whole:
                     # the last submodule's output goes by one name only
                     del found[name]
             found.setdefault("output", _kept(whole))
-        if not found:
-            raise ValueError(
-                "None of the layers that were asked for was called in the forward pass."
-            )
         return found
 
     def _batches(self, data):
         """Iterable of batches, and their number (0 if unknown)."""
+        if isinstance(data, Mapping):
+            return self._parts_of_mapping(data)
         is_array = hasattr(data, "shape") or isinstance(data, list | tuple)
-        if not is_array:
+        if not is_array or _is_list_of_batches(data):
             if not hasattr(data, "__iter__"):
                 raise ValueError(
                     "data must be a tensor, an array or a DataLoader, got "
@@ -157,10 +179,29 @@ class TorchExtractor:
         batches = slices(n_rows, self.batch_size or max(n_rows, 1))
         return (take_slice(data, rows) for rows in batches), len(batches)
 
+    def _parts_of_mapping(self, data):
+        """Batches of arrays that go by names, and their number."""
+        lengths = {k: num_samples(v) for k, v in data.items() if np.ndim(v) > 0}
+        if len(set(lengths.values())) != 1:
+            raise ValueError(
+                "data is a mapping, which must hold arrays with one row for each "
+                f"input; their lengths are {lengths}."
+            )
+        n_rows = next(iter(lengths.values()))
+        batches = slices(n_rows, self.batch_size or max(n_rows, 1))
+        parts = (
+            {k: take_slice(v, rows) if k in lengths else v for k, v in data.items()}
+            for rows in batches
+        )
+        return parts, len(batches)
+
     def _place(self, batch):
         """Positional and keyword inputs, where the network is."""
         if isinstance(batch, Mapping):
-            return (), {name: self._as_tensor(value) for name, value in batch.items()}
+            return (), {
+                name: value if value is None else self._as_tensor(value)
+                for name, value in batch.items()
+            }
         if isinstance(batch, list | tuple):
             batch = batch[0]
         return (self._as_tensor(batch),), {}
@@ -195,14 +236,10 @@ class _Recorder:
             self.calls[name] = self.calls.get(name, 0) + 1
             call = self.calls[name]
             key = name if call == 1 else f"{name}:{call}"
-            tensor = _first_tensor(output)
-            if tensor is None or tensor.ndim == 0 or len(tensor) != self.n_rows:
+            tensor = _answer(output, self.n_rows)
+            if not _has_rows(tensor, self.n_rows):
                 if self.strict:
-                    shape = None if tensor is None else tuple(tensor.shape)
-                    raise ValueError(
-                        f"The layer {key!r} has no row for each of the {self.n_rows} "
-                        f"inputs: its output has the shape {shape}."
-                    )
+                    raise ValueError(_without_rows(key, tensor, self.n_rows))
                 return
             self.found[key] = _kept(tensor)
             self.last = key, tensor
@@ -220,28 +257,83 @@ def _kept(tensor):
     return tensor.clone()
 
 
-def _first_tensor(output):
-    """The tensor that an output is, or begins with."""
+def _answer(output, n_rows):
+    """The tensor that an output stands for: its logits, or the first with rows."""
+    if isinstance(output, Mapping) and hasattr(output.get("logits"), "detach"):
+        return output["logits"]
+    tensors = list(_tensors(output))
+    with_rows = (tensor for tensor in tensors if _has_rows(tensor, n_rows))
+    return next(with_rows, tensors[0] if tensors else None)
+
+
+def _tensors(output):
     if hasattr(output, "detach"):
-        return output
-    if isinstance(output, Mapping):
-        output = tuple(output.values())
-    if isinstance(output, list | tuple):
+        yield output
+    elif isinstance(output, Mapping):
+        yield from _tensors(tuple(output.values()))
+    elif isinstance(output, list | tuple):
         for item in output:
-            tensor = _first_tensor(item)
-            if tensor is not None:
-                return tensor
-    return None
+            yield from _tensors(item)
+
+
+def _has_rows(tensor, n_rows):
+    return tensor is not None and tensor.ndim > 0 and len(tensor) == n_rows
+
+
+def _without_rows(name, tensor, n_rows):
+    shape = None if tensor is None else tuple(tensor.shape)
+    return (
+        f"The layer {name!r} has no row for each of the {n_rows} inputs: its output "
+        f"has the shape {shape}."
+    )
 
 
 def _length(inputs, keywords):
-    return len(inputs[0] if inputs else next(iter(keywords.values())))
+    values = inputs or [v for v in keywords.values() if v is not None]
+    return len(values[0])
+
+
+def _is_list_of_batches(data):
+    """Whether a list holds batches, not rows; ValueError where it may be either."""
+    if not isinstance(data, list | tuple) or not data:
+        return False
+    if all(isinstance(item, Mapping) or _is_tuple_of_arrays(item) for item in data):
+        return True
+    axes = {getattr(item, "ndim", 0) for item in data}
+    if axes == {2}:
+        return True
+    if min(axes) > 2:
+        raise ValueError(
+            f"data is a list of {len(data)} arrays with more than two axes: each may "
+            "be one input or a batch of them. Pass torch.stack(data) if each is one "
+            "input, torch.cat(data) if each is a batch."
+        )
+    return False
+
+
+def _is_tuple_of_arrays(item):
+    """Whether this is a batch, such as inputs and labels of as many rows."""
+    if not isinstance(item, list | tuple):
+        return False
+    if getattr(next(iter(item), None), "ndim", 0) < 2:
+        return False
+    return len({len(part) if getattr(part, "ndim", 0) else None for part in item}) == 1
 
 
 def _join(parts):
     import torch
 
     names = [name for name in parts[0] if all(name in part for part in parts)]
+    for name in names:
+        shapes = sorted({tuple(part[name].shape[1:]) for part in parts})
+        if len(shapes) > 1:
+            raise ValueError(
+                f"Rows of the layer {name!r} have other shapes from batch to batch "
+                f"({shapes[0]} and {shapes[-1]}), as batches that are padded to their "
+                "own length have. Pad all to one length, or extract batch by batch, "
+                "pool over tokens with sksim.preprocessing.TokenPooling, and join the "
+                "rows."
+            )
     return {name: torch.cat([part[name] for part in parts]) for name in names}
 
 

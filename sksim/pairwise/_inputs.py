@@ -20,7 +20,7 @@ from sksim.base._validation import (
     half_precision_unit,
     refuse_mixed_kinds,
 )
-from sksim.models._extract import last_representation
+from sksim.models._extract import last_representation, refuse_unrepeatable
 
 
 class NotApplicable(ValueError):
@@ -205,6 +205,7 @@ class ModelPair:
         self.models = a, b
         self.data = data
         self.y_true = y_true
+        refuse_unrepeatable(data)
         (name_a, layer_a), (name_b, layer_b) = (
             last_representation(model, data) for model in self.models
         )

@@ -12,7 +12,7 @@ from sklearn.manifold import ClassicalMDS
 from sksim._optional import import_extra
 from sksim._typing import ArrayLike, Axes, Layers, Measure, Model
 from sksim.models import extract_representations
-from sksim.models._extract import last_representation
+from sksim.models._extract import last_representation, refuse_unrepeatable
 from sksim.pairwise import similarity_matrix
 
 
@@ -178,6 +178,7 @@ class ModelMapDisplay:
         display : ModelMapDisplay
             Not drawn yet: call ``plot``.
         """
+        refuse_unrepeatable(data)
         layers = {}
         for name, model in models.items():
             if layer is None:

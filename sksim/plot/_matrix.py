@@ -10,6 +10,7 @@ from sksim._optional import import_extra
 from sksim._typing import ArrayLike, Axes, Layers, Measure, Model, RandomState
 from sksim.inference import similarity_matrix_test
 from sksim.models import extract_representations
+from sksim.models._extract import refuse_unrepeatable
 from sksim.pairwise import similarity_matrix
 
 
@@ -184,6 +185,8 @@ class SimilarityMatrixDisplay:
         display : SimilarityMatrixDisplay
             Not drawn yet: call ``plot``.
         """
+        if b is not None:
+            refuse_unrepeatable(data)
         Xs = extract_representations(a, data, layers)
         Ys = None if b is None else extract_representations(b, data, layers)
         return cls.from_representations(

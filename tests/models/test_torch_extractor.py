@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from sksim.functional import Disagreement
 from sksim.models import TorchExtractor, extract_outputs, extract_representations
 from sksim.pairwise import compare, similarity_matrix
 from sksim.rsm import CKA
@@ -156,7 +157,7 @@ def test_tuples_mappings_and_layers_without_rows():
     }
     with pytest.raises(ValueError, match=r"'sequence_first' has no row.*\(5, 6, 2\)"):
         extract_representations(model, X, "sequence_first")
-    with pytest.raises(ValueError, match="None of the layers"):
+    with pytest.raises(ValueError, match="'unused' of Recurrent was not called"):
         extract_representations(model, X, "unused")
 
 
@@ -223,3 +224,106 @@ def test_torch_is_not_imported_before_a_module_is_given():
         "assert 'torch' not in sys.modules and 'matplotlib' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+class Classifier(nn.Module):
+    """Answers as transformers do: a loss first, where labels are passed."""
+
+    def __init__(self):
+        super().__init__()
+        self.embedding = nn.Embedding(9, 4)
+        self.head = nn.Linear(4, 2)
+        self.unused = nn.Linear(4, 2)
+
+    def forward(self, input_ids, attention_mask=None, labels=None):
+        logits = self.head(self.embedding(input_ids).mean(1))
+        loss = {} if labels is None else {"loss": logits.sum()}
+        return loss | {"logits": logits}
+
+
+@pytest.fixture
+def tokens():
+    ids = torch.randint(0, 9, (8, 5), generator=torch.Generator().manual_seed(0))
+    return {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+
+
+def test_mappings_of_a_tokenizer(tokens):
+    model = Classifier()
+    expected = extract_representations(model, iter([tokens]))
+    assert list(expected) == ["embedding", "output"]
+    halves = [
+        {k: v[rows] for k, v in tokens.items()} for rows in (slice(3), slice(3, 8))
+    ]
+    for data in (tokens, tokens | {"labels": None}, halves, tuple(halves)):
+        found = extract_representations(model, data, batch_size=3)
+        for name, layer in expected.items():
+            assert_allclose(found[name], layer, rtol=1e-6)
+    with pytest.raises(ValueError, match="one row for each input; their lengths are"):
+        extract_representations(model, tokens | {"labels": torch.ones(3)})
+
+
+def test_a_loss_is_not_the_output(tokens):
+    model = Classifier()
+    labels = {"labels": torch.zeros(8, dtype=torch.int64)}
+    found = extract_representations(model, tokens | labels, "output")["output"]
+    assert_allclose(found, extract_representations(model, tokens)["output"])
+    module = nn.Sequential(nn.Linear(5, 1), nn.Flatten(0), nn.AdaptiveAvgPool1d(1))
+    with pytest.raises(ValueError, match="'output' has no row for each of the 8"):
+        extract_representations(Mean(module), torch.zeros(8, 5), "output")
+
+
+class Mean(nn.Module):
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner[0]
+
+    def forward(self, x):
+        return self.inner(x).mean()
+
+
+def test_lists_of_batches(network, X):
+    expected = extract_representations(network, X)
+    batches = [X[:12], X[12:]]
+    with_labels = [(batch, torch.zeros(len(batch))) for batch in batches]
+    for data in (batches, tuple(batches), with_labels, [[b] for b in batches]):
+        found = extract_representations(network, data)
+        for name, layer in expected.items():
+            assert_allclose(found[name], layer, rtol=1e-5, atol=1e-6)
+    rows = [row.numpy() for row in X]
+    assert_allclose(
+        extract_representations(network, rows)["output"], expected["output"]
+    )
+    maps = [torch.zeros(3, 8, 8)] * 2
+    with pytest.raises(ValueError, match=r"torch.stack\(data\) .*torch.cat\(data\)"):
+        extract_representations(nn.Conv2d(3, 2, 3), maps)
+
+
+def test_every_layer_that_is_named_must_be_called(tokens):
+    with pytest.raises(ValueError, match="'unused' of Classifier was not called"):
+        TorchExtractor(Classifier(), ["embedding", "unused"]).extract(tokens)
+    found = TorchExtractor(Classifier(), ["embedding", "*"]).extract(tokens)
+    assert list(found) == ["embedding", "head", "output"]
+
+
+def test_batches_padded_to_their_own_length(tokens):
+    shorter = {name: values[:, :4] for name, values in tokens.items()}
+    with pytest.raises(ValueError, match=r"'embedding' .*\(4, 4\) and \(5, 4\).*Token"):
+        extract_representations(Classifier(), [tokens, shorter])
+
+
+def test_both_models_get_the_same_rows_in_the_same_order(network, X):
+    loaders = torch.utils.data.DataLoader, torch.utils.data.TensorDataset(X)
+    shuffling = loaders[0](loaders[1], batch_size=8, shuffle=True)
+    options = {"measures": ["CKA"], "n_permutations": 0, "confidence_level": None}
+    with pytest.raises(ValueError, match=r"RandomSampler.*shuffle=False"):
+        compare(network, network, shuffling, **options)
+    with pytest.raises(ValueError, match=r"used up by the first model.*list\(data\)"):
+        compare(network, network, iter([X]), **options)
+    for data in (list(shuffling), loaders[0](loaders[1], batch_size=8)):
+        table = compare(network, network, data, **options)
+        assert table["value"][0] == pytest.approx(1)
+
+
+def test_modules_have_no_outputs_by_name(network, X):
+    with pytest.raises(ValueError, match="Network is a torch module.*extract_outputs"):
+        Disagreement.from_estimators(network, network, X)
