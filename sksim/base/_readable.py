@@ -171,6 +171,12 @@ def refuse_foreign(array, name):
             if hasattr(item, "dtype"):
                 refuse_foreign(item, f"{name}[{i}]")
         return
+    if is_dask(array):
+        raise ValueError(
+            f"{name} is a Dask {type(array).__name__}, which is not gathered unasked. "
+            f"Bring the rows into memory with {name}.compute(), or pass it to fit of a "
+            "measure that merges chunks: sksim.all_measures(streaming=True) lists them."
+        )
     if type(array).__name__ == "AnnData" and hasattr(array, "obsm"):
         raise TypeError(
             f"{name} is an AnnData, which holds several matrices: pass one of "
@@ -301,20 +307,3 @@ def is_dask(array):
     # arrays of xarray have the method with and without chunks
     is_lazy = hasattr(array, "__dask_graph__")
     return is_lazy and getattr(array, "chunks", ()) is not None
-
-
-def refuse_dask(measure, *arrays):
-    """Raise where a Dask collection would be gathered in one place unasked."""
-    if not any(map(is_dask, arrays)):
-        return
-    name = type(measure).__name__
-    if measure._similarity_tags().streaming:
-        raise ValueError(
-            f"{name} takes Dask arrays in fit only. Bring the rows into memory with "
-            ".compute() first."
-        )
-    raise ValueError(
-        f"{name} cannot be computed chunk by chunk, and a Dask array is not gathered "
-        "unasked. Bring the rows into memory with .compute(), or use a measure that "
-        "merges chunks: sksim.all_measures(streaming=True) lists them."
-    )

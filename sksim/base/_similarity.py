@@ -69,9 +69,6 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
         """Metadata of the rows of ``like`` as views want them; values may be None."""
         return check_metadata(self, name, values, xp=xp, like=like)
 
-    def _check_views(self, view_x, view_y):
-        """Warn or raise about a pair as a whole; called once, before comparing."""
-
     def _evaluate(self, X, y, xp, **metadata):
         """Outcome on new rows of a measure that applies its fitted maps to them."""
         raise NotImplementedError(

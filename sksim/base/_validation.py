@@ -19,7 +19,6 @@ from sksim.base._readable import (
     has_dtype,
     missing_named,
     readable,
-    refuse_dask,
     refuse_foreign,
 )
 from sksim.base._tags import ROW_METADATA, tags_of
@@ -52,7 +51,6 @@ def check_representation_pair(measure, X, y, *, reset, min_samples=None):
     xp : module
         Array namespace of both.
     """
-    refuse_dask(measure, X, y)
     xp, _, device = get_namespace_and_device(X)
     if min_samples is None:
         min_samples = measure._min_samples()
@@ -247,7 +245,6 @@ def check_output_pair(measure, X, y, *, reset):
             f"{type(measure).__name__} requires y to be passed, but the target y is "
             "None. y is the second model's output."
         )
-    refuse_dask(measure, X, y)
     inputs = tags_of(measure).inputs
     xp, _, device = get_namespace_and_device(X)
     if inputs == "labels":
@@ -394,8 +391,8 @@ def check_output_group(measure, X, y=None, *, reset):
     xp : module
         Array namespace.
     """
-    refuse_dask(measure, X, y)
     refuse_foreign(X, "X")
+    refuse_foreign(y, "y")
     if y is None and are_arrays(X):
         return _read_models(measure, X, reset=reset)
     with missing_named(X, "X"):
