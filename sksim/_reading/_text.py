@@ -155,8 +155,16 @@ def _first_lines(path, encoding):
 # ----- the table ----------------------------------------------------------------------
 
 
-def _read(path, dialect, missing, **options):
+def _precision(path):
+    """How exactly digits become numbers, where pandas lets one choose."""
+    major, minor = map(int, pd.__version__.split(".")[:2])
+    if (major, minor) >= (3, 1):
+        return {}
     is_small = path.stat().st_size < _EXACT
+    return {"float_precision": "round_trip" if is_small else "legacy"}
+
+
+def _read(path, dialect, missing, **options):
     words = sorted({w for word in missing for w in (word, word.upper(), word.title())})
     words += ["NaN", "-NaN"] if "nan" in words else []
     numeric = [j for j in dialect.numeric if "dtype" not in options]
@@ -177,7 +185,7 @@ def _read(path, dialect, missing, **options):
             keep_default_na=False,
             na_values=words if are_all else dict.fromkeys(numeric, words),
             na_filter=bool(numeric),
-            float_precision="round_trip" if is_small else "legacy",
+            **_precision(path),
             low_memory=False,
             **{"dtype": dict.fromkeys(dialect.as_text, object), **options},
         )
@@ -211,7 +219,7 @@ def _with_text_as_text(table, path, dialect, options):
         _refuse_classes_or_missing(written[0])
         return table
     for j in texts:
-        if j in dialect.numeric and table[j].dtype == object:
+        if j in dialect.numeric and table[j].dtype.kind == "O":
             _refuse_words(written[j], (dialect.names or table.columns)[j], dialect)
         table[j] = written[j]
     return _without_given(table, dialect, options)
@@ -254,7 +262,7 @@ def _without_given(table, dialect, options):
     """Columns of text without the words that were said to be missing values."""
     for j in table.columns if options.na else ():
         column = table[j]
-        if column.dtype == object:
+        if column.dtype.kind == "O":
             words = column.str.strip()
             column = column.mask(words.isin(options.na), None)
             table[j] = column

@@ -109,6 +109,7 @@ def check_given(measure, array, name, kind, *, dtypes, min_samples=1):
     array = check_array(
         array,
         dtype=dtypes,
+        order="C",  # tables of pandas 3 are in another, which sums in another order
         ensure_2d=False,
         ensure_all_finite="allow-nan" if kind.missing else True,
         input_name=name,

@@ -13,6 +13,7 @@ from sksim.base._similarity import BaseSimilarity
 from sksim.base._tags import tags_of
 from sksim.base._validation import (
     are_arrays,
+    as_label_array,
     check_output_group,
     check_output_pair,
 )
@@ -179,6 +180,7 @@ def _are_all_in(y_true, names):
     if y_true is None or names is None:
         return False
     labels = y_true.detach().cpu() if hasattr(y_true, "detach") else y_true
+    labels = as_label_array(labels, "y_true")
     return set(np.asarray(labels).ravel().tolist()) <= set(names)
 
 
