@@ -210,7 +210,13 @@ class TorchExtractor:
         import torch
 
         parameter = next(self.model.parameters(), None)
-        tensor = torch.as_tensor(values)
+        try:
+            tensor = torch.as_tensor(values)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"data can't be read as numbers ({error}). Pass what a tokenizer or "
+                "encoder makes of text and objects, as tensors."
+            ) from error
         if parameter is None:
             return tensor
         if tensor.is_floating_point() and parameter.is_floating_point():
@@ -300,6 +306,12 @@ def _is_list_of_batches(data):
     if all(isinstance(item, Mapping) or _is_tuple_of_arrays(item) for item in data):
         return True
     axes = {getattr(item, "ndim", 0) for item in data}
+    if max(axes) > 1 and (isinstance(data, tuple) or len(axes) > 1):
+        raise ValueError(
+            f"data is a {type(data).__name__} of arrays, which may be inputs and "
+            "labels, several inputs or batches: pass data[0] if the first is the "
+            "input, [data] if all are of one batch, list(data) if each is a batch."
+        )
     if axes == {2}:
         return True
     if min(axes) > 2:

@@ -285,7 +285,7 @@ def test_lists_of_batches(network, X):
     expected = extract_representations(network, X)
     batches = [X[:12], X[12:]]
     with_labels = [(batch, torch.zeros(len(batch))) for batch in batches]
-    for data in (batches, tuple(batches), with_labels, [[b] for b in batches]):
+    for data in (batches, with_labels, [[b] for b in batches], [(X, X)]):
         found = extract_representations(network, data)
         for name, layer in expected.items():
             assert_allclose(found[name], layer, rtol=1e-5, atol=1e-6)
@@ -293,6 +293,12 @@ def test_lists_of_batches(network, X):
     assert_allclose(
         extract_representations(network, rows)["output"], expected["output"]
     )
+    for data in ((X, X), (X, torch.zeros(20)), [X, torch.zeros(20)]):
+        with pytest.raises(ValueError, match=r"may be inputs and labels.*data\[0\]"):
+            extract_representations(network, data)
+    for data in ([["text"]], {"x": ["a", "b"]}):
+        with pytest.raises(ValueError, match="can't be read as numbers.*tokenizer"):
+            extract_representations(network, data)
     maps = [torch.zeros(3, 8, 8)] * 2
     with pytest.raises(ValueError, match=r"torch.stack\(data\) .*torch.cat\(data\)"):
         extract_representations(nn.Conv2d(3, 2, 3), maps)
