@@ -246,10 +246,12 @@ def refuse_unrepeatable(data):
     ----------
     data : array-like or iterable of batches
     """
-    sampler = type(getattr(data, "sampler", None)).__name__
-    if sampler in _RANDOM_SAMPLERS:
+    of_batches = getattr(getattr(data, "batch_sampler", None), "sampler", None)
+    samplers = [type(s).__name__ for s in (getattr(data, "sampler", None), of_batches)]
+    found = [sampler for sampler in samplers if sampler in _RANDOM_SAMPLERS]
+    if found:
         raise ValueError(
-            f"data is a {type(data).__name__} with a {sampler}, which gives each model "
+            f"data is a {type(data).__name__} with a {found[0]}, which gives each model "
             "the rows in an order of its own: rows would be compared with others. Make "
             "it with shuffle=False, or pass list(data)."
         )

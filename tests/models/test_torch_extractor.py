@@ -320,9 +320,13 @@ def test_batches_padded_to_their_own_length(tokens):
 def test_both_models_get_the_same_rows_in_the_same_order(network, X):
     loaders = torch.utils.data.DataLoader, torch.utils.data.TensorDataset(X)
     shuffling = loaders[0](loaders[1], batch_size=8, shuffle=True)
+    batches = torch.utils.data.BatchSampler(
+        torch.utils.data.RandomSampler(loaders[1]), 8, drop_last=False
+    )
     options = {"measures": ["CKA"], "n_permutations": 0, "confidence_level": None}
-    with pytest.raises(ValueError, match=r"RandomSampler.*shuffle=False"):
-        compare(network, network, shuffling, **options)
+    for loader in (shuffling, loaders[0](loaders[1], batch_sampler=batches)):
+        with pytest.raises(ValueError, match=r"RandomSampler.*shuffle=False"):
+            compare(network, network, loader, **options)
     with pytest.raises(ValueError, match=r"used up by the first model.*list\(data\)"):
         compare(network, network, iter([X]), **options)
     for data in (list(shuffling), loaders[0](loaders[1], batch_size=8)):
