@@ -251,9 +251,9 @@ def refuse_unrepeatable(data):
     found = [sampler for sampler in samplers if sampler in _RANDOM_SAMPLERS]
     if found:
         raise ValueError(
-            f"data is a {type(data).__name__} with a {found[0]}, which gives each model "
-            "the rows in an order of its own: rows would be compared with others. Make "
-            "it with shuffle=False, or pass list(data)."
+            f"data is a {type(data).__name__} with a {found[0]}, which gives each "
+            "model the rows in an order of its own: rows would be compared with "
+            "others. Make it with shuffle=False, or pass list(data)."
         )
     if hasattr(data, "__next__"):
         raise ValueError(
