@@ -89,7 +89,7 @@ def check_given(measure, array, name, kind, *, dtypes, min_samples=1):
 
     Rounding is undone: triangles that differ by it are averaged, and a diagonal or
     entries that should be 0 become so. Otherwise the matrix is what was given, not a
-    copy of it.
+    copy of it unless it is stored column by column.
 
     Parameters
     ----------

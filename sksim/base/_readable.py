@@ -22,11 +22,14 @@ class missing_named:
         What is read in this context.
     name : str
         What messages call it.
+    both_axes : bool, default=False
+        Whether columns are rows too, as in a matrix of all pairs.
     """
 
-    def __init__(self, array, name):
+    def __init__(self, array, name, *, both_axes=False):
         self.array = array
         self.name = name
+        self.both_axes = both_axes
 
     def __enter__(self):
         return self
@@ -34,7 +37,7 @@ class missing_named:
     def __exit__(self, kind, error, traceback):
         is_about_values = isinstance(error, ValueError | TypeError)
         if is_about_values and _SAYS_MISSING.search(str(error)):
-            refuse_missing(self.array, self.name)
+            refuse_missing(self.array, self.name, both_axes=self.both_axes)
         return False
 
 
@@ -43,13 +46,13 @@ class readable(missing_named):
 
     Parameters
     ----------
-    array, name : array-like, str
+    array, name, both_axes : array-like, str, bool
     allow_nd : bool, default=False
         Whether rows may be more than vectors.
     """
 
-    def __init__(self, array, name, *, allow_nd=False):
-        super().__init__(array, name)
+    def __init__(self, array, name, *, allow_nd=False, both_axes=False):
+        super().__init__(array, name, both_axes=both_axes)
         self.allow_nd = allow_nd
 
     def __enter__(self):
@@ -229,7 +232,7 @@ def _refuse_tensor(tensor, name):
     )
 
 
-def refuse_missing(array, name):
+def refuse_missing(array, name, *, both_axes=False):
     """Raise where entries are missing: nan, None, NA, or masked.
 
     Parameters
@@ -237,6 +240,8 @@ def refuse_missing(array, name):
     array : array-like
     name : str
         What the message calls it.
+    both_axes : bool, default=False
+        Whether columns are rows too, as in a matrix of all pairs.
     """
     missing = missing_entries(array)
     if missing is None or not missing.any():
@@ -253,11 +258,13 @@ def refuse_missing(array, name):
     keep = f"~{_call_that_finds_them(array, name)}"
     if missing.ndim > 1:
         keep += f".any(axis={1 if missing.ndim == 2 else (1, 2)})"
-    also = "y[keep]" if name != "y" else "X[keep]"
+    cut = "[keep][:, keep]" if both_axes and missing.ndim == 2 else "[keep]"
+    other = "y" if name != "y" else "X"
     raise ValueError(
         f"{name} contains NaN, that is missing values, in {len(rows)} of {len(by_row)} "
         f"rows ({places}), which can't be compared: drop these rows from both sides, "
-        f"and from all that belongs to them, by keep = {keep}, {name}[keep], {also}."
+        f"and from all that belongs to them, by keep = {keep}, {name}{cut}, "
+        f"{other}{cut}."
     )
 
 

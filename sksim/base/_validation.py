@@ -114,7 +114,7 @@ overflow_is_silent = np.errstate(over="ignore", invalid="ignore")
 
 @overflow_is_silent
 def _check_matrix(measure, array, name, **options):
-    with readable(array, name):
+    with readable(array, name, both_axes=tags_of(measure).precomputed):
         return _read_matrix(measure, array, name, **options)
 
 
@@ -756,7 +756,7 @@ def _check_true_labels(measure, y_true, tags, *, xp, like):
 @overflow_is_silent
 def check_confounder(measure, z, *, xp, like):
     """Rows of a confounder, or its given matrix, where and as precise as ``like``."""
-    with readable(z, "z"):
+    with readable(z, "z", both_axes=tags_of(measure).precomputed):
         return _read_confounder(measure, z, xp=xp, like=like)
 
 
