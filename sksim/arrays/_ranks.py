@@ -30,10 +30,11 @@ def average_ranks(values, *, xp):
     Parameters
     ----------
     values : array of shape (n,)
-        Whole numbers below 2**34, as `quantized` returns them. May be overwritten.
+        They tie where they are equal when `quantized`. May be overwritten.
     xp : module
         Array namespace.
     """
+    values = quantized(values, xp=xp)
     if is_numpy(xp):
         return _average_ranks_numpy(values)
     inverse = xp.unique_inverse(values).inverse_indices

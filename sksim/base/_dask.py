@@ -9,6 +9,20 @@ from copy import copy
 from sklearn.base import clone
 
 from sksim.base._readable import is_dask
+from sksim.base._tags import tags_of
+
+
+class ChunksMixin:
+    """Mixin for measures that are fitted to Dask arrays chunk by chunk."""
+
+    def _fit(self, X, y, **metadata):
+        # looked at here, since most arrays have no graph
+        is_lazy = any(hasattr(a, "__dask_graph__") and is_dask(a) for a in (X, y))
+        if not (is_lazy and tags_of(self).streaming):
+            return super()._fit(X, y, **metadata)
+        fitted, params = fitted_to_chunks(self, X, y), self.get_params(deep=False)
+        vars(self).update({k: v for k, v in vars(fitted).items() if k not in params})
+        return self
 
 
 def fitted_to_chunks(measure, X, y):

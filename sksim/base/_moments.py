@@ -16,6 +16,7 @@ from sksim.arrays._namespace import (
     namespace_of,
 )
 from sksim.base._comparison import MomentComparison
+from sksim.base._dask import ChunksMixin
 from sksim.base._row_names import refuse_other_rows_of
 from sksim.base._tags import tags_of
 from sksim.base._validation import (
@@ -46,7 +47,7 @@ def _is_streaming(measure):
     )
 
 
-class MomentMixin:
+class MomentMixin(ChunksMixin):
     """Mixin for measures that are functions of joint second moments.
 
     Rows may come in blocks, by ``partial_fit``, and measures of several parts of the

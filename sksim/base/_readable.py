@@ -74,7 +74,7 @@ def refuse_unreadable(array, name, *, allow_nd=False):
             "2 is required): rows must be vectors. Flatten or pool the other axes "
             "first, for example with array.reshape(len(array), -1)."
         )
-    if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
+    if has_masked_entries(array):
         raise ValueError(
             f"{name} is a masked array with masked values, which have no place in a "
             "comparison. Drop the rows that contain them, or fill them."
@@ -100,16 +100,28 @@ def refuse_unreadable(array, name, *, allow_nd=False):
             f"{name} holds dates or times; a representation must be numeric. Convert "
             f"them to a unit of your choice, for example by {name}.astype(float)."
         )
-    is_text = kind in ("U", "S", "T") or (
-        kind == "O" and any(isinstance(v, str | bytes) for v in values.ravel())
-    )
-    if is_text:
+    if kind in ("U", "S", "T") or (kind == "O" and any(map(is_text, values.ravel()))):
         raise ValueError(
             f"{name} contains text; a representation must be numeric. Convert numeric "
             f"strings yourself ({name}.astype(float)) and encode categories."
         )
     if kind == "O":
         _refuse_objects(values, name)
+
+
+def is_text(value):
+    """Whether one entry of an array is text or bytes."""
+    return isinstance(value, str | bytes)
+
+
+def is_masked_array(array):
+    """Whether this is one of numpy's masked arrays, with masked entries or without."""
+    return isinstance(array, np.ma.MaskedArray)
+
+
+def has_masked_entries(array):
+    """Whether this is a masked array in which something is masked."""
+    return is_masked_array(array) and np.ma.is_masked(array)
 
 
 def has_dtype(array):
@@ -269,14 +281,14 @@ def refuse_missing(array, name, *, both_axes=False):
 
 
 def _call_that_finds_them(array, name):
-    if isinstance(array, np.ma.MaskedArray):
+    if is_masked_array(array):
         return f"numpy.ma.getmaskarray({name})"
     return f"{name}.isnan()" if hasattr(array, "detach") else f"pandas.isna({name})"
 
 
 def missing_entries(array):
     """Where entries of an array or table are missing, or None where it is neither."""
-    if isinstance(array, np.ma.MaskedArray):
+    if is_masked_array(array):
         missing = np.ma.getmaskarray(array).copy()
         values = np.ma.getdata(array)
         return missing | _is_missing(values)

@@ -104,8 +104,7 @@ def refuse_other_rows_of(measure, X, y, metadata):
 
 def refuse_other_groups(measure, X, y, **design):
     """The same of groups and strata that only a test or an interval knows of."""
-    if any(labels is not None for labels in design.values()):
-        refuse_other_rows_of(measure, X, y, design)
+    refuse_other_rows_of(measure, X, y, design)
 
 
 def _all_names(sides):
@@ -186,5 +185,9 @@ def _disagreement(name, names, other, others):
 def _shown(names, place):
     if place >= len(names):
         return "none"
-    name = names[place]
-    return f"{name.item() if isinstance(name, np.generic) else name!r}"
+    return quoted(names[place])
+
+
+def quoted(name):
+    """A name as messages show it, without numpy's type around it."""
+    return repr(name.item() if isinstance(name, np.generic) else name)

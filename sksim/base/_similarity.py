@@ -14,8 +14,6 @@ from sksim._progress import progress_shown
 from sksim._sklearn_compat import fit_context
 from sksim.arrays._namespace import device_of, is_numpy, number
 from sksim.base._comparison import Comparison, Rows, parted
-from sksim.base._dask import fitted_to_chunks
-from sksim.base._readable import is_dask
 from sksim.base._row_names import refuse_other_rows_of
 from sksim.base._tags import PAIR_METADATA, ROW_METADATA, MeasureTags, tags_of
 from sksim.base._validation import (
@@ -180,8 +178,6 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
 
     @overflow_is_silent
     def _fit(self, X, y, **metadata):
-        if (is_dask(X) or is_dask(y)) and tags_of(self).streaming:
-            return self._become(fitted_to_chunks(self, X, y))
         with self._progress():
             return self._fit_to(self._open_to_fit(X, y, **metadata))
 
@@ -190,12 +186,6 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
         """Become the measure of what it has opened."""
         self.n_samples_fit_ = comparison.n_samples
         self._keep_outcome(comparison)
-        return self
-
-    def _become(self, fitted):
-        """Take over the state of another measure with the same parameters."""
-        params = self.get_params(deep=False)
-        vars(self).update({k: v for k, v in vars(fitted).items() if k not in params})
         return self
 
     def _progress(self):

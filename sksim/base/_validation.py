@@ -17,6 +17,8 @@ from sksim.base._given import check_given, given_kind
 from sksim.base._readable import (
     as_values,
     has_dtype,
+    has_masked_entries,
+    is_text,
     missing_named,
     readable,
     refuse_foreign,
@@ -290,7 +292,7 @@ def check_label_vector(labels, name, measure, *, allow_fractions=False):
 def _read_labels(labels, name, measure, *, allow_fractions):
     if not has_dtype(labels):
         labels = as_label_array(labels, name)
-    if isinstance(labels, np.ma.MaskedArray) and np.ma.is_masked(labels):
+    if has_masked_entries(labels):
         raise ValueError(
             f"{name} is a masked array with masked labels. Drop the rows that contain "
             "them, from all arguments alike."
@@ -323,7 +325,7 @@ def _refuse_other_objects(labels, name):
     if getattr(values.dtype, "kind", None) != "O":
         return
     for value in np.asarray(values).ravel():
-        if not isinstance(value, str | bytes | Real | np.bool_):
+        if not (is_text(value) or isinstance(value, Real | np.bool_)):
             raise ValueError(
                 f"{name} holds {value!r:.40} ({type(value).__name__}): labels must be "
                 "numbers, booleans or text."
@@ -339,7 +341,7 @@ def _check_label_values(labels, name, xp, *, allow_fractions=False):
             "text. Encode them, for example by numpy.unique(..., return_inverse=True)."
         )
     if kind == "O":
-        are_text = {isinstance(value, str | bytes) for value in labels.ravel()}
+        are_text = set(map(is_text, labels.ravel()))
         if len(are_text) > 1:
             raise ValueError(
                 f"{name} mixes text and other values, which can never agree. Encode "
@@ -542,12 +544,12 @@ def as_label_array(values, name):
     array = as_values(values, name)
     if array.dtype.kind in "US":
         objects = np.asarray(values, dtype=object)
-        if not all(isinstance(value, str | bytes) for value in objects.ravel()):
+        if not all(map(is_text, objects.ravel())):
             return objects
     return array
 
 
-def _is_text(labels):
+def _are_text(labels):
     return _kind_of(labels) != "numbers"
 
 
@@ -748,7 +750,7 @@ def _check_true_labels(measure, y_true, tags, *, xp, like):
     _check_number_of_labels(y_true, "y_true", like)
     if tags.inputs == "labels":
         refuse_mixed_kinds((like, y_true), ["The predictions", "y_true"])
-    if _is_text(y_true):
+    if _are_text(y_true):
         return y_true
     return move_to(y_true, xp=xp, device=get_namespace_and_device(like)[2])
 

@@ -182,8 +182,7 @@ class TransformedViews(BaseWrapper):
 
     def _similarity_tags(self):
         tags = super()._similarity_tags()
-        is_same = isinstance(self.y_transformer, str)
-        return replace(tags, symmetric=tags.symmetric and is_same)
+        return replace(tags, symmetric=tags.symmetric and self._is_same)
 
     def get_metadata_routing(self):
         """Metadata that the measure and the transformers request.
@@ -232,9 +231,13 @@ class TransformedViews(BaseWrapper):
             X = clone(transformer).fit(X).transform(X)
         return clone(self.measure)._read_alone(X, like=X, role=role)
 
+    @property
+    def _is_same(self):
+        """Whether both views go through the same transformer."""
+        return isinstance(self.y_transformer, str)
+
     def _transformer_of_y(self):
-        is_same = isinstance(self.y_transformer, str)
-        return self.transformer if is_same else self.y_transformer
+        return self.transformer if self._is_same else self.y_transformer
 
     def _refuse_models(self):
         if tags_of(self.measure).inputs == "models":
@@ -256,7 +259,7 @@ class TransformedViews(BaseWrapper):
         of_y = self._transformer_of_y()
         if y is None or of_y is None:
             self.y_transformer_ = None
-        elif isinstance(self.y_transformer, str):
+        elif self._is_same:
             self.y_transformer_ = clone(of_y).fit(y, X, **params)
         else:
             self.y_transformer_ = clone(of_y).fit(y, X)

@@ -164,7 +164,8 @@ class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
             )
         measure = check_measure(self.measure, "correct it for chance")
         self._check(measure)
-        refuse_other_groups(measure, X, y, groups=groups, strata=strata)
+        if groups is not None or strata is not None:
+            refuse_other_groups(measure, X, y, groups=groups, strata=strata)
         design = self._design(groups, strata)
         params = self._routed("fit", design, fit_params)
         comparison = measure._open_to_fit(X, y, **params)
@@ -204,7 +205,8 @@ class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
         design = self._design(groups, strata)
         params = self._routed("score", design, score_params)
         measure = self.measure_
-        refuse_other_groups(measure, X, y, groups=groups, strata=strata)
+        if groups is not None or strata is not None:
+            refuse_other_groups(measure, X, y, groups=groups, strata=strata)
         tags = tags_of(measure)
         if tags.score_uses_fit:
             score = measure.score(X, y, **params)

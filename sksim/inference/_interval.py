@@ -240,7 +240,8 @@ def similarity_interval(
     measure = check_measure(measure, "find its interval")
     method = chosen_method(measure, method, groups)
     check_method(measure, method)
-    refuse_other_groups(measure, X, y, groups=groups)
+    if groups is not None:
+        refuse_other_groups(measure, X, y, groups=groups)
     comparison = _opened(measure, X, y, **row_metadata(metadata, y_true=y_true))
     return interval_of(
         comparison,

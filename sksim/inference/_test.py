@@ -170,7 +170,8 @@ def similarity_test(
     tags = tags_of(measure)
     if tags.inputs == "models" or tags.null == "rows":
         refuse_unpaired(measure)
-    refuse_other_groups(measure, X, y, groups=groups, strata=strata)
+    if groups is not None or strata is not None:
+        refuse_other_groups(measure, X, y, groups=groups, strata=strata)
     comparison = measure._open(X, y, **row_metadata(metadata, y_true=y_true))
     return similarity_test_of(
         comparison,

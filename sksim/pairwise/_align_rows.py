@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from sksim._sklearn_compat import StrOptions, num_samples, validate_params
-from sksim.base._row_names import refuse_other_rows
+from sksim.base._row_names import quoted, refuse_other_rows
 
 _N_EXAMPLES = 5
 Table: TypeAlias = Any  # of pandas, polars or arrow
@@ -215,9 +215,7 @@ def _taken(table, places, ids):
 
 
 def _listed(ids):
-    shown = ", ".join(
-        repr(i.item() if isinstance(i, np.generic) else i) for i in ids[:_N_EXAMPLES]
-    )
+    shown = ", ".join(map(quoted, ids[:_N_EXAMPLES]))
     return f"{shown}, ..." if len(ids) > _N_EXAMPLES else shown
 
 

@@ -117,7 +117,7 @@ class BaseKernelSimilarity(BaseSimilarity):
 
     @property
     def _is_given(self):
-        return isinstance(self.kernel, str) and self.kernel == "precomputed"
+        return not callable(self.kernel) and self.kernel == "precomputed"
 
     @property
     def _required(self):
@@ -236,9 +236,9 @@ class BaseKernelSimilarity(BaseSimilarity):
         return 2 if self._is_biased else 4
 
     def _invariances(self):
-        return KERNEL_INVARIANCES.get(
-            self.kernel if isinstance(self.kernel, str) else None, ()
-        ) or ({"PT"} if isinstance(self.kernel, str) else ())
+        if callable(self.kernel):
+            return ()
+        return KERNEL_INVARIANCES.get(self.kernel, {"PT"})
 
 
 class KernelMomentMixin(MomentMixin):

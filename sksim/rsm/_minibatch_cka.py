@@ -16,6 +16,7 @@ from sksim.arrays._namespace import (
 )
 from sksim.arrays._views import View
 from sksim.base._comparison import Comparison
+from sksim.base._dask import ChunksMixin
 from sksim.base._row_names import refuse_other_rows_of
 from sksim.base._tags import SimilarityTags
 from sksim.base._validation import (
@@ -102,7 +103,7 @@ class BatchSums:
         return value, math.sqrt(spread * self.n_batches / (self.n_batches - 1))
 
 
-class MinibatchCKA(BaseKernelSimilarity):
+class MinibatchCKA(ChunksMixin, BaseKernelSimilarity):
     r"""Centered kernel alignment estimated from batches of rows.
 
     An estimator of debiased CKA whose memory depends neither on the number of rows nor

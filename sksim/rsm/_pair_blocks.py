@@ -26,8 +26,15 @@ _STEPS = 1e10
 _TOLERATED = 1e-6
 
 
+class PairView(View):
+    """What RSA compares of the pairs of rows, in one of several forms."""
+
+    is_moment = is_blocked = is_partial = False
+    present = counted = None
+
+
 @dataclass(frozen=True)
-class PairBlocks(View):
+class PairBlocks(PairView):
     """Rows whose dissimilarities are computed anew, block by block, when compared.
 
     Attributes
@@ -49,6 +56,12 @@ class PairBlocks(View):
     norm: float
 
     _row_fields = ("distances",)
+    is_blocked = True
+
+    @property
+    def blocks(self):
+        """The same: other forms have it to be compared with this one."""
+        return self
 
     def values(self, squares, *, xp):
         """What is compared of some squared distances."""
@@ -162,11 +175,8 @@ def blocked_correlation(view_x, view_y, *, xp):
 
 def binning_error(view_x, view_y):
     """Most by which binning can have moved the correlation of two views."""
-    return sum(
-        view.ranks.angle
-        for view in (view_x, view_y)
-        if isinstance(view, PairBlocks) and view.ranks is not None
-    )
+    ranks = (getattr(view, "ranks", None) for view in (view_x, view_y))
+    return sum(each.angle for each in ranks if each is not None)
 
 
 # ----- bins ------------------------------------------------------------------------

@@ -28,7 +28,7 @@ from sksim.arrays._pairs import (
 )
 from sksim.arrays._ranks import average_ranks, quantized
 from sksim.arrays._symmetric import Dense
-from sksim.arrays._views import View, some_pairs
+from sksim.arrays._views import some_pairs
 from sksim.base import BaseSimilarity
 from sksim.base._comparison import Grid
 from sksim.base._given import check_pairs
@@ -37,6 +37,7 @@ from sksim.base._tags import SimilarityTags
 from sksim.rsm._kernels import refuse_explained
 from sksim.rsm._pair_blocks import (
     PairBlocks,
+    PairView,
     binning_error,
     blocked_correlation,
     ranked_blocks,
@@ -49,7 +50,7 @@ _LISTED_ROWS = 8192
 
 
 @dataclass(frozen=True)
-class PairValues(View):
+class PairValues(PairView):
     """What is compared of all pairs i < j: values, centred values or ranks.
 
     For all comparisons but Kendall's the vector has unit norm. Where pairs are left
@@ -92,7 +93,7 @@ class PairValues(View):
 
 
 @dataclass(frozen=True)
-class PairMoments(View):
+class PairMoments(PairView):
     """Rows whose squared distances are compared, without a list of all pairs.
 
     ``mean`` is that of the squared distances over all pairs if they are to be centred,
@@ -104,6 +105,12 @@ class PairMoments(View):
     norm: float
 
     _row_fields = ("distances",)
+    is_moment = True
+
+    @property
+    def blocks(self):
+        """The same to be computed anew; moments count each pair twice."""
+        return PairBlocks(self.distances, False, None, self.mean, self.norm / 2**0.5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +137,7 @@ class ListsComparison(InnerProductComparison):
 
 def _can_be_picked(measure, n_samples, *views):
     # where pairs are left out, ranks and means are others in each order of rows
-    is_partial = any(getattr(view, "is_partial", False) for view in views)
+    is_partial = any(view.is_partial for view in views)
     return measure._has_lists(n_samples) and not is_partial
 
 
@@ -331,7 +338,7 @@ class RSA(BaseSimilarity):
             smallest = xp.min(values)
             if float(smallest) < 0:
                 values = values - smallest
-            values = quantized(values, xp=xp)
+            values = self._ordered(values, xp)
         return self._comparable(values, role, xp)
 
     def _refuse_many_by_kendall(self, n_samples, role):
@@ -345,7 +352,7 @@ class RSA(BaseSimilarity):
 
     def _check_views(self, view_x, view_y):
         """Warn of the pairs that are missing."""
-        views = [v for v in (view_x, view_y) if isinstance(v, PairValues)]
+        views = view_x, view_y
         used, counted = _used(views), _counted(views)
         if used is None or all(view.present is None for view in views):
             return
@@ -379,21 +386,24 @@ class RSA(BaseSimilarity):
     def _pair_view(self, squares, role, xp):
         """What is compared of the squared distances of all pairs."""
         if self.comparison in ("spearman", "kendall"):
-            values = quantized(squares, xp=xp)
+            values = self._ordered(squares, xp)
         elif self.metric == "euclidean":
             values = xp.sqrt(squares)
         else:
             values = squares
         return self._comparable(values, role, xp)
 
+    def _ordered(self, values, xp):
+        """What Spearman's and Kendall's correlation take of values, which may tie."""
+        rank = average_ranks if self.comparison == "spearman" else quantized
+        return rank(values, xp=xp)
+
     def _comparable(self, values, role, xp):
-        """Ranks, centred or as they are, of unit norm."""
+        """Values or ranks, centred or as they are, of unit norm."""
         if self.comparison == "kendall":
             values = to_numpy(values, xp=xp)
             self._refuse_equal(float(values.max() - values.min()), 1.0, role)
             return PairValues(values)
-        if self.comparison == "spearman":
-            values = average_ranks(values, xp=xp)
         before = inner(values, values, xp=xp)
         if self.comparison != "cosine":
             values -= xp.mean(values)
@@ -462,20 +472,19 @@ class RSA(BaseSimilarity):
             )
 
     def _compare(self, view_x, view_y, xp):
-        if isinstance(view_x, PairMoments) and isinstance(view_y, PairMoments):
+        if view_x.is_moment and view_y.is_moment:
             n = view_x.distances.rows.shape[0]
             product = _sum_of_products(view_x.distances, view_y.distances, xp)
             product = product - n * (n - 1) * view_x.mean * view_y.mean
             product = product / view_x.norm / view_y.norm
-        elif isinstance(view_x, PairBlocks) or isinstance(view_y, PairBlocks):
-            view_x, view_y = (self._as_blocks(view) for view in (view_x, view_y))
-            product = blocked_correlation(view_x, view_y, xp=xp)
+        elif view_x.is_blocked or view_y.is_blocked:
+            product = blocked_correlation(view_x.blocks, view_y.blocks, xp=xp)
         else:
             product = self._compare_lists(view_x, view_y, xp)
         return product, {"error_bound_": binning_error(view_x, view_y)}
 
     def _compare_lists(self, view_x, view_y, xp):
-        if any(getattr(view, "is_partial", False) for view in (view_x, view_y)):
+        if view_x.is_partial or view_y.is_partial:
             view_x, view_y = self._of_used_pairs(view_x, view_y, xp)
         values_x, values_y = (self._values(view, xp) for view in (view_x, view_y))
         if self.comparison == "kendall":
@@ -492,15 +501,8 @@ class RSA(BaseSimilarity):
             for view, role in ((view_x, "x"), (view_y, "y"))
         ]
 
-    @staticmethod
-    def _as_blocks(view):
-        if isinstance(view, PairBlocks):
-            return view
-        # moments count each pair twice
-        return PairBlocks(view.distances, False, None, view.mean, view.norm / 2**0.5)
-
     def _values(self, view, xp):
-        if isinstance(view, PairMoments):
+        if view.is_moment:
             squares = pair_vector(view.distances, xp=xp)
             return self._pair_view(squares, None, xp).values
         return view.values
