@@ -207,7 +207,7 @@ def _kinds(table, columns):
     are_floats = [isinstance(d, np.dtype) and d.kind == "f" for d in dtypes]
     floats = [j for j, is_float in zip(columns, are_floats, strict=True) if is_float]
     # most columns of fractions show it in their first rows
-    head = table.iloc[:16, floats].to_numpy() if floats else np.empty((1, 0))
+    head = table.iloc[:16].iloc[:, floats].to_numpy() if floats else np.empty((1, 0))
     may_be_whole = set(np.array(floats, dtype=int)[_are_whole(head)])
     return {
         j: "fractions" if is_float and j not in may_be_whole else _kind(table[j])

@@ -52,6 +52,8 @@ class Dialect:
         Columns that would lose digits as numbers.
     numeric : tuple of int
         Columns of numbers, as far as the first lines go.
+    fractional : tuple of int
+        Those of them that have decimals there, so that they are no ids.
     """
 
     encoding: str
@@ -63,6 +65,7 @@ class Dialect:
     width: int = 1
     as_text: tuple = ()
     numeric: tuple = ()
+    fractional: tuple = ()
 
 
 # ----- the dialect --------------------------------------------------------------------
@@ -104,6 +107,11 @@ def dialect_of(lines, encoding, options):
         j
         for j in range(dialect.width)
         if j not in dialect.as_text and _kind_of_column(body, j, dialect) == "number"
+    )
+    dialect.fractional = tuple(
+        j
+        for j in dialect.numeric
+        if any(len(row) > j and dialect.decimal in row[j] for row in body)
     )
     return dialect
 

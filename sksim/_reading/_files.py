@@ -300,7 +300,9 @@ def _read_arrow(path, options, what, reader):
         else:
             table = table.reset_index()
             names = [str(name) for name in table.columns]
-    table = table.reset_index(drop=True).set_axis(range(len(names)), axis=1)
+    # in place: a copy would take as long as reading a feather file does
+    table.index = pd.RangeIndex(len(table))
+    table.columns = range(len(names))
     for j, dtype in enumerate(table.dtypes):
         if not pd.api.types.is_numeric_dtype(dtype):
             table[j] = _as_objects(table[j], names[j])
