@@ -1,19 +1,19 @@
 r"""Exact moments of tr(K P L P') over all permutations P, in closed form.
 
-The k-th power of the sum over i, j of K[i, j] L[p(i), p(j)] is a sum over 2k indices.
-Sorted by which of them are equal, each kind of term has one expectation: the sum over
-distinct indices of K's entries, times that of L's, over the number of ways to choose
-distinct indices. Sums over distinct indices follow by Moebius inversion from sums over
-all indices, and these are the few invariants of a matrix whose rows sum to zero.
+A power of the statistic is a sum of terms that differ in which of their indices are
+equal. Each kind of term has one expectation: the sum over distinct indices of K's
+entries, times that of L's, over the number of ways to choose distinct indices. Sums
+over distinct indices follow from invariants of the matrices: see
+`sksim.arrays._moebius`.
 """
 
 from dataclasses import dataclass
-from functools import cache, cached_property
-from itertools import permutations
-from math import factorial, perm
+from functools import cached_property
 
 import numpy as np
 from scipy import stats
+
+from sksim.arrays._moebius import moebius_table, ways_to_choose
 
 # Found by simulation, as the region in which Pearson III tail areas agree with those of
 # permutations to within their Monte Carlo error, over normal, power-law, exponential,
@@ -67,18 +67,13 @@ class NullMoments:
 
     def _expectation(self, order):
         """Expectation of a power of the inner product."""
-        graphs, table = _moebius_table(order)
+        graphs, table = moebius_table(order)
         sums = []
         for matrix in (self.K, self.L):
             invariants = _invariants(matrix, order)
             sums.append(table @ [invariants[graph] for graph in graphs])
-        n_distinct = [max(p) + 1 for p in _partitions(2 * order)]
-        # with more distinct indices than rows there is no term
-        ways = [
-            perm(self.n_samples, k) if k <= self.n_samples else np.inf
-            for k in n_distinct
-        ]
-        return float(np.sum(sums[0] * sums[1] / np.array(ways, dtype=float)))
+        ways = ways_to_choose(order, self.n_samples)
+        return float(np.sum(sums[0] * sums[1] / ways))
 
     def pvalue(self, statistic, alternative="greater"):
         """Tail of the Pearson type III distribution with these moments."""
@@ -175,53 +170,3 @@ def _invariants(K, order):
         ((0, 1), (0, 1), (0, 1)): K.sum_of_cubes(),
         ((0, 1), (0, 2), (1, 2)): K.trace_of_cube(),
     }
-
-
-@cache
-def _partitions(size):
-    """Ways to say which of ``size`` indices are equal: the block of each index."""
-    found = [(0,)]
-    for _ in range(size - 1):
-        found = [p + (b,) for p in found for b in range(max(p) + 2)]
-    return found
-
-
-@cache
-def _moebius_table(order):
-    """Sums over distinct indices (rows) as combinations of invariants (columns)."""
-    partitions = _partitions(2 * order)
-    terms = []
-    for coarse in partitions:
-        edges = [(coarse[2 * i], coarse[2 * i + 1]) for i in range(order)]
-        degrees = np.bincount(np.ravel(edges))
-        lone_loop = any(a == b and degrees[a] == 2 for a, b in edges)
-        if degrees.min() >= 2 and not lone_loop:
-            terms.append((coarse, _canonical(edges)))
-    graphs = sorted({graph for _, graph in terms})
-    table = np.zeros((len(partitions), len(graphs)))
-    for row, fine in enumerate(partitions):
-        for coarse, graph in terms:
-            table[row, graphs.index(graph)] += _moebius(fine, coarse)
-    return graphs, table
-
-
-def _canonical(edges):
-    """The same multigraph for all numberings of its vertices."""
-    n = max(map(max, edges)) + 1
-    return min(
-        tuple(sorted(tuple(sorted((p[a], p[b]))) for a, b in edges))
-        for p in permutations(range(n))
-    )
-
-
-def _moebius(fine, coarse):
-    """Moebius function of two partitions; 0 unless the second merges the first's."""
-    merged = {}
-    for f, c in zip(fine, coarse, strict=True):
-        if merged.setdefault(f, c) != c:
-            return 0
-    counts = np.bincount(list(merged.values()))
-    value = 1
-    for k in counts:
-        value *= (-1) ** (k - 1) * factorial(k - 1)
-    return int(value)

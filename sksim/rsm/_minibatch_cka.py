@@ -7,6 +7,7 @@ from numbers import Integral
 import numpy as np
 
 from sksim._sklearn_compat import Interval, StrOptions, fit_context
+from sksim.arrays._batch_sums import FEWEST_ROWS, BatchSums
 from sksim.arrays._matching import index_array
 from sksim.arrays._namespace import (
     get_namespace_and_device,
@@ -27,9 +28,6 @@ from sksim.base._validation import (
 )
 from sksim.rsm._kernels import KERNELS_OF_ROWS, BaseKernelSimilarity
 
-# The unbiased estimator of HSIC divides by n - 3.
-_FEWEST = 4
-
 
 @dataclass(frozen=True)
 class ShuffledRows(View):
@@ -39,68 +37,6 @@ class ShuffledRows(View):
     order: object
 
     _row_fields = ("rows",)
-
-
-@dataclass(frozen=True)
-class BatchSums:
-    """Sums over batches of HSIC(X, y), HSIC(X, X) and HSIC(y, y).
-
-    Each batch counts by its number of rows. HSIC is in units of ``scale_x`` and
-    ``scale_y``, powers of two that keep it from overflow.
-
-    Attributes
-    ----------
-    n_samples, n_batches : int
-    scale_x, scale_y : float
-    sums : array of shape (3,)
-    products : array of shape (3, 3)
-        Sums of products of what the batches add to ``sums``.
-    """
-
-    n_samples: int
-    n_batches: int
-    scale_x: float
-    scale_y: float
-    sums: object
-    products: object
-
-    @classmethod
-    def of_batch(cls, n, cosine, size_x, size_y):
-        """Sums of one batch, from the kernels' cosine and norms."""
-        scale_x, scale_y = (2.0 ** (math.frexp(size)[1]) for size in (size_x, size_y))
-        x, y = size_x / scale_x, size_y / scale_y
-        sums = np.array([cosine * x * y, x * x, y * y]) / (n - 3)
-        return cls(n, 1, scale_x, scale_y, sums, np.outer(sums, sums))
-
-    def plus(self, other):
-        """Sums of the batches of both."""
-        scale_x = max(self.scale_x, other.scale_x)
-        scale_y = max(self.scale_y, other.scale_y)
-        sums = products = 0.0
-        for part in (self, other):
-            x, y = part.scale_x / scale_x, part.scale_y / scale_y
-            factors = np.array([x * y, x * x, y * y])
-            sums = sums + part.sums * factors
-            products = products + part.products * np.outer(factors, factors)
-        return BatchSums(
-            self.n_samples + other.n_samples,
-            self.n_batches + other.n_batches,
-            scale_x,
-            scale_y,
-            sums,
-            products,
-        )
-
-    def alignment(self):
-        """Alignment, and its standard error by the delta method (nan for one batch)."""
-        xy, xx, yy = self.sums
-        norm = math.sqrt(xx) * math.sqrt(yy)
-        value = xy / norm
-        if self.n_batches == 1:
-            return value, math.nan
-        gradient = np.array([1 / norm, -value / (2 * xx), -value / (2 * yy)])
-        spread = max(gradient @ self.products @ gradient, 0.0)
-        return value, math.sqrt(spread * self.n_batches / (self.n_batches - 1))
 
 
 class MinibatchCKA(ChunksMixin, BaseKernelSimilarity):
@@ -205,7 +141,7 @@ class MinibatchCKA(ChunksMixin, BaseKernelSimilarity):
     _parameter_constraints: dict = {
         **BaseKernelSimilarity._parameter_constraints,
         "kernel": [StrOptions(KERNELS_OF_ROWS), callable],
-        "batch_size": [Interval(Integral, _FEWEST, None, closed="left")],
+        "batch_size": [Interval(Integral, FEWEST_ROWS, None, closed="left")],
         "random_state": ["random_state"],
     }
 
@@ -231,7 +167,9 @@ class MinibatchCKA(ChunksMixin, BaseKernelSimilarity):
 
     def _batches_of(self, n_samples):
         """Slices of all rows, none with fewer rows than the estimator takes."""
-        n_batches = max(1, (n_samples + self.batch_size - _FEWEST) // self.batch_size)
+        n_batches = max(
+            1, (n_samples + self.batch_size - FEWEST_ROWS) // self.batch_size
+        )
         starts = [i * self.batch_size for i in range(n_batches)]
         return list(map(slice, starts, [*starts[1:], n_samples]))
 
@@ -254,11 +192,12 @@ class MinibatchCKA(ChunksMixin, BaseKernelSimilarity):
                     f"{name} is so large or so small that its kernel can't be summed "
                     "over batches. Rescale it, for example to unit norm."
                 )
+        cosine, *sizes = np.array([[cosine]]), *np.array(sizes)[:, None]
         return BatchSums.of_batch(X.shape[0], cosine, *sizes)
 
     @staticmethod
     def _outcome(sums):
-        value, standard_error = sums.alignment()
+        value, standard_error = (values.item() for values in sums.alignment())
         details = {
             "standard_error_": standard_error,
             "n_batches_": sums.n_batches,
@@ -301,7 +240,7 @@ class MinibatchCKA(ChunksMixin, BaseKernelSimilarity):
                 )
                 for old, new in zip(self._waiting, (X, y), strict=True)
             )
-        if X.shape[0] < _FEWEST:
+        if X.shape[0] < FEWEST_ROWS:
             # copies: a loader may use its buffer again
             return self._keep(
                 sums, (xp.asarray(X, copy=True), xp.asarray(y, copy=True))
@@ -361,8 +300,8 @@ class MinibatchCKA(ChunksMixin, BaseKernelSimilarity):
         if X is None and y is None and getattr(self, "_batch_sums", ()) is None:
             raise ValueError(
                 "MinibatchCKA has no score yet: it was passed "
-                f"{self.n_samples_waiting_} "
-                f"of the {_FEWEST} rows that a batch needs. Call partial_fit with more."
+                f"{self.n_samples_waiting_} of the {FEWEST_ROWS} rows that a batch "
+                "needs. Call partial_fit with more."
             )
         return super()._score(X, y, **metadata)
 

@@ -61,8 +61,9 @@ def test_each_average_is_unbiased():
         for i in range(n_repeats):
             rows = slice(i * size, (i + 1) * size)
             part = measure._sums(X[rows], y[rows], np)
-            unit = [part.scale_x * part.scale_y, part.scale_x**2, part.scale_y**2]
-            sums.append(part.sums * unit / size)
+            (a,), (b,) = part.scale_x, part.scale_y
+            units = {"xy": a * b, "xx": a * a, "yy": b * b}
+            sums.append([part.sums[k].item() * u / size for k, u in units.items()])
         means = np.mean(sums, axis=0)
         errors = np.std(sums, axis=0) / n_repeats**0.5
         assert np.all(np.abs(means - expected) < 4 * errors)
