@@ -84,6 +84,9 @@ def _is_list_of_batches(data):
         )
     if axes == {2}:
         return True
+    shapes = {getattr(item, "shape", ()) for item in data}
+    if len(shapes) > 1 and len({shape[1:] for shape in shapes}) == 1 < min(axes):
+        return True  # rows would all have one shape
     if min(axes) > 2:
         raise ValueError(
             f"data is a list of {len(data)} arrays with more than two axes: each may "
@@ -140,7 +143,8 @@ def joined_batches(first, second):
         if len(first) != len(second):
             return None
         parts = [joined_batches(*pair) for pair in zip(first, second, strict=True)]
-        return None if _has_none(first, parts) else parts
+        whole = None if _has_none(first, parts) else parts
+        return tuple(whole) if whole and isinstance(first, tuple) else whole
     shapes = [tuple(getattr(part, "shape", ())) for part in (first, second)]
     if not shapes[0] or not shapes[1]:
         return first if first is second or shapes == [(), ()] else None

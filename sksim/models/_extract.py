@@ -279,6 +279,13 @@ def last_representation(model, data):
     return name, layers[name]
 
 
+def random_sampler_of(data):
+    """Name of the class of a loader's random sampler; empty where there is none."""
+    of_batches = getattr(getattr(data, "batch_sampler", None), "sampler", None)
+    samplers = [type(s).__name__ for s in (getattr(data, "sampler", None), of_batches)]
+    return next((name for name in samplers if name in _RANDOM_SAMPLERS), "")
+
+
 def refuse_unrepeatable(data):
     """Raise unless data gives the same rows in the same order to several models.
 
@@ -286,12 +293,10 @@ def refuse_unrepeatable(data):
     ----------
     data : array-like or iterable of batches
     """
-    of_batches = getattr(getattr(data, "batch_sampler", None), "sampler", None)
-    samplers = [type(s).__name__ for s in (getattr(data, "sampler", None), of_batches)]
-    found = [sampler for sampler in samplers if sampler in _RANDOM_SAMPLERS]
-    if found:
+    sampler = random_sampler_of(data)
+    if sampler:
         raise ValueError(
-            f"data is a {type(data).__name__} with a {found[0]}, which gives each "
+            f"data is a {type(data).__name__} with a {sampler}, which gives each "
             "model the rows in an order of its own: rows would be compared with "
             "others. Make it with shuffle=False, or pass list(data)."
         )

@@ -51,6 +51,7 @@ class TorchReader:
         self.names = None
         self._places = {}
         self._small = None
+        self._last = None
 
     @property
     def name(self):
@@ -62,6 +63,7 @@ class TorchReader:
         wanted = {name.partition(":")[0] for name in names}
         self._modules = {n: m for n, m in self._modules.items() if n in wanted}
         self.names = set(names)
+        self._places = {}
 
     def wants(self, name):
         """Whether a name is among those that are read."""
@@ -179,8 +181,14 @@ class TorchReader:
             has_rows = hasattr(value, "detach") and value.ndim and len(value) == n_rows
             return value[rows.to(value.device)] if has_rows else value
 
+        last = None, ()
+
         def note(name, module, output):
-            small.note(_key_of_call(calls, name), module, _answers(output))
+            nonlocal last
+            key, answers = _key_of_call(calls, name), _answers(output)
+            small.note(key, module, answers)
+            if name in self._modules and answers:
+                last = key, [weakref.ref(answer) for answer in answers]
 
         modules = {name: module for name, module in self.model.named_modules() if name}
         try:
@@ -197,7 +205,13 @@ class TorchReader:
         except (RuntimeError, ValueError, TypeError, IndexError, AssertionError):
             # it takes no other number of rows, or fails for all: the pass will say
             return SmallPass(few)
-        small.note("output", self.model, _answers(output))
+        answers = _answers(output)
+        small.note("output", self.model, answers)
+        if self.layers is None and any(
+            known() is answer for known in last[1] for answer in answers
+        ):
+            # the last submodule's output goes by one name only
+            self._last = last[0]
         return small
 
     # ----- layers ---------------------------------------------------------------------
@@ -260,19 +274,18 @@ class _Run:
 
     def __init__(self, reader, n_rows, mask, batch):
         self.reader, self.n_rows, self.mask, self.batch = reader, n_rows, mask, batch
-        self.found, self.calls, self.last = {}, {}, (None, None)
+        self.found, self.calls = {}, {}
 
     def note(self, name, module, output):
+        """A module has returned an output."""
         key = _key_of_call(self.calls, name)
-        names = self.reader.names
-        if names is None or key in names:
-            tensor = self._keep(key, _answers(output))
-            if tensor is not None:
-                # weak: no activation is to outlive the layer that made it
-                self.last = key, weakref.ref(tensor)
+        if key == self.reader._last:
+            key = "output"
+        if self.reader.names is None or key in self.reader.names:
+            self._keep(key, _answers(output))
 
     def _keep(self, key, answers):
-        """Reduce a layer; the tensor that has its rows, if one has."""
+        """Reduce a layer, if it has rows."""
         reader = self.reader
         try:
             place = reader.place_of(key, answers, self.n_rows)
@@ -283,21 +296,15 @@ class _Run:
             rows = reader.reduction.rows_of(key, rows, features, self.mask, self.batch)
         except NoRows as reason:
             reader.leave_out(key, reason, self.n_rows)
-            return None
-        self.found[key] = reader.finish(key, rows)
-        return answers[place.number]
+        else:
+            self.found[key] = reader.finish(key, rows)
 
     def end(self, output):
         """The output of the whole module is a layer, too."""
-        reader, answers = self.reader, _answers(output)
-        if not reader.wants("output"):
-            return
-        key, last = self.last
-        last = None if last is None else last()
-        if reader.layers is None and any(last is answer for answer in answers):
-            # the last submodule's output goes by one name only
-            self.found["output"] = self.found.pop(key)
-        elif self._keep("output", answers) is None and not self.found:
+        reader = self.reader
+        if reader.wants("output") and "output" not in self.found:
+            self._keep("output", _answers(output))
+        if not self.found and "output" in reader.left_out:
             raise ValueError(
                 f"No layer of {reader.name}, not even its output, has a row for each "
                 f"of the {self.n_rows} inputs: {reader.left_out['output']}."

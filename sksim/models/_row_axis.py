@@ -206,9 +206,14 @@ class SmallPass:
             return shape[1] == n_channels
         if n_channels and shape[1] == n_channels:
             return is_first
-        if len(shape) == 3:
-            return False
-        return shape[1] != shape[2] or shape[2] == shape[3]
+        return has_channels_first(shape)
+
+
+def has_channels_first(shape):
+    """Whether maps of a shape look as if their features were axis 1."""
+    if len(shape) <= 3:
+        return False
+    return shape[1] != shape[2] or shape[2] == shape[3]
 
 
 def _is_first_by_kind(module, shape):

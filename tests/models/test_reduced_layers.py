@@ -434,3 +434,11 @@ def test_random_numbers_are_those_without_the_small_pass():
     expected = torch.randn(8, 3)
     torch.manual_seed(3)
     assert_array_equal(extract_representations(Noisy(), X)["output"], expected)
+
+
+def test_a_list_of_unequal_batches_is_one_of_batches():
+    model, X = Maps(), torch.randn(9, 3, 5, 5)
+    expected = extract_representations(model, X, reduce="mean")
+    found = extract_representations(model, list(X.split(4)), reduce="mean")
+    for name, layer in expected.items():
+        assert_allclose(found[name], layer, rtol=1e-5, atol=1e-6)
