@@ -28,6 +28,10 @@ class RowNull:
         self.orders = row_orders(comparison.n_samples, **design)
         self.n_distinct = self.orders.n_distinct
 
+    def unmoved(self):
+        """Statistic of the order that changes nothing."""
+        return self.comparison.permuted([np.arange(self.comparison.n_samples)])[0]
+
     def draw(self, numbers):
         """Statistics of the random orders of given numbers."""
         return self.comparison.permuted([self.orders.draw(i) for i in numbers])
@@ -68,6 +72,10 @@ class ExchangeNull:
             check_random_state(random_state).randint(np.iinfo(np.int32).max)
         )
 
+    def unmoved(self):
+        """Statistic without a swap."""
+        return self._exchanged([np.zeros(self.n_units, dtype=bool)])[0]
+
     def draw(self, numbers):
         """Statistics of the random swaps of given numbers."""
         generators = (np.random.default_rng((self.seed, i)) for i in numbers)
@@ -98,6 +106,10 @@ class GroupNull:
         ]
         # orders of several models are not worth enumerating
         self.n_distinct = math.inf
+
+    def unmoved(self):
+        """Statistic with all rows in their places."""
+        return self.comparison.permuted([[None] * (len(self.orders) + 1)])[0]
 
     def draw(self, numbers):
         """Statistics of the random orders of given numbers."""
