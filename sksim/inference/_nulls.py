@@ -93,19 +93,22 @@ class ExchangeNull:
 
 
 class GroupNull:
-    """Each model's rows in an order of its own; the first model's stay."""
+    """Each model's rows in an order of its own; the first model's stay.
+
+    The second model's orders are those of `RowNull` with the same seed, so that
+    measures of pairs and of groups of two share them.
+    """
 
     def __init__(self, comparison, *, random_state=None, **design):
         self.comparison = comparison.for_permutations()
-        seeds = check_random_state(random_state).randint(
-            np.iinfo(np.int32).max, size=len(comparison.views) - 1
-        )
+        rng = check_random_state(random_state)
         self.orders = [
-            row_orders(comparison.n_samples, random_state=int(seed), **design)
-            for seed in seeds
+            row_orders(comparison.n_samples, random_state=rng, **design)
+            for _ in comparison.views[1:]
         ]
         # orders of several models are not worth enumerating
-        self.n_distinct = math.inf
+        is_pair = len(self.orders) == 1
+        self.n_distinct = self.orders[0].n_distinct if is_pair else math.inf
 
     def unmoved(self):
         """Statistic with all rows in their places."""
@@ -116,6 +119,12 @@ class GroupNull:
         return self.comparison.permuted(
             [[None, *(orders.draw(i) for orders in self.orders)] for i in numbers]
         )
+
+    def enumerate(self):
+        """Statistics of all orders of the second of two models."""
+        orders = self.orders[0].enumerate()
+        while batch := list(islice(orders, _ENUMERATED_TOGETHER)):
+            yield from self.comparison.permuted([[None, order] for order in batch])
 
 
 def null_statistics(null, n_permutations, *, n_jobs, verbose, batch_size):
