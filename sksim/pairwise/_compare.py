@@ -21,7 +21,7 @@ from sksim.inference._interval import interval_of
 from sksim.inference._test import similarity_test_of
 from sksim.pairwise._align_rows import joined_pair
 from sksim.pairwise._chance import Designs, Tested, corrected
-from sksim.pairwise._inputs import ArrayPair, ModelPair, NotApplicable
+from sksim.pairwise._inputs import ArrayPair, Missing, ModelPair, NotApplicable
 from sksim.pairwise._measures import resolve_measures, statistic_of_two
 from sksim.pairwise._work import row_operations
 
@@ -376,6 +376,10 @@ def _applicable(resolved, pair):
         except NotApplicable as error:
             if by_itself:
                 raise ValueError(f"{label} can't be computed: {error}") from error
+            if isinstance(error, Missing):
+                chosen[label] = measure, by_itself, error
+    if chosen and all(isinstance(each[2], Missing) for each in chosen.values()):
+        raise ValueError(str(pair.missing)) from pair.missing
     if not chosen:
         raise ValueError(
             "No measure applies to this input. Representations are matrices of "
@@ -390,9 +394,12 @@ def _one_row(label, measure, by_itself, inputs, job):
     if "random_state" in measure.get_params() and measure.random_state is None:
         measure.set_params(random_state=job.seed)
     row = dict.fromkeys(COLUMNS, np.nan)
-    row |= {"measure": label, "family": tags.family, "compared": inputs.description}
+    row |= {"measure": label, "family": tags.family, "compared": tags.inputs}
     row |= {"direction": tags.orientation, "null": "", "same_as": "", "note": ""}
     tested = None
+    if isinstance(inputs, Missing):
+        return row | {"note": f"not computed: {inputs}"}, tested
+    row["compared"] = inputs.description
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
