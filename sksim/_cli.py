@@ -91,7 +91,7 @@ def _make_parser():
     demo.add_argument(
         "--quick", action="store_true", help="fewer rows, models and permutations"
     )
-    _add_common(demo)
+    _add_common(demo, n_permutations=199)
     demo.set_defaults(run=_run_demo)
 
     compare = commands.add_parser(
@@ -137,7 +137,7 @@ def _make_parser():
     compare.add_argument(
         "--seed", type=int, default=0, help="seed of the permutations (default: 0)"
     )
-    _add_common(compare)
+    _add_common(compare, n_permutations=999)
     compare.set_defaults(run=_run_compare)
     return parser
 
@@ -187,12 +187,12 @@ def _add_reading(parser):
     )
 
 
-def _add_common(parser):
+def _add_common(parser, *, n_permutations):
     parser.add_argument(
         "--permutations",
         metavar="N",
         type=_count,
-        default=99,
+        default=n_permutations,
         help="permutations behind each p-value; 0 for none (default: %(default)s)",
     )
     parser.add_argument(
@@ -203,12 +203,12 @@ def _add_common(parser):
         help="level of the intervals; 0 for none (default: %(default)s)",
     )
     parser.add_argument(
-        "--time-limit",
-        metavar="S",
-        type=_seconds,
-        default=10.0,
-        help="seconds that the permutations of one measure may take, and likewise its "
-        "interval; beyond, it gets none (default: %(default)g)",
+        "--cost-limit",
+        metavar="N",
+        type=_cost,
+        default=1e10,
+        help="row operations that the permutations of one measure may take, and "
+        "likewise its interval; beyond, it gets none (default: %(default)g)",
     )
     parser.add_argument(
         "--progress",
@@ -241,7 +241,7 @@ def _level(text):
     return number or None
 
 
-def _seconds(text):
+def _cost(text):
     try:
         number = float(text)
     except ValueError:
@@ -265,7 +265,7 @@ def _run_demo(arguments):
         arguments.output,
         n_permutations=arguments.permutations,
         confidence_level=arguments.confidence,
-        time_limit=min(arguments.time_limit, 1.0 if arguments.quick else 2.0),
+        cost_limit=arguments.cost_limit,
         quick=arguments.quick,
         verbose=_verbose(arguments),
         call=arguments.call,
@@ -294,7 +294,7 @@ def _run_compare(arguments):
         n_permutations=arguments.permutations,
         confidence_level=arguments.confidence,
         groups=groups,
-        time_limit=arguments.time_limit,
+        cost_limit=arguments.cost_limit,
         random_state=arguments.seed,
         verbose=_verbose(arguments),
     )

@@ -31,9 +31,9 @@ _INTRODUCTION = (
 def run_demo(
     path,
     *,
-    n_permutations=99,
+    n_permutations=199,
     confidence_level=0.95,
-    time_limit=2.0,
+    cost_limit=1e10,
     quick=False,
     verbose=0,
     call=None,
@@ -44,12 +44,12 @@ def run_demo(
     ----------
     path : str
         HTML file to write.
-    n_permutations : int, default=99
+    n_permutations : int, default=199
         Permutations behind each p-value.
     confidence_level : float or None, default=0.95
         Level of the intervals.
-    time_limit : float, default=2
-        Seconds that the permutations of one measure may take, and its interval.
+    cost_limit : float, default=1e10
+        Row operations that the permutations of one measure may take, and its interval.
     quick : bool, default=False
         Fewer rows and smaller models.
     verbose : int, default=0
@@ -72,7 +72,7 @@ def run_demo(
         measures=[f for f in FAMILIES if f != "topology"] if quick else None,
         n_permutations=n_permutations,
         confidence_level=confidence_level,
-        time_limit=time_limit,
+        cost_limit=cost_limit,
         random_state=0,
         verbose=verbose,
     )

@@ -32,7 +32,7 @@ FITS = """
 
     X, y = np.random.default_rng(0).normal(size=(2, 30, 4))
     similarity_test(CKA(), X, y, n_permutations=9, random_state=0)
-    table = compare(X, y, n_permutations=0, time_limit=5)
+    table = compare(X, y, n_permutations=0)
     write_report(table, "report.html")
 """
 

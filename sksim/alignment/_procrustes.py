@@ -125,6 +125,10 @@ class OrthogonalProcrustes(MomentMixin, AlignmentMixin, BaseSimilarity):
     -2 at worst if scaled. A distance below 1e-3 of the norms is computed from the
     residual itself, in float64, since the difference above would lose its digits.
 
+    With fewer rows than features on both sides the data determine the map only between
+    the spans of the rows: U V' is a partial isometry, which maps what is orthogonal to
+    them to zero.
+
     References
     ----------
     P. H. Schönemann. A generalized solution of the orthogonal Procrustes problem.

@@ -196,8 +196,9 @@ class PartialWhiteningShapeMetric(AngularShapeMetric):
 
     Notes
     -----
-    Scaled before it is whitened: in the other order, which a code in use takes, alpha
-    would depend on the units of the representation. Directions without variance are
+    Scaled before it is whitened. In the other order, which a code in use takes, alpha
+    depends on the units of the representation, so that equal values of alpha are
+    different measures there and here. Directions without variance are
     left out. ``transform(X)`` lands in the coordinates of y, ``score(X, y)`` applies
     the fitted whitening and rotation to new rows. Computed in float64.
 

@@ -15,9 +15,23 @@ def label_codes(labels):
 def strongest_edges(neighbors, *, xp):
     """Sparse matrix of the cosines of each row with its nearest neighbours.
 
-    Row i holds the edges that i chose; the graph is the mean of this matrix and its
-    transpose. Lives on the CPU, whatever the namespace.
+    Row i holds the edges that i chose, times its share where equally near rows share
+    places; the graph is the mean of this matrix and its transpose. Lives on the CPU,
+    whatever the namespace.
     """
+    if neighbors.shared is not None:
+        return _shared_edges(neighbors.shared)
+    return listed_edges(neighbors, xp=xp)
+
+
+def _shared_edges(places):
+    weights = places.shares * (1 - places.squares / 2)
+    shape = (places.n_samples, places.n_samples)
+    return sparse.csr_array((weights, (places.rows, places.columns)), shape=shape)
+
+
+def listed_edges(neighbors, *, xp):
+    """The same of the neighbours in the lists, tied ones by their index."""
     indices = to_numpy(neighbors.indices, xp=xp)
     cosines = 1 - to_numpy(neighbors.squared_distances, xp=xp) / 2
     n_samples, k = indices.shape

@@ -100,6 +100,14 @@ def double_center(K, *, xp, overwrite=False):
     return K - offsets[None, :] - offsets[:, None]
 
 
+def without_diagonal(K, *, xp, overwrite=False):
+    """A matrix with zeros on its diagonal; with ``overwrite``, K itself on numpy."""
+    if overwrite and is_numpy(xp):
+        np.fill_diagonal(K, 0)
+        return K
+    return K * (1 - _identity_like(K, xp=xp))
+
+
 def u_center(K, *, xp, overwrite=False):
     """Bias-corrected centring of a kernel matrix with its diagonal set aside.
 
@@ -108,20 +116,15 @@ def u_center(K, *, xp, overwrite=False):
     itself may be changed.
     """
     n = K.shape[0]
-    in_place = overwrite and is_numpy(xp)
-    if in_place:
-        np.fill_diagonal(K, 0)
-    else:
-        K = K * (1 - _identity_like(K, xp=xp))
+    K = without_diagonal(K, xp=xp, overwrite=overwrite)
     sums = xp.sum(K, axis=0) / (n - 2)
     offsets = sums - xp.sum(sums) / (2 * (n - 1))
-    if in_place:
+    if overwrite and is_numpy(xp):
         K -= offsets[None, :]
         K -= offsets[:, None]
-        np.fill_diagonal(K, 0)
-        return K
-    centred = K - offsets[None, :] - offsets[:, None]
-    return centred * (1 - _identity_like(K, xp=xp))
+    else:
+        K = K - offsets[None, :] - offsets[:, None]
+    return without_diagonal(K, xp=xp, overwrite=overwrite)
 
 
 def product_of_tiles(forms_x, forms_y, n, *, xp):

@@ -1,13 +1,16 @@
-"""Nearest neighbours: exact, in blocks, the row itself excluded, ties in index order.
+"""Nearest neighbours: exact, in blocks, the row itself excluded, ties known.
 
 A filter in single precision leaves a few candidates for each row, with a bound on its
 rounding error so that no neighbour is lost. Their distances are then computed in
 double precision from the difference of the rows: duplicates are at distance 0 exactly,
-and float32 input has the neighbours that the same numbers have in float64.
+and float32 input has the neighbours that the same numbers have in float64. Lists hold
+tied neighbours in the order of the rows; measures compare them by the shares of places
+of `sksim.arrays._shared_places`.
 """
 
 import math
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,6 +26,11 @@ from sksim.arrays._namespace import (
 )
 from sksim.arrays._pairs import squared_distance_matrix
 from sksim.arrays._points import Points, batches, eps
+from sksim.arrays._shared_places import (
+    SharedPlaces,
+    places_of_lists,
+    shared_places,
+)
 from sksim.arrays._slices import slices
 from sksim.arrays._views import View
 
@@ -51,8 +59,9 @@ class Neighbors(View):
         Of the rows up to a common scale, or of the rows scaled to unit norm, where
         they are 2 minus twice the cosine. None where only sets were asked for.
     n_tied : int
-        Number of rows whose last neighbour is as near as one that was left out, so
-        that only the index decides between them.
+        Number of rows whose last neighbour is as near as one that was left out.
+    shared : SharedPlaces or None
+        Each neighbour with its share of a place, if a tie makes a difference.
     table : uint array of shape (n_samples, n_samples), default=None
         Rank of row j among the neighbours of row i, 0 for none: see `with_table`.
     """
@@ -60,14 +69,17 @@ class Neighbors(View):
     indices: object
     squared_distances: object
     n_tied: int
+    shared: SharedPlaces | None = None
     table: object = None
 
-    _row_fields = ("squared_distances",)
+    _row_fields = ("squared_distances", "shared")
     _index_fields = ("indices",)
     _derived_fields = ("table",)
 
     def with_table(self, *, xp):
         """The same neighbours with a table of ranks, where one is affordable."""
+        if self.shared is not None:
+            return replace(self, shared=self.shared.with_index())
         n_samples, n_neighbors = self.indices.shape
         if not is_numpy(xp) or n_samples**2 > _TABLE_ELEMENTS:
             return self
@@ -76,6 +88,10 @@ class Neighbors(View):
         ranks = np.arange(1, n_neighbors + 1, dtype=dtype)
         np.put_along_axis(table, self.indices, ranks[None, :], axis=1)
         return replace(self, table=table)
+
+    def places(self, *, xp):
+        """Each neighbour with its share of a place, tied or not."""
+        return self.shared if self.shared is not None else places_of_lists(self, xp=xp)
 
 
 # ----- the search -------------------------------------------------------------------
@@ -109,7 +125,7 @@ def nearest_neighbors(
     points = Points(X, metric, xp=xp, role=role)
     candidates = None
     if algorithm == "approximate":
-        candidates = _approximate_candidates(points, n_neighbors)
+        candidates = _approximate_candidates(points, n_neighbors, role)
     elif is_numpy(xp):
         candidates = _symmetric_candidates(points, n_neighbors)
     if candidates is None:
@@ -119,8 +135,7 @@ def nearest_neighbors(
         parts = [_ranked(points, *candidates, every, n_neighbors)]
     else:
         return _sets(points, *candidates, n_neighbors)
-    indices, squared_distances, n_tied = zip(*parts, strict=True)
-    return Neighbors(xp.concat(indices), xp.concat(squared_distances), sum(n_tied))
+    return _joined(parts, ordered, xp=xp)
 
 
 class GivenPoints:
@@ -157,7 +172,9 @@ class GivenPoints:
         return distances * distances
 
 
-def nearest_of_given(distances, n_neighbors, *, xp, role=None, is_cosine=False):
+def nearest_of_given(
+    distances, n_neighbors, *, xp, role=None, is_cosine=False, ordered=True
+):
     """The nearest neighbours of each row, by the distances of all pairs.
 
     Parameters
@@ -171,6 +188,8 @@ def nearest_of_given(distances, n_neighbors, *, xp, role=None, is_cosine=False):
     is_cosine : bool, default=False
         Whether they are cosine distances, half the square of a distance of rows of
         unit norm.
+    ordered : bool, default=True
+        Whether the order of the neighbours counts.
 
     Returns
     -------
@@ -188,8 +207,7 @@ def nearest_of_given(distances, n_neighbors, *, xp, role=None, is_cosine=False):
         rows, columns = _where(squares <= limit[:, None], xp=xp)
         every = xp.arange(start, stop, dtype=rows.dtype, device=device_of(points.X))
         parts.append(_ranked(points, rows + start, columns, every, n_neighbors))
-    indices, squared_distances, n_tied = zip(*parts, strict=True)
-    return Neighbors(xp.concat(indices), xp.concat(squared_distances), sum(n_tied))
+    return _joined(parts, ordered, xp=xp)
 
 
 def _without_own(block, start, *, xp):
@@ -358,7 +376,7 @@ def _symmetric_candidates(points, k):
 
 
 def _exact_blocks(points, n_neighbors):
-    """Indices, squared distances and number of ties, for block after block of rows."""
+    """What is ranked of block after block of rows."""
     xp = points.xp
     n_samples = points.n_samples
     single, double = _Filter(points, xp.float32), None
@@ -404,13 +422,54 @@ def _sets(points, rows, columns, k):
     indices = np.empty((points.n_samples, k), dtype=np.intp)
     of_open = is_open[rows]
     indices[~is_open] = columns[~of_open].reshape(-1, k)
-    n_tied = 0
-    if is_open.any():
-        every = np.flatnonzero(is_open)
-        indices[is_open], _, n_tied = _ranked(
-            points, rows[of_open], columns[of_open], every, k
-        )
-    return Neighbors(indices, None, n_tied)
+    if not is_open.any():
+        return Neighbors(indices, None, 0)
+    every = np.flatnonzero(is_open)
+    part = _ranked(points, rows[of_open], columns[of_open], every, k)
+    indices[is_open] = part.indices
+    n_tied = int(np.count_nonzero(part.is_tied))
+    if n_tied == 0:
+        return Neighbors(indices, None, 0)
+    # the order of a set means nothing: only ties at its end count
+    keys = np.tile(np.arange(k, dtype=float), (points.n_samples, 1))
+    keys[is_open] = part.keys
+    is_tied = np.zeros(points.n_samples, dtype=bool)
+    is_tied[is_open] = part.is_tied
+    shared = shared_places(indices, None, keys, is_tied, part.competing)
+    return Neighbors(indices, None, n_tied, shared)
+
+
+class _Ranked(NamedTuple):
+    """The nearest of some rows, and what is tied.
+
+    ``keys`` are those of the neighbours: equal ones are tied. ``competing`` holds row
+    and column of all that compete for the last places of tied rows.
+    """
+
+    indices: object
+    squared_distances: object
+    keys: object
+    is_tied: object
+    competing: tuple
+
+
+def _joined(parts, ordered, *, xp):
+    """Neighbours of all rows, of parts that follow each other."""
+    indices = xp.concat([part.indices for part in parts])
+    squares = xp.concat([part.squared_distances for part in parts])
+    keys = xp.concat([part.keys for part in parts])
+    is_tied = xp.concat([part.is_tied for part in parts])
+    n_tied = int(xp.count_nonzero(is_tied))
+    has_ties = ordered and bool(xp.any(keys[:, 1:] == keys[:, :-1]))
+    if n_tied == 0 and not has_ties:
+        return Neighbors(indices, squares, 0)
+    on_numpy = (to_numpy(array, xp=xp) for array in (indices, squares, keys, is_tied))
+    competing = [
+        np.concatenate([to_numpy(side, xp=xp) for side in sides]).astype(np.intp)
+        for sides in zip(*(part.competing for part in parts), strict=True)
+    ]
+    shared = shared_places(*on_numpy, competing)
+    return Neighbors(indices, squares, n_tied, shared)
 
 
 def _ranked(points, rows, columns, every, k):
@@ -440,10 +499,13 @@ def _ranked(points, rows, columns, every, k):
         for i in (k, k - 1)
     )
     is_tied = (next_key == last_key) & (last - first >= k)
-    return (
-        xp.reshape(take(columns, picked, xp=xp), (-1, k)),
-        xp.reshape(take(distances, picked, xp=xp), (-1, k)),
-        int(xp.count_nonzero(is_tied)),
+    competes = (keys == take(last_key, place, xp=xp)) & take(is_tied, place, xp=xp)
+    return _Ranked(
+        indices=xp.reshape(take(columns, picked, xp=xp), (-1, k)),
+        squared_distances=xp.reshape(take(distances, picked, xp=xp), (-1, k)),
+        keys=xp.reshape(take(keys, picked, xp=xp), (-1, k)),
+        is_tied=is_tied,
+        competing=(rows[competes], columns[competes]),
     )
 
 
@@ -460,8 +522,12 @@ def _has_ties(rows, keys, *, xp):
     return bool(xp.any((rows[1:] == rows[:-1]) & (keys[1:] == keys[:-1])))
 
 
-def _approximate_candidates(points, n_neighbors):
-    """(row, column) of the neighbours that pynndescent proposes."""
+def _approximate_candidates(points, n_neighbors, role):
+    """(row, column) of the neighbours that pynndescent proposes.
+
+    Which of equal rows it proposes depends on their order, which must not be the same
+    in both views: it is drawn, for each side from its own seed.
+    """
     try:
         from pynndescent import NNDescent
     except ImportError as error:
@@ -471,10 +537,15 @@ def _approximate_candidates(points, n_neighbors):
         ) from error
     xp = points.xp
     rows = to_numpy(points.within_unit_ball(xp.float32), xp=xp)
+    order = np.arange(points.n_samples)
+    if len(np.unique(rows, axis=0)) < len(rows):
+        order = np.random.default_rng(role == "y").permutation(order)
     index = NNDescent(
-        rows, metric="euclidean", n_neighbors=n_neighbors + 1, random_state=0
+        rows[order], metric="euclidean", n_neighbors=n_neighbors + 1, random_state=0
     )
-    proposed = np.sort(index.neighbor_graph[0], axis=1).astype(np.intp)
+    found = index.neighbor_graph[0].astype(np.intp)
+    proposed = np.empty_like(found)
+    proposed[order] = np.sort(np.where(found < 0, -1, order[found]), axis=1)
     own = np.arange(points.n_samples)[:, None]
     is_other = (proposed != own) & (proposed >= 0)
     n_missing = int(np.sum(is_other.sum(axis=1) < n_neighbors))

@@ -17,7 +17,7 @@ import numpy as np
 
 from sksim._progress import tracked
 from sksim.arrays._exact import dense_matrix, hollow_outer_product, outer_product
-from sksim.arrays._kernels import u_center
+from sksim.arrays._kernels import u_center, without_diagonal
 from sksim.arrays._namespace import (
     as_float64,
     device_of,
@@ -299,6 +299,14 @@ class BlockedMatrix(SymmetricForm):
         """Number of rows."""
         return self.rows.shape[0]
 
+    def squared_norm_before(self, *, xp):
+        """Squared norm of what was centred, without its diagonal if that is aside."""
+        # what centring took away is orthogonal to what it left
+        n = self.n_samples - 2 * self.hollow
+        offsets = as_float64(self.offsets, xp=xp)
+        removed = 2 * n * xp.sum(offsets * offsets) + 2 * xp.sum(offsets) ** 2
+        return self.norm**2 + float(removed)
+
     def inner(self, other, *, xp):
         """Inner product of two matrices."""
         total = 0.0
@@ -378,27 +386,31 @@ def blocked_matrix(rows, squares, decay, *, hollow, xp):
 
 
 def centred_by_blocks(matrix, *, xp):
-    """The same blocked matrix with its offsets and its norm."""
+    """The same blocked matrix with its offsets and its norm.
+
+    Where squares of its entries would underflow in single precision it becomes one in
+    double precision.
+    """
     rows, hollow = matrix.rows, matrix.hollow
     n = rows.shape[0]
     sums = [0.0] * len(range(0, n, BLOCK_ROWS))
     total_squares = 0.0
-    diagonal = []
     for i, j, weight in tracked(symmetric_blocks(n), "centring distances"):
         entries = as_float64(matrix.entries(i, j, xp=xp), xp=xp)
         if hollow and weight == 1:
-            # a copy, so that the block is let go
-            own = xp.asarray(xp.linalg.diagonal(entries), copy=True)
-            diagonal.append(own)
+            # left out, not subtracted later: it may be all but a tiny rest
+            entries = without_diagonal(entries, xp=xp, overwrite=True)
         total_squares += weight * float(inner(entries, entries, xp=xp))
         sums[i.start // BLOCK_ROWS] += xp.sum(entries, axis=1)
         if weight == 2:
             sums[j.start // BLOCK_ROWS] += xp.sum(entries, axis=0)
     sums = xp.concat(sums)
+    if rows.dtype != xp.float64 and squares_underflow(total_squares, n, rows.dtype, xp):
+        squares = matrix.squares
+        squares = None if squares is None else as_float64(squares, xp=xp)
+        matrix = replace(matrix, rows=as_float64(rows, xp=xp), squares=squares)
+        return centred_by_blocks(matrix, xp=xp)
     if hollow:
-        own = xp.concat(diagonal)
-        sums = sums - own
-        total_squares -= float(inner(own, own, xp=xp))
         offsets = sums / (n - 2)
         offsets = offsets - xp.sum(offsets) / (2 * (n - 1))
     else:
@@ -412,6 +424,12 @@ def centred_by_blocks(matrix, *, xp):
     if rows.dtype != xp.float64 or squared_norm < 1e-5 * total_squares:
         squared_norm = matrix.inner(matrix, xp=xp)
     return replace(matrix, norm=squared_norm**0.5)
+
+
+def squares_underflow(squared_norm, n, dtype, xp):
+    """Whether squares of a typical entry of an n x n matrix lose their digits."""
+    info = xp.finfo(dtype)
+    return squared_norm / n**2 < float(info.smallest_normal) / float(info.eps)
 
 
 def without_diagonals(product, shared, sums, n):

@@ -199,8 +199,9 @@ class MeanSquaredCCA(BaseCCA):
         = \frac{1}{d} \lVert Q^\top Q' \rVert_F^2
 
     with the canonical correlations :math:`\rho_i` and orthonormal bases
-    :math:`Q, Q'` as in :class:`MeanCCA`. A similarity in [0, 1], invariant to all
-    invertible affine maps of either representation.
+    :math:`Q, Q'` as in :class:`MeanCCA`. The sum alone is known as Pillai's trace. A
+    similarity in [0, 1], invariant to all invertible affine maps of either
+    representation.
 
     Parameters
     ----------

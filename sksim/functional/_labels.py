@@ -71,6 +71,9 @@ def common_codes(views, *, xp):
     union = _union(views)
     recoded = []
     for view in views:
+        if not len(view.classes):  # a rater without ratings, who has none to recode
+            recoded.append(view.codes)
+            continue
         places = xp.asarray(
             np.searchsorted(union, view.classes), device=device_of(view.codes)
         )

@@ -71,6 +71,9 @@ class SaliencySimilarity(AppliedModelsSimilarity):
 
     Notes
     -----
+    Which form the source takes is not certain: the cosine of absolute gradients, row by
+    row, is this library's reading of it.
+
     Gradients of zero occur where a probability is saturated or all units of a network
     are off. Rows with one have no direction; they are left out and counted.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
@@ -25,6 +26,7 @@ from sksim.inference._result import (
     permutation_pvalue,
     standardized,
 )
+from sksim.inference._rounding import rounding_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -276,17 +278,18 @@ def similarity_matrix_test(
     with shared_by_jobs(grid):
         null = np.concatenate(Parallel(n_jobs=n_jobs, verbose=verbose)(jobs))
     scores, null = tags.orient(statistics), tags.orient(null)
+    rounding = rounding_of(layers.grid, statistics, partial(_unmoved, grid))
     matrices = _corrected(
-        scores[tested], null[:, tested], correction, rounding=grid.rounding
+        scores[tested], null[:, tested], correction, rounding=rounding[tested]
     )
     null_mean, null_std = (
         null.mean(axis=0),
         null.std(axis=0, ddof=min(1, len(null) - 1)),
     )
     z_scores = [
-        standardized(*cell, rounding=grid.rounding)
-        for cell in zip(
-            scores[tested], null_mean[tested], null_std[tested], strict=True
+        standardized(score, mean, std, rounding=error)
+        for score, mean, std, error in zip(
+            *(a[tested] for a in (scores, null_mean, null_std, rounding)), strict=True
         )
     ]
     matrices["z_scores"] = z_scores
@@ -304,7 +307,7 @@ def similarity_matrix_test(
         ),
         significant=np.where(np.isnan(corrected), np.inf, corrected) <= alpha,
         aggregate=_test_of_aggregate(
-            aggregate, scores, null, tested, tags, rounding=grid.rounding
+            aggregate, scores, null, tested, tags, rounding=float(rounding.max())
         ),
         names_x=[str(name) for name in layers.names_x],
         names_y=[str(name) for name in layers.names_y],
@@ -321,6 +324,10 @@ def _refuse_other_nulls(measure):
             f"{type(measure).__name__} is not tested by permuting rows, which a matrix "
             "of tests does for all cells at once. Use similarity_test for each pair."
         )
+
+
+def _unmoved(grid):
+    return grid.permuted([np.arange(grid.n_samples)])[0]
 
 
 @on_one_blas_thread
@@ -367,32 +374,32 @@ def _corrected(scores, null, correction, *, rounding):
     # the observed order is one of those that the null hypothesis finds equally likely
     both = np.concatenate([scores[None, :], null])
     mean, std = both.mean(axis=0), both.std(axis=0)
-    scale = np.maximum(np.abs(mean), np.abs(scores))
-    varies = std > rounding * scale
-    z = np.where(varies, (both - mean) / np.where(varies, std, 1.0), 0.0)
-    observed, z_null = z[0], z[1:]
-    tolerance = 1e-9
-    pvalues = (1 + np.sum(z_null >= observed - tolerance, axis=0)) / len(both)
+    tolerance = rounding * np.maximum(np.abs(null).max(axis=0), np.abs(scores))
+    varies = std > tolerance
+    scale = np.where(varies, std, 1.0)
+    z = np.where(varies, (both - mean) / scale, 0.0)
+    # a null score that is tied with the observed one counts as being as great
+    observed, z_null = z[0], z[1:] + tolerance / scale
+    pvalues = (1 + np.sum(z_null >= observed, axis=0)) / len(both)
     correct = {"max": _max_step_down, "holm": _holm, "fdr_bh": _benjamini_hochberg}
-    corrected = correct[correction](pvalues, observed, z_null, tolerance)
     return {
         "pvalues": pvalues,
-        "pvalues_corrected": corrected,
+        "pvalues_corrected": correct[correction](pvalues, observed, z_null),
     }
 
 
-def _max_step_down(pvalues, observed, z_null, tolerance):
+def _max_step_down(pvalues, observed, z_null):
     """Westfall and Young: each cell against the largest of those not yet rejected."""
     order = np.argsort(-observed, kind="stable")
     # largest null z among this cell and all less significant ones
     remaining = np.maximum.accumulate(z_null[:, order[::-1]], axis=1)[:, ::-1]
-    counts = np.sum(remaining >= observed[order] - tolerance, axis=0)
+    counts = np.sum(remaining >= observed[order], axis=0)
     corrected = np.empty_like(pvalues)
     corrected[order] = np.maximum.accumulate((1 + counts) / (len(z_null) + 1))
     return corrected
 
 
-def _holm(pvalues, observed, z_null, tolerance):
+def _holm(pvalues, observed, z_null):
     order = np.argsort(pvalues, kind="stable")
     factors = len(pvalues) - np.arange(len(pvalues))
     corrected = np.empty_like(pvalues)
@@ -400,7 +407,7 @@ def _holm(pvalues, observed, z_null, tolerance):
     return corrected
 
 
-def _benjamini_hochberg(pvalues, observed, z_null, tolerance):
+def _benjamini_hochberg(pvalues, observed, z_null):
     return false_discovery_control(pvalues)
 
 

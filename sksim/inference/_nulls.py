@@ -28,6 +28,10 @@ class RowNull:
         self.orders = row_orders(comparison.n_samples, **design)
         self.n_distinct = self.orders.n_distinct
 
+    def unmoved(self):
+        """Statistic of the order that changes nothing."""
+        return self.comparison.permuted([np.arange(self.comparison.n_samples)])[0]
+
     def draw(self, numbers):
         """Statistics of the random orders of given numbers."""
         return self.comparison.permuted([self.orders.draw(i) for i in numbers])
@@ -68,6 +72,10 @@ class ExchangeNull:
             check_random_state(random_state).randint(np.iinfo(np.int32).max)
         )
 
+    def unmoved(self):
+        """Statistic without a swap."""
+        return self._exchanged([np.zeros(self.n_units, dtype=bool)])[0]
+
     def draw(self, numbers):
         """Statistics of the random swaps of given numbers."""
         generators = (np.random.default_rng((self.seed, i)) for i in numbers)
@@ -85,25 +93,38 @@ class ExchangeNull:
 
 
 class GroupNull:
-    """Each model's rows in an order of its own; the first model's stay."""
+    """Each model's rows in an order of its own; the first model's stay.
+
+    The second model's orders are those of `RowNull` with the same seed, so that
+    measures of pairs and of groups of two share them.
+    """
 
     def __init__(self, comparison, *, random_state=None, **design):
         self.comparison = comparison.for_permutations()
-        seeds = check_random_state(random_state).randint(
-            np.iinfo(np.int32).max, size=len(comparison.views) - 1
-        )
+        rng = check_random_state(random_state)
         self.orders = [
-            row_orders(comparison.n_samples, random_state=int(seed), **design)
-            for seed in seeds
+            row_orders(comparison.n_samples, random_state=rng, **design)
+            for _ in comparison.views[1:]
         ]
         # orders of several models are not worth enumerating
-        self.n_distinct = math.inf
+        is_pair = len(self.orders) == 1
+        self.n_distinct = self.orders[0].n_distinct if is_pair else math.inf
+
+    def unmoved(self):
+        """Statistic with all rows in their places."""
+        return self.comparison.permuted([[None] * (len(self.orders) + 1)])[0]
 
     def draw(self, numbers):
         """Statistics of the random orders of given numbers."""
         return self.comparison.permuted(
             [[None, *(orders.draw(i) for orders in self.orders)] for i in numbers]
         )
+
+    def enumerate(self):
+        """Statistics of all orders of the second of two models."""
+        orders = self.orders[0].enumerate()
+        while batch := list(islice(orders, _ENUMERATED_TOGETHER)):
+            yield from self.comparison.permuted([[None, order] for order in batch])
 
 
 def null_statistics(null, n_permutations, *, n_jobs, verbose, batch_size):

@@ -20,6 +20,7 @@ from sksim.inference._result import (
     permutation_pvalue,
     standardized,
 )
+from sksim.inference._rounding import rounding_of
 
 # More orders than this are never enumerated unasked.
 _LARGEST_ENUMERATION = 100_000
@@ -226,7 +227,8 @@ def similarity_test_of(
             batch_size=batch_size,
         )
     )
-    score, rounding = tags.orient(statistic), comparison.rounding
+    score = tags.orient(statistic)
+    rounding = float(rounding_of(comparison, statistic, null.unmoved))
     pvalue = permutation_pvalue(
         score, scores, alternative, rounding=rounding, exact=exact
     )
@@ -293,7 +295,6 @@ def _pearson3_result(comparison, statistic, alternative, design):
     moments = null_moments(form)
     refuse_unreliable(moments, form)
     score, null_mean = tags.orient(statistic), tags.orient(moments.mean)
-    rounding = comparison.rounding
     return SimilarityTestResult(
         statistic=statistic,
         score=score,
@@ -301,7 +302,8 @@ def _pearson3_result(comparison, statistic, alternative, design):
         null_distribution=None,
         null_mean=null_mean,
         null_std=moments.std,
-        z_score=standardized(score, null_mean, moments.std, rounding=rounding),
+        # a null that does not vary is refused above
+        z_score=(score - null_mean) / moments.std,
         calibrated_score=calibrated_score(score, null_mean, tags),
         method="pearson3",
         n_permutations=0,

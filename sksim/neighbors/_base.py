@@ -80,7 +80,7 @@ class BaseNeighborSimilarity(BaseSimilarity):
 
     def _search(self, X, xp, role, ordered=True):
         if self._is_given:
-            return self._search_given(X, xp, role)
+            return self._search_given(X, xp, role, ordered)
         return nearest_neighbors(
             X,
             self.n_neighbors,
@@ -91,7 +91,7 @@ class BaseNeighborSimilarity(BaseSimilarity):
             ordered=ordered,
         )
 
-    def _search_given(self, distances, xp, role):
+    def _search_given(self, distances, xp, role, ordered):
         """Neighbours by given distances."""
         if self.algorithm != "exact":
             raise ValueError(
@@ -100,8 +100,20 @@ class BaseNeighborSimilarity(BaseSimilarity):
             )
         is_cosine = self._given == "given_cosine_distances"
         return nearest_of_given(
-            distances, self.n_neighbors, xp=xp, role=role, is_cosine=is_cosine
+            distances,
+            self.n_neighbors,
+            xp=xp,
+            role=role,
+            is_cosine=is_cosine,
+            ordered=ordered,
         )
+
+    @staticmethod
+    def _shares(neighbors_x, neighbors_y, xp):
+        """Both lists with their shares of places, or None where none are tied."""
+        if neighbors_x.shared is None and neighbors_y.shared is None:
+            return None
+        return neighbors_x.places(xp=xp), neighbors_y.places(xp=xp)
 
     def _how(self, neighbors_x, neighbors_y):
         """Details of the two searches that ``fit`` stores."""

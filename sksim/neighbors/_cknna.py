@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from sksim.arrays._linalg import (
     centered,
     role_name,
@@ -10,10 +12,13 @@ from sksim.arrays._linalg import (
 from sksim.arrays._namespace import (
     as_float64,
     device_of,
+    move_to,
     row_sum_of_squares,
     take,
+    to_numpy,
 )
 from sksim.arrays._neighbors import GivenPoints, products_with, shared_ranks
+from sksim.arrays._shared_places import products_of_pairs
 from sksim.arrays._slices import slices
 from sksim.neighbors._base import BaseNeighborSimilarity, NeighborView
 
@@ -25,12 +30,20 @@ _BLOCK_ELEMENTS = 2**20
 class NeighborKernel(NeighborView):
     """Neighbour lists and the entries of the centred kernel matrix at them.
 
-    ``values`` are divided by their norm.
+    ``values`` are divided by their norm; ``shared_values`` are those of all neighbours
+    that share places, or None.
     """
 
     values: object
+    shared_values: object = None
 
     _row_fields = ("neighbors", "values")
+
+    def values_of_places(self, *, xp):
+        """Value of each entry of the neighbours' places, on numpy."""
+        if self.shared_values is not None:
+            return self.shared_values
+        return to_numpy(self.values, xp=xp).ravel()
 
 
 class CKNNA(BaseNeighborSimilarity):
@@ -70,7 +83,7 @@ class CKNNA(BaseNeighborSimilarity):
         Alignment.
     n_tied_ : tuple of int
         Number of rows of X and of y whose last neighbour is as near as one that was
-        left out: the choice among such is by index.
+        left out: such neighbours share their places (see :ref:`tied_neighbors`).
     algorithm_ : str
         The search that was used.
     n_features_in_, n_features_y_in_ : int
@@ -109,23 +122,30 @@ class CKNNA(BaseNeighborSimilarity):
 
     def _view(self, X, xp, role):
         neighbors = self._search(X, xp, role)
+        shared, shared_values = neighbors.shared, None
         if self._is_given:
-            values, trace = _given_products(neighbors, X, xp)
+            kernel = _GivenKernel(X, xp=xp)
         else:
-            if self.metric == "cosine":
-                X = unit_rows(X, xp=xp, role=role)
-            rows = centered(as_float64(X, xp=xp), xp=xp).rows
-            values = products_with(rows, neighbors.indices, xp=xp)
-            trace = float(xp.sum(row_sum_of_squares(rows, xp=xp)))
-        norm = float(xp.sqrt(xp.sum(row_sum_of_squares(values, xp=xp))))
-        if norm <= 1e-12 * trace:
+            kernel = _Kernel(X, self.metric, xp=xp, role=role)
+        values = kernel.at(neighbors)
+        squared_norm = float(xp.sum(row_sum_of_squares(values, xp=xp)))
+        if shared is not None:
+            shared_values = kernel.of_pairs(shared.rows, shared.columns)
+            squared_norm = float(shared.shares @ shared_values**2)
+        norm = squared_norm**0.5
+        if norm <= 1e-12 * kernel.trace:
             raise ValueError(
                 f"The centred kernel of {role_name(role)} is zero at all neighbours, "
                 "so that nothing is left to compare. Choose more neighbours."
             )
-        return NeighborKernel(neighbors, values / norm)
+        if shared is not None:
+            shared_values = shared_values / norm
+        return NeighborKernel(neighbors, values / norm, shared_values)
 
     def _compare(self, view_x, view_y, xp):
+        shares = self._shares(view_x.neighbors, view_y.neighbors, xp)
+        if shares is not None:
+            return self._shared_product(view_x, view_y, *shares, xp)
         ranks = shared_ranks(view_x.neighbors, view_y.neighbors, xp=xp)
         n_samples, k = ranks.shape
         own = xp.arange(n_samples, device=device_of(view_x.values))[:, None] * k
@@ -138,6 +158,16 @@ class CKNNA(BaseNeighborSimilarity):
         products = xp.where(ranks > 0, picked * view_y.values, xp.zeros_like(picked))
         return xp.sum(products), self._how(view_x.neighbors, view_y.neighbors)
 
+    def _shared_product(self, view_x, view_y, places_x, places_y, xp):
+        """The same where neighbours share places."""
+        own, others = places_x.shared_with(places_y)
+        shares = np.minimum(places_x.shares[own], places_y.shares[others])
+        values = view_x.values_of_places(xp=xp)[own]
+        values = values * view_y.values_of_places(xp=xp)[others]
+        product = np.asarray(shares @ values)
+        product = move_to(product, xp=xp, device=device_of(view_x.values))
+        return product, self._how(view_x.neighbors, view_y.neighbors)
+
     def _similarity_tags(self):
         return replace(
             super()._similarity_tags(),
@@ -147,17 +177,48 @@ class CKNNA(BaseNeighborSimilarity):
         )
 
 
-def _given_products(neighbors, distances, xp):
-    """Centred kernel at all neighbours, of given distances, and its trace.
+class _Kernel:
+    """Inner products of centred rows."""
 
-    The kernel is minus half the squared distances, doubly centred.
-    """
-    points = GivenPoints(distances, xp=xp, role=None)
-    blocks = slices(points.n_samples, max(16, _BLOCK_ELEMENTS // points.n_samples))
-    means = xp.concat([xp.mean(points.squares(b), axis=1) for b in blocks])
-    mean = xp.mean(means)
-    squares = neighbors.squared_distances
-    columns = take(means, xp.reshape(neighbors.indices, (-1,)), xp=xp)
-    columns = xp.reshape(columns, squares.shape)
-    values = (means[:, None] + columns - mean - squares) / 2
-    return values, float(mean) * points.n_samples / 2
+    def __init__(self, X, metric, *, xp, role):
+        if metric == "cosine":
+            X = unit_rows(X, xp=xp, role=role)
+        self.xp = xp
+        self.rows = centered(as_float64(X, xp=xp), xp=xp).rows
+        self.trace = float(xp.sum(row_sum_of_squares(self.rows, xp=xp)))
+
+    def at(self, neighbors):
+        """Entries of each row at its neighbours."""
+        return products_with(self.rows, neighbors.indices, xp=self.xp)
+
+    def of_pairs(self, first, second):
+        """Entries of pairs of rows, on numpy."""
+        return products_of_pairs(to_numpy(self.rows, xp=self.xp), first, second)
+
+
+class _GivenKernel:
+    """Minus half the given squared distances, doubly centred."""
+
+    def __init__(self, distances, *, xp):
+        self.xp = xp
+        self.points = points = GivenPoints(distances, xp=xp, role=None)
+        blocks = slices(points.n_samples, max(16, _BLOCK_ELEMENTS // points.n_samples))
+        self.means = xp.concat([xp.mean(points.squares(b), axis=1) for b in blocks])
+        self.mean = xp.mean(self.means)
+        self.trace = float(self.mean) * points.n_samples / 2
+
+    def at(self, neighbors):
+        """Entries of each row at its neighbours."""
+        squares = neighbors.squared_distances
+        columns = take(
+            self.means, self.xp.reshape(neighbors.indices, (-1,)), xp=self.xp
+        )
+        columns = self.xp.reshape(columns, squares.shape)
+        return (self.means[:, None] + columns - self.mean - squares) / 2
+
+    def of_pairs(self, first, second):
+        """Entries of pairs of rows, on numpy."""
+        means = to_numpy(self.means, xp=self.xp)
+        distances = to_numpy(self.points.X, xp=self.xp)[first, second]
+        squares = (distances.astype(np.float64) / self.points.unit) ** 2
+        return (means[first] + means[second] - float(self.mean) - squares) / 2

@@ -9,6 +9,7 @@ from scipy import sparse
 from sksim._sklearn_compat import Interval, StrOptions
 from sksim.arrays._graphs import (
     label_codes,
+    listed_edges,
     strongest_edges,
     symmetrised,
     triangle_counts,
@@ -160,14 +161,16 @@ class GraphBasedSimilarity(LabelsMixin, BaseSimilarity):
         Similarity of each row's weights.
     motif_counts_ : tuple of arrays of shape (3,)
         For X and for y the numbers of triangles whose corners have equal labels, two
-        equal labels, no equal labels. Only with n_neighbors and y_true.
+        equal labels, no equal labels; of edges that are equally strong the first of
+        each row count. Only with n_neighbors and y_true.
     same_label_share_ : tuple of float
         For X and for y the share of triangles with equal labels, which the paper
         relates to how well a representation transfers; 0 without triangles. Only with
         n_neighbors and y_true.
     n_tied_ : tuple of int
         Number of rows of X and of y whose weakest edge is as strong as one that was
-        left out: the choice among such is by index. Only with n_neighbors.
+        left out: such edges share their places (see :ref:`tied_neighbors`). Only with
+        n_neighbors.
     n_features_in_, n_features_y_in_ : int
         Widths of X and y.
     n_samples_fit_ : int
@@ -248,6 +251,7 @@ class GraphBasedSimilarity(LabelsMixin, BaseSimilarity):
         refuse_rows(norms < 1e-12, role, _WITHOUT_EDGES, xp=np)
         motifs = None
         if y_true is not None:
+            edges = listed_edges(neighbors, xp=xp)
             motifs = triangle_counts(edges, label_codes(y_true))
         weights = sparse.csr_array(weights.multiply(1 / norms[:, None]))
         return SparseGraph(weights, neighbors.n_tied, motifs)

@@ -2,13 +2,15 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 from scipy.stats import hypergeom
 
-from sksim.arrays._namespace import device_of
+from sksim.arrays._namespace import device_of, move_to
 from sksim.arrays._neighbors import shared_ranks
+from sksim.arrays._shared_places import mean_of_overlap, mean_overlap
 from sksim.neighbors._base import BaseNeighborSimilarity, NeighborComparison
 
 
@@ -20,6 +22,10 @@ class OverlapComparison(NeighborComparison):
 
     def for_permutations(self):
         """The form in which y's entries are looked up in a table of X's ranks."""
+        shares = self.measure._shares(self.view_x, self.view_y, self.xp)
+        if shares is not None:
+            places_x = shares[0].with_index()
+            return self.prepared_as(SharedOverlap, view_x=places_x, view_y=shares[1])
         view_x = self.view_x.with_table(xp=self.xp)
         if view_x.table is None:
             return replace(self, rows=None)
@@ -30,6 +36,9 @@ class OverlapComparison(NeighborComparison):
 
     def _null_mean(self):
         n_samples, k = self.view_x.indices.shape
+        shares = self.measure._shares(self.view_x, self.view_y, self.xp)
+        if shares is not None:
+            return self.measure._null_mean_of_shares(*shares)
         n_shared = np.arange(k + 1)
         # of the n - 1 other rows, k are neighbours in X and k are drawn for y
         probabilities = hypergeom.pmf(n_shared, n_samples - 1, k, k)
@@ -57,12 +66,26 @@ class TabledOverlap(OverlapComparison):
         return values
 
 
+@dataclass(frozen=True, kw_only=True)
+class SharedOverlap(OverlapComparison):
+    """Two views of neighbours that share places, entry by entry, on numpy."""
+
+    def permuted(self, orders):
+        """Statistics with the rows of y in each of several orders."""
+        views = (self.view_y.moved(order) for order in orders)
+        return [
+            float(self.measure._shared_values(self.view_x, view).mean())
+            for view in views
+        ]
+
+
 class BaseNeighborOverlap(BaseNeighborSimilarity):
     """Mean over rows of how alike a row's neighbour lists are in both views.
 
-    A measure writes ``_row_values``. The view is a :class:`Neighbors`; a permutation
-    of rows renames the entries of the lists, without a new search. A measure says by
-    ``_ordered`` whether the order of the neighbours counts.
+    A measure writes ``_row_values``, and ``_of_shares`` for tied neighbours. The view
+    is a :class:`Neighbors`; a permutation of rows renames the entries of the lists,
+    without a new search. A measure says by ``_ordered`` whether the order of the
+    neighbours counts.
     """
 
     _kind = OverlapComparison
@@ -76,11 +99,38 @@ class BaseNeighborOverlap(BaseNeighborSimilarity):
         is not in X's list.
         """
 
+    @abstractmethod
+    def _of_shares(self, n_shared, agreement, k):
+        """Value of each row, of the number of shared neighbours and their ranks.
+
+        ``n_shared`` is the sum of the shares that both views have in a neighbour,
+        ``agreement`` that of these times the agreement of its ranks; None unless the
+        measure is ordered. On numpy.
+        """
+
+    def _shared_values(self, places_x, places_y):
+        """Value of each row where neighbours share places, on numpy."""
+        own, others = places_x.shared_with(places_y)
+        shares = np.minimum(places_x.shares[own], places_y.shares[others])
+        # equal shares add up to a whole number but for their last digits
+        n_shared = np.round(places_x.sums(own, shares), 12)
+        agreement = None
+        if self._ordered:
+            ranks = places_x.ranks[own], places_y.ranks[others]
+            agreement = places_x.sums(own, shares * _agreement(*ranks, np))
+        return self._of_shares(n_shared, agreement, places_x.n_neighbors)
+
     def _view(self, X, xp, role):
         return self._search(X, xp, role, ordered=self._ordered)
 
     def _compare(self, view_x, view_y, xp):
-        values = self._row_values(shared_ranks(view_x, view_y, xp=xp), xp)
+        shares = self._shares(view_x, view_y, xp)
+        if shares is None:
+            values = self._row_values(shared_ranks(view_x, view_y, xp=xp), xp)
+        else:
+            values = self._shared_values(*shares)
+            device = device_of(view_x.indices)
+            values = move_to(values, xp=xp, device=device)
         return xp.mean(values), {"row_values_": values, **self._how(view_x, view_y)}
 
 
@@ -98,6 +148,14 @@ class BaseSharedNeighbors(BaseNeighborOverlap):
 
     def _row_values(self, ranks, xp):
         return self._of_shared(_n_shared(ranks, xp), ranks.shape[1])
+
+    def _of_shares(self, n_shared, agreement, k):
+        return self._of_shared(n_shared, k)
+
+    def _null_mean_of_shares(self, places_x, places_y):
+        """Mean over all orders where neighbours share places, or None."""
+        k = places_x.n_neighbors
+        return mean_of_overlap(places_x, places_y, partial(self._of_shared, k=k))
 
     def _similarity_tags(self):
         return replace(super()._similarity_tags(), exact={"null_mean"})
@@ -118,7 +176,7 @@ def _rank_similarity(ranks, xp):
     counts = xp.arange(1, k + 1, dtype=xp.float64, device=device)
     ranks = xp.astype(ranks, xp.float64)
     ranks_y = counts[None, :]
-    weights = 2 / ((1 + xp.abs(ranks - ranks_y)) * (ranks + ranks_y))
+    weights = _agreement(ranks, ranks_y, xp)
     totals = xp.sum(xp.where(ranks > 0, weights, xp.zeros_like(weights)), axis=1)
     # the largest total that the row's number of shared neighbours allows
     harmonic = xp.concat(
@@ -126,6 +184,20 @@ def _rank_similarity(ranks, xp):
     )
     n_shared = xp.sum(xp.astype(ranks > 0, xp.int64), axis=1)
     return totals / xp.take(harmonic, n_shared, axis=0)
+
+
+def _agreement(ranks_x, ranks_y, xp):
+    """How alike two ranks are; near neighbours weigh more."""
+    return 2 / ((1 + xp.abs(ranks_x - ranks_y)) * (ranks_x + ranks_y))
+
+
+def _relative_agreement(n_shared, agreement, k):
+    """Agreement of ranks in relation to the largest of so many shared neighbours."""
+    harmonic = np.concatenate([[0], np.cumsum(1 / np.arange(1, k + 1))])
+    whole = np.minimum(n_shared.astype(int), k - 1)
+    largest = harmonic[whole] + (n_shared - whole) / (whole + 1)
+    # what is the same in both views is 1, but for the last digits of the sums
+    return np.round(agreement / np.where(n_shared > 0, largest, 1), 13)
 
 
 class NeighborJaccard(BaseSharedNeighbors):
@@ -162,7 +234,7 @@ class NeighborJaccard(BaseSharedNeighbors):
         Jaccard index of each row.
     n_tied_ : tuple of int
         Number of rows of X and of y whose last neighbour is as near as one that was
-        left out: the choice among such is by index.
+        left out: such neighbours share their places (see :ref:`tied_neighbors`).
     algorithm_ : str
         The search that was used.
     n_features_in_, n_features_y_in_ : int
@@ -187,8 +259,10 @@ class NeighborJaccard(BaseSharedNeighbors):
     For unrelated representations the number of shared neighbours is hypergeometric,
     so that the value expected by chance is
     :math:`\sum_c c / (2k - c) \binom{k}{c} \binom{N-1-k}{k-c} / \binom{N-1}{k}`, about
-    k / (2 N). Distances that agree to ten digits are tied, and ties are in the order of
-    the rows. Costs O(N^2 D) in blocks; a permutation of the rows costs O(N k).
+    k / (2 N). Distances that agree to ten digits are tied; tied neighbours share the
+    places that they compete for (see :ref:`tied_neighbors`), and the value expected by
+    chance is exact then, too. Costs O(N^2 D) in blocks; a permutation of the rows costs
+    O(N k).
 
     References
     ----------
@@ -251,7 +325,7 @@ class RankSimilarity(BaseNeighborOverlap):
         Rank similarity of each row.
     n_tied_ : tuple of int
         Number of rows of X and of y whose last neighbour is as near as one that was
-        left out: the choice among such is by index.
+        left out: such neighbours share their places (see :ref:`tied_neighbors`).
     algorithm_ : str
         The search that was used.
     n_features_in_, n_features_y_in_ : int
@@ -292,6 +366,9 @@ class RankSimilarity(BaseNeighborOverlap):
     def _row_values(self, ranks, xp):
         return _rank_similarity(ranks, xp)
 
+    def _of_shares(self, n_shared, agreement, k):
+        return _relative_agreement(n_shared, agreement, k)
+
     def _similarity_tags(self):
         return replace(super()._similarity_tags(), reference="Wang et al. 2020")
 
@@ -327,7 +404,7 @@ class JointRankJaccard(BaseNeighborOverlap):
         Product of each row.
     n_tied_ : tuple of int
         Number of rows of X and of y whose last neighbour is as near as one that was
-        left out: the choice among such is by index.
+        left out: such neighbours share their places (see :ref:`tied_neighbors`).
     algorithm_ : str
         The search that was used.
     n_features_in_, n_features_y_in_ : int
@@ -369,6 +446,9 @@ class JointRankJaccard(BaseNeighborOverlap):
         sets = _jaccard(_n_shared(ranks, xp), ranks.shape[1])
         return sets * _rank_similarity(ranks, xp)
 
+    def _of_shares(self, n_shared, agreement, k):
+        return _jaccard(n_shared, k) * _relative_agreement(n_shared, agreement, k)
+
     def _similarity_tags(self):
         return replace(super()._similarity_tags(), reference="Wang et al. 2020")
 
@@ -404,7 +484,7 @@ class MutualKNN(BaseSharedNeighbors):
         Share of each row.
     n_tied_ : tuple of int
         Number of rows of X and of y whose last neighbour is as near as one that was
-        left out: the choice among such is by index.
+        left out: such neighbours share their places (see :ref:`tied_neighbors`).
     algorithm_ : str
         The search that was used.
     n_features_in_, n_features_y_in_ : int
@@ -443,6 +523,10 @@ class MutualKNN(BaseSharedNeighbors):
 
     def _of_shared(self, n_shared, k):
         return n_shared / k
+
+    def _null_mean_of_shares(self, places_x, places_y):
+        # proportional to the overlap, whose mean needs no distribution
+        return mean_overlap(places_x, places_y) / places_x.n_neighbors
 
     def _similarity_tags(self):
         return replace(super()._similarity_tags(), reference="Huh et al. 2024")

@@ -3,13 +3,21 @@
 from dataclasses import dataclass, replace
 from numbers import Integral
 
+import numpy as np
+
 from sksim._sklearn_compat import Interval, StrOptions
 from sksim.arrays._linalg import (
     refuse_rows,
     unit_rows,
 )
-from sksim.arrays._namespace import row_sum_of_squares
+from sksim.arrays._namespace import (
+    device_of,
+    move_to,
+    row_sum_of_squares,
+    to_numpy,
+)
 from sksim.arrays._neighbors import entries_in, products_with, shared_ranks
+from sksim.arrays._shared_places import products_of_pairs
 from sksim.neighbors._base import (
     BaseNeighborSimilarity,
     NeighborComparison,
@@ -42,6 +50,14 @@ class NeighborCosines(NeighborView):
         if self.matrix is None:
             return products_with(self.rows, lists, xp=xp)
         return entries_in(self.matrix, lists, xp=xp)
+
+    def cosines_of_pairs(self, first, second, *, xp):
+        """Cosines of pairs of rows, in double precision, on numpy."""
+        if self.distances is not None:
+            return 1 - to_numpy(self.distances, xp=xp)[first, second].astype(float)
+        if self.matrix is None:
+            return products_of_pairs(to_numpy(self.rows, xp=xp), first, second)
+        return to_numpy(self.matrix, xp=xp)[first, second].astype(float)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +110,7 @@ class SecondOrderCosine(BaseNeighborSimilarity):
         Second-order cosine of each row.
     n_tied_ : tuple of int
         Number of rows of X and of y whose last neighbour is as near as one that was
-        left out: the choice among such is by index.
+        left out: such neighbours share their places (see :ref:`tied_neighbors`).
     algorithm_ : str
         The search that was used.
     n_features_in_, n_features_y_in_ : int
@@ -161,6 +177,9 @@ class SecondOrderCosine(BaseNeighborSimilarity):
         return NeighborCosines(neighbors, unit_rows(X, xp=xp, role=role))
 
     def _compare(self, view_x, view_y, xp):
+        shares = self._shares(view_x.neighbors, view_y.neighbors, xp)
+        if shares is not None:
+            return self._shared_cosines(view_x, view_y, *shares, xp)
         lists_x, lists_y = view_x.neighbors.indices, view_y.neighbors.indices
         ranks = shared_ranks(view_x.neighbors, view_y.neighbors, xp=xp)
         # the union of both lists: all of x's, and those of y's that are not shared
@@ -174,10 +193,37 @@ class SecondOrderCosine(BaseNeighborSimilarity):
         squares_x = squares_x + row_sum_of_squares(cross_x, xp=xp)
         squares_y = row_sum_of_squares(cross_y, xp=xp)
         squares_y = squares_y + row_sum_of_squares(own_y * only_y, xp=xp)
-        problem = "orthogonal to all of its neighbours, so that there is no angle"
-        refuse_rows(squares_x < 1e-20, "x", problem, xp=xp)
-        refuse_rows(squares_y < 1e-20, "y", problem, xp=xp)
-        values = products / xp.sqrt(squares_x * squares_y)
+        values = _cosines(products, squares_x, squares_y, xp=xp)
+        return xp.mean(values), {
+            "row_values_": values,
+            **self._how(view_x.neighbors, view_y.neighbors),
+        }
+
+    def _shared_cosines(self, view_x, view_y, places_x, places_y, xp):
+        """The same where neighbours share places: a share counts as so much of one."""
+        own, others = places_x.shared_with(places_y)
+        # of a neighbour of both rows the larger share, as in a union
+        shares = places_x.shares.copy()
+        shares[own] = np.maximum(shares[own], places_y.shares[others])
+        only_y = np.ones(len(places_y.rows), dtype=bool)
+        only_y[others] = False
+        rows, columns, weights = (
+            np.concatenate([of_x, of_y[only_y]])
+            for of_x, of_y in (
+                (places_x.rows, places_y.rows),
+                (places_x.columns, places_y.columns),
+                (shares, places_y.shares),
+            )
+        )
+        of_x, of_y = (
+            view.cosines_of_pairs(rows, columns, xp=xp) for view in (view_x, view_y)
+        )
+        sums = (
+            np.bincount(rows, weights * terms, minlength=places_x.n_samples)
+            for terms in (of_x * of_y, of_x**2, of_y**2)
+        )
+        values = _cosines(*sums, xp=np)
+        values = move_to(values, xp=xp, device=device_of(view_x.neighbors.indices))
         return xp.mean(values), {
             "row_values_": values,
             **self._how(view_x.neighbors, view_y.neighbors),
@@ -194,3 +240,10 @@ class SecondOrderCosine(BaseNeighborSimilarity):
             invariances_y=None,
             reference="Hamilton et al. 2016",
         )
+
+
+def _cosines(products, squares_x, squares_y, *, xp):
+    problem = "orthogonal to all of its neighbours, so that there is no angle"
+    refuse_rows(squares_x < 1e-20, "x", problem, xp=xp)
+    refuse_rows(squares_y < 1e-20, "y", problem, xp=xp)
+    return products / xp.sqrt(squares_x * squares_y)

@@ -13,15 +13,17 @@ from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
 from sksim._progress import ProgressBar
-from sksim._sklearn_compat import Interval, validate_params
+from sksim._sklearn_compat import Interval, num_samples, validate_params
 from sksim._typing import ArrayLike, Measure, Model, RandomState
 from sksim.base._row_names import refuse_other_rows
 from sksim.base._tags import tags_of
 from sksim.inference._interval import interval_of
 from sksim.inference._test import similarity_test_of
 from sksim.pairwise._align_rows import joined_pair
-from sksim.pairwise._inputs import ArrayPair, ModelPair, NotApplicable
-from sksim.pairwise._measures import resolve_measures
+from sksim.pairwise._chance import Designs, Tested, corrected
+from sksim.pairwise._inputs import ArrayPair, Missing, ModelPair, NotApplicable
+from sksim.pairwise._measures import resolve_measures, statistic_of_two
+from sksim.pairwise._work import row_operations
 
 # An interval leaves out rows one by one up to so many, and so many parts of more rows.
 _MAX_SINGLE_ROWS = 100
@@ -37,6 +39,9 @@ COLUMNS = (
     "null_mean",
     "calibrated_score",
     "pvalue",
+    "pvalue_adjusted",
+    "null",
+    "same_as",
     "interval_low",
     "interval_high",
     "seconds",
@@ -48,7 +53,7 @@ COLUMNS = (
     {
         "n_permutations": [Interval(Integral, 0, None, closed="left")],
         "confidence_level": [Interval(Real, 0, 1, closed="neither"), None],
-        "time_limit": [Interval(Real, 0, None, closed="neither"), None],
+        "cost_limit": [Interval(Real, 0, None, closed="neither"), None],
         "random_state": ["random_state"],
         "n_jobs": [Integral, None],
         "verbose": ["verbose"],
@@ -65,12 +70,12 @@ def compare(
     classes: Sequence | None = None,
     fill_missing_classes: bool = False,
     measures: Measure | Sequence[Measure] | Mapping[str, Measure] | None = None,
-    n_permutations: int = 99,
+    n_permutations: int = 999,
     confidence_level: float | None = 0.95,
     groups: ArrayLike | None = None,
-    strata: ArrayLike | None = None,
+    strata: ArrayLike | str | None = "auto",
     permute: str = "rows",
-    time_limit: float | None = None,
+    cost_limit: float | None = 1e10,
     random_state: RandomState | None = None,
     n_jobs: int | None = None,
     verbose: int = 0,
@@ -104,7 +109,7 @@ def compare(
         Names of measures, or measures; or names of families, for all of their measures
         that the input allows, with default parameters. None takes all families. A
         dict gives names of its own.
-    n_permutations : int, default=99
+    n_permutations : int, default=999
         Number of permutations behind each p-value and each null mean; 0 for none. The
         smallest p-value is 1 / (n_permutations + 1).
     confidence_level : float or None, default=0.95
@@ -112,15 +117,22 @@ def compare(
         comparisons, see Notes.
     groups : array-like of shape (n_samples,), default=None
         Group of each row, see :func:`sksim.inference.similarity_test`.
-    strata : array-like of shape (n_samples,), default=None
+    strata : array-like of shape (n_samples,), "auto" or None, default="auto"
         Sets within which rows change places, see
-        :func:`sksim.inference.similarity_test`.
+        :func:`sksim.inference.similarity_test`. "auto" takes the classes ``y_true``
+        for measures of outputs, unless ``groups`` or ``permute`` say otherwise: two
+        models that are often right agree on that account alone. None lets all rows
+        change places.
     permute : {"rows", "shift"}, default="rows"
         What changes places, see :func:`sksim.inference.similarity_test`.
-    time_limit : float, default=None
-        Seconds that the permutations of one measure may take, and likewise its
+    cost_limit : float or None, default=1e10
+        Row operations that the permutations of one measure may take, and likewise its
         interval; a measure that would need more gets no p-value, or no interval, and
-        its note says so. None sets no limit.
+        its note says so and how to get it. They are counted, not timed: what the
+        tag ``complexity`` says of one comparison, divided by the width of a row,
+        times the number of comparisons. The default is half a minute or so of most
+        measures, and far less of those that permute what they have at hand. None
+        sets no limit.
     random_state : int, RandomState instance or None, default=None
         Seed of the permutations and of the parts of the rows behind intervals, which
         all measures share, and of random measures without a seed of their own.
@@ -144,6 +156,13 @@ def compare(
           possible,
         - ``pvalue``: of the hypothesis that rows have nothing in common (for
           differences in performance: that the two models are alike),
+        - ``pvalue_adjusted``: the same, corrected for the number of measures of one
+          null hypothesis,
+        - ``null``: what changes places under it: "rows", "rows within classes",
+          "groups", "groups within strata", "shifts", ..., or "McNemar" and "models
+          swapped", with the reason where classes could not be used,
+        - ``same_as``: another measure of the table that is the same statistic of two
+          models, in another unit,
         - ``interval_low``, ``interval_high``: confidence limits of the score,
         - ``seconds``: time that the value took,
         - ``note``: warnings, and why a number is missing.
@@ -162,6 +181,13 @@ def compare(
 
     Notes
     -----
+    All measures of one null hypothesis see the same orders. ``pvalue_adjusted`` is
+    Westfall and Young's step-down over them: scores in their own standard deviations
+    against the largest of all that are left. Who calls those below .05 similar errs
+    with a probability of at most .05 for each null hypothesis, whatever depends on
+    what. P-values that don't come of orders (McNemar's) are corrected by Holm's
+    method among themselves. Measures that are one statistic count once.
+
     Intervals of shares of rows, such as disagreement, are exact (Clopper and Pearson).
     Others are the jackknife's, for the measures for which it is valid (tag
     ``intervals``): one part of the rows after the other is left out. The parts are the
@@ -180,10 +206,10 @@ def compare(
     >>> X = rng.normal(size=(100, 5))
     >>> y = np.tanh(X @ rng.normal(size=(5, 8)))
     >>> table = compare(X, y, measures=["CKA", "OrthogonalProcrustes"], random_state=0)
-    >>> table[["measure", "value", "direction", "score", "pvalue"]].round(2)
-                    measure  value   direction  score  pvalue
-    0                   CKA   0.74  similarity   0.74    0.01
-    1  OrthogonalProcrustes   0.54    distance  -0.54    0.01
+    >>> table[["measure", "value", "direction", "pvalue", "null"]].round(3)
+                    measure  value   direction  pvalue  null
+    0                   CKA  0.740  similarity   0.001  rows
+    1  OrthogonalProcrustes  0.537    distance   0.001  rows
 
     How far the scores would vary with other rows:
 
@@ -195,24 +221,30 @@ def compare(
     call = a, b, data, y_true
     dropped = {}
     if on is not None:
-        of_rows = {"y_true": y_true, "groups": groups, "strata": strata}
+        of_rows = {"y_true": y_true, "groups": groups}
+        if not isinstance(strata, str):
+            of_rows["strata"] = strata
         a, b, of_rows, dropped = _joined(a, b, data, on, of_rows)
-        y_true, groups, strata = of_rows.values()
+        y_true, groups = of_rows["y_true"], of_rows["groups"]
+        strata = of_rows.get("strata", strata)
     rows = {"data": data} if data is not None else {"a": a, "b": b}
     refuse_other_rows(**rows, y_true=y_true, groups=groups, strata=strata)
+    _refuse_word(strata)
     if data is None:
         pair = ArrayPair(a, b, y_true, **_names(classes, fill_missing_classes))
     else:
         pair = ModelPair(a, b, data, y_true)
     chosen = _applicable(resolve_measures(measures), pair)
     seed = int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
+    n_samples = num_samples(a if data is None else data)
     job = _Job(
         n_permutations=n_permutations,
         confidence_level=confidence_level,
-        time_limit=time_limit,
+        cost_limit=math.inf if cost_limit is None else cost_limit,
         groups=groups,
-        strata=strata,
-        permute=permute,
+        designs=Designs(
+            groups, strata, permute, y_true, n_samples=n_samples, seed=seed
+        ),
         seed=seed,
     )
     tasks = (
@@ -220,12 +252,14 @@ def compare(
         for label, chosen_one in chosen.items()
     )
     workers = Parallel(n_jobs=n_jobs, return_as="generator")
-    rows = []
+    rows, tested = [], []
     with ProgressBar(len(chosen), "measures", enabled=verbose > 0) as bar:
-        for label, row in zip(chosen, workers(tasks), strict=True):
+        for label, (row, test) in zip(chosen, workers(tasks), strict=True):
             rows.append(row)
+            tested.append(test)
             bar.step(label)
     table = pd.DataFrame(rows, columns=list(COLUMNS))
+    table["pvalue_adjusted"], table["same_as"] = corrected(list(chosen), tested)
     table.attrs = {
         "n_permutations": n_permutations,
         "confidence_level": confidence_level,
@@ -238,10 +272,41 @@ def compare(
             measures=measures,
             n_permutations=n_permutations,
             confidence_level=confidence_level,
+            **_designed(groups, strata, permute),
+            cost_limit=cost_limit,
             random_state=random_state,
         ),
     }
     return table
+
+
+def _refuse_word(strata):
+    if isinstance(strata, str) and strata != "auto":
+        raise ValueError(
+            f"strata must be one label for each row, 'auto' or None, got {strata!r}."
+        )
+
+
+def _designed(groups, strata, permute):
+    """What is said of the design, where something is."""
+    said = {}
+    if groups is not None:
+        said["groups"] = _Brief(groups)
+    if not isinstance(strata, str):
+        said["strata"] = None if strata is None else _Brief(strata)
+    if permute != "rows":
+        said["permute"] = permute
+    return said
+
+
+class _Brief:
+    """An array that shows itself by its shape."""
+
+    def __init__(self, array):
+        self.shown = _brief(array)
+
+    def __repr__(self):
+        return self.shown
 
 
 def _names(classes, fill_missing_classes):
@@ -296,10 +361,9 @@ class _Job:
 
     n_permutations: int
     confidence_level: float | None
-    time_limit: float | None
+    cost_limit: float
     groups: object
-    strata: object
-    permute: str
+    designs: Designs
     seed: int
 
 
@@ -312,6 +376,10 @@ def _applicable(resolved, pair):
         except NotApplicable as error:
             if by_itself:
                 raise ValueError(f"{label} can't be computed: {error}") from error
+            if isinstance(error, Missing):
+                chosen[label] = measure, by_itself, error
+    if chosen and all(isinstance(each[2], Missing) for each in chosen.values()):
+        raise ValueError(str(pair.missing)) from pair.missing
     if not chosen:
         raise ValueError(
             "No measure applies to this input. Representations are matrices of "
@@ -321,24 +389,29 @@ def _applicable(resolved, pair):
 
 
 def _one_row(label, measure, by_itself, inputs, job):
-    """One row of the table."""
+    """One row of the table, and what the correction of its p-value needs."""
     tags = tags_of(measure)
     if "random_state" in measure.get_params() and measure.random_state is None:
         measure.set_params(random_state=job.seed)
     row = dict.fromkeys(COLUMNS, np.nan)
-    row |= {"measure": label, "family": tags.family, "compared": inputs.description}
-    row |= {"direction": tags.orientation, "note": ""}
+    row |= {"measure": label, "family": tags.family, "compared": tags.inputs}
+    row |= {"direction": tags.orientation, "null": "", "same_as": "", "note": ""}
+    tested = None
+    if isinstance(inputs, Missing):
+        return row | {"note": f"not computed: {inputs}"}, tested
+    row["compared"] = inputs.description
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            row |= _numbers(measure, inputs, job)
+            numbers, tested = _numbers(measure, inputs, job)
+            row |= numbers
         except (ValueError, ImportError) as error:
             if by_itself:
                 raise ValueError(f"{label}: {error}") from error
             row["note"] = f"not computed: {error}"
     messages = [row["note"], *(str(warning.message) for warning in caught)]
     row["note"] = "; ".join(dict.fromkeys(m.rstrip(".") for m in messages if m))
-    return row
+    return row, tested
 
 
 def _numbers(measure, inputs, job):
@@ -353,74 +426,126 @@ def _numbers(measure, inputs, job):
         "score": tags.orient(statistic) + 0.0,
         "seconds": seconds,
     }
+    tested = None
     if not math.isfinite(statistic):
-        return numbers
+        return numbers, tested
+    work = _Work(measure, row_operations(comparison, _widths(inputs)), job.cost_limit)
     notes = []
-    for wanted, part in (
-        (job.n_permutations > 0, _against_chance),
-        (job.confidence_level is not None, _limits),
-    ):
-        if wanted:
-            found, note = part(comparison, job, seconds)
-            numbers |= found
-            notes.append(note)
-    return numbers | {"note": "; ".join(note for note in notes if note)}
+    if job.n_permutations > 0:
+        found, note, tested = _against_chance(comparison, inputs, job, work)
+        numbers |= found
+        notes.append(note)
+    if job.confidence_level is not None:
+        found, note = _limits(comparison, job, work)
+        numbers |= found
+        notes.append(note)
+    return numbers | {"note": "; ".join(note for note in notes if note)}, tested
+
+
+def _widths(inputs):
+    """Numbers of columns; models have none."""
+    shapes = (getattr(side, "shape", ()) for side in (inputs.x, inputs.y))
+    return [math.prod(shape[1:]) for shape in shapes]
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What one comparison by a measure costs, and what may be spent.
+
+    Attributes
+    ----------
+    measure : BaseSimilarity
+    operations, limit : float
+        Row operations.
+    """
+
+    measure: object
+    operations: float
+    limit: float
+
+    def too_dear(self, n_comparisons, remedy):
+        """Why so many comparisons are left out, or an empty text."""
+        needed = n_comparisons * self.operations
+        if needed <= self.limit:
+            return ""
+        call = " ".join(repr(self.measure).split())
+        return (
+            f"would take up to {needed:.1e} row operations, more than "
+            f"cost_limit={self.limit:g}; {remedy}({call}, ...) makes them, and so does "
+            "a higher cost_limit"
+        )
 
 
 # ----- permutations ------------------------------------------------------------------
 
 
-def _against_chance(comparison, job, seconds):
-    """Columns that come from permutations, and a note."""
+def _against_chance(comparison, inputs, job, work):
+    """Columns that come from permutations, a note, and what corrects the p-value."""
     tags = comparison.tags
     if tags.inputs == "models":
-        return {}, "no p-value: this measure compares no rows"
+        return {}, "no p-value: this measure compares no rows", None
     if not tags.paired:
-        return {}, "no p-value: the order of rows does not matter to this measure"
-    if job.time_limit is not None:
-        needed = _time_of_test(comparison, job, seconds)
-        if needed > job.time_limit:
-            return {}, (
-                f"no p-value: {job.n_permutations} permutations would take about "
-                f"{needed:.0f} s, more than the limit of {job.time_limit:g} s"
-            )
-    result = _test(comparison, job, job.n_permutations)
+        why = "no p-value: the order of rows does not matter to this measure"
+        return {}, why, None
+    dear = work.too_dear(job.n_permutations, "similarity_test")
+    if dear:
+        return {}, f"no p-value: {job.n_permutations} permutations {dear}", None
+    design, null, why_not = job.designs.of(tags)
+    result = similarity_test_of(
+        comparison, n_permutations=job.n_permutations, design=design
+    )
+    note = ""
+    if tags.null == "exchange":
+        note = "p-value: of the hypothesis that the models are alike"
+        null = "McNemar" if _has_exact_test(comparison, job) else null
     found = {
         "null_mean": result.null_mean,
         "calibrated_score": result.calibrated_score,
         "pvalue": result.pvalue,
+        "null": f"{null} ({why_not})" if why_not else null,
     }
-    if tags.null == "exchange":
-        return found, "p-value: of the hypothesis that the models are alike"
-    return found, ""
+    return found, note, _tested(comparison, inputs, null, result)
 
 
-def _test(comparison, job, n_permutations):
-    design = {
-        "groups": job.groups,
-        "strata": job.strata,
-        "permute": job.permute,
-        "random_state": job.seed,
-    }
-    return similarity_test_of(comparison, n_permutations=n_permutations, design=design)
+def _has_exact_test(comparison, job):
+    """Whether the p-value is that of the measure's own exact test."""
+    is_pair = comparison.tags.arity == "pair"
+    return is_pair and job.groups is None and comparison.exact_pvalue() is not None
 
 
-def _time_of_test(comparison, job, seconds):
-    """Seconds that the test will take, judged by two permutations if by nothing less.
+def _tested(comparison, inputs, family, result):
+    """What the correction of a p-value needs."""
+    shares_orders = comparison.tags.null == "rows"
+    widths = _widths(inputs)
+    return Tested(
+        measure=comparison.owner,
+        statistic=statistic_of_two(
+            comparison.owner,
+            is_binary=_is_binary(inputs),
+            of_one_width=widths[0] == widths[1],
+        ),
+        family=family,
+        score=result.score,
+        pvalue=result.pvalue,
+        rounding=comparison.rounding,
+        null=result.null_distribution if shares_orders else None,
+        exact=result.method == "exact",
+    )
 
-    A permutation costs at most as much as the first comparison, and mostly far less.
-    """
-    if seconds * job.n_permutations <= job.time_limit:
-        return 0.0
-    start = time.perf_counter()
-    _test(comparison, job, 2)
-    return (time.perf_counter() - start) / 2 * job.n_permutations
+
+def _is_binary(inputs):
+    """Whether labels and true labels are of two classes together."""
+    vectors = (inputs.x, inputs.y, inputs.metadata.get("y_true"))
+    if any(getattr(vector, "ndim", 1) != 1 or vector is None for vector in vectors):
+        return False
+    known = {str(label) for vector in vectors for label in np.asarray(vector).tolist()}
+    return len(known) <= 2
 
 
 # ----- intervals ---------------------------------------------------------------------
 
 
-def _limits(comparison, job, seconds):
+def _limits(comparison, job, work):
     """Columns of the interval, and a note."""
     if "jackknife" not in comparison.tags.intervals:
         return {}, "no interval: none is valid for this measure"
@@ -433,14 +558,10 @@ def _limits(comparison, job, seconds):
         order = np.random.default_rng(job.seed).permutation(n_samples)
         groups = order % _N_PARTS
     n_parts = n_samples if groups is None else len(np.unique(groups))
+    dear = work.too_dear(n_parts, "similarity_interval")
+    if dear:
+        return {}, f"no interval: {n_parts} comparisons {dear}"
     try:
-        if job.time_limit is not None:
-            needed = _time_of_interval(comparison, job, seconds, n_parts)
-            if needed > job.time_limit:
-                return {}, (
-                    f"no interval: it would take about {needed:.0f} s, more than the "
-                    f"limit of {job.time_limit:g} s"
-                )
         result = _interval(comparison, job, groups)
     except ValueError as error:
         return {}, f"no interval: {error}"
@@ -458,13 +579,3 @@ def _interval(comparison, job, groups, method="jackknife"):
         groups=groups,
         random_state=job.seed,
     )
-
-
-def _time_of_interval(comparison, job, seconds, n_parts):
-    """Seconds that the interval will take, judged by a few parts if by nothing less."""
-    if seconds * n_parts <= job.time_limit:
-        return 0.0
-    start = time.perf_counter()
-    few = 4  # the fewest that a jackknife takes
-    _interval(comparison, job, np.arange(comparison.n_samples) % few)
-    return (time.perf_counter() - start) / few * n_parts

@@ -7,9 +7,11 @@ import pandas as pd
 
 from sksim._sklearn_compat import num_samples
 from sksim.arrays._namespace import get_namespace_and_device, is_numpy
-from sksim.base._class_names import column_names
+from sksim.base._class_names import column_names, order_of_grades
 from sksim.base._readable import (
     as_values,
+    is_masked_array,
+    missing_entries,
     refuse_foreign,
     refuse_missing,
     refuse_unreadable,
@@ -17,14 +19,20 @@ from sksim.base._readable import (
 from sksim.base._tags import tags_of
 from sksim.base._validation import (
     SIMPLEX_TOLERANCE,
+    as_label_array,
     half_precision_unit,
     refuse_mixed_kinds,
+    takes_fractions,
 )
 from sksim.models._extract import last_representation, refuse_unrepeatable
 
 
 class NotApplicable(ValueError):
     """A measure takes something else than what is at hand."""
+
+
+class Missing(NotApplicable):
+    """A measure takes no missing values, and there are some."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +82,11 @@ class ArrayPair:
                 "describe the same inputs, in the same order."
             )
         _refuse_uncomputable(a, b)
+        self.missing = _missing_labels(a=a, b=b)
+        if a.ndim == b.ndim == 1 and _is_labels(a) and _is_labels(b):
+            known = [_known(array) for array in (a, b)]
+            if all(map(len, known)):
+                refuse_mixed_kinds(known, ["a", "b"])
         self.y_true = y_true
         self.arrays = a, b
         are_named = bool(names) or None not in (column_names(a), column_names(b))
@@ -84,11 +97,17 @@ class ArrayPair:
         tags = tags_of(measure)
         keywords = _with_labels(tags, self.y_true)
         wanted = {tags.inputs, *({"probabilities", "outputs"} & set(tags.requires))}
+        # vectors of numbers are grades to measures that take fractions
+        are_grades = "outputs" in self.offers and self.arrays[0].ndim == 1
+        if are_grades and takes_fractions(measure):
+            wanted = wanted - {"labels"}
         if not wanted <= self.offers:
             raise NotApplicable(
                 f"it compares {tags.inputs}, and the arrays can be taken for "
                 f"{', '.join(sorted(self.offers))} only."
             )
+        if self.missing is not None and not tags.missing:
+            raise Missing(str(self.missing))
         x, y = self.arrays
         if tags.inputs in ("probabilities", "outputs"):
             keywords = {**keywords, **self.names}
@@ -108,15 +127,33 @@ def _refuse_uncomputable(a, b):
                 f"{name} has {'one row' if n_rows else 'no rows'}: a comparison needs "
                 "two or more."
             )
-        refuse_missing(array, name)
         if array.ndim != 1:
+            refuse_missing(array, name)
             refuse_unreadable(array, name)
         _refuse_infinite(array, name)
-    if a.ndim == b.ndim == 1 and _is_labels(a) and _is_labels(b):
-        refuse_mixed_kinds((a, b), ["a", "b"])
-    elif a.ndim != b.ndim:
+    if a.ndim != b.ndim:
         for name, array in (("a", a), ("b", b)):
+            refuse_missing(array, name)
             refuse_unreadable(array, name)
+
+
+def _missing_labels(**vectors):
+    """What is to be said of missing values in vectors, or None."""
+    for name, vector in vectors.items():
+        try:
+            refuse_missing(vector, name)
+        except ValueError as error:
+            return error
+    return None
+
+
+def _known(vector):
+    """The entries of a vector that are not missing."""
+    missing = missing_entries(vector)
+    if missing is None or not missing.any():
+        return vector
+    values = np.ma.getdata(vector) if is_masked_array(vector) else np.asarray(vector)
+    return values[~missing]
 
 
 @np.errstate(invalid="ignore")
@@ -154,8 +191,14 @@ def _as_array(array, name):
     is_array = hasattr(array, "shape") and hasattr(array, "ndim")
     if is_array and not isinstance(array, type):
         return array
+    grades = order_of_grades({name: array})
+    if grades is not None:  # vectors of polars and arrow keep their order
+        codes = array.to_list() if hasattr(array, "to_list") else array.to_pylist()
+        return pd.Series(pd.Categorical(codes, categories=grades, ordered=True))
     names = column_names(array)
     values = as_values(array, name)
+    if values.ndim == 1 and values.dtype.kind in "US":
+        values = as_label_array(array, name)  # text may hide what is missing
     # tables of polars and arrow keep the names of their columns
     return values if names is None else pd.DataFrame(values, columns=names)
 
@@ -175,7 +218,7 @@ def _is_whole(array):
     """Whether these are labels, or may be: numbers that were saved as floats."""
     if _is_labels(array):
         return True
-    values = np.asarray(array)
+    values = np.asarray(_known(array))
     return values.dtype.kind == "f" and bool(np.all(values == np.round(values)))
 
 

@@ -24,13 +24,16 @@ _HEADINGS = {
     "null_mean": "chance (null mean)",
     "calibrated_score": "calibrated score",
     "pvalue": "p-value",
+    "pvalue_adjusted": "p-value, adjusted",
+    "same_as": "same as",
     "interval": "interval of the score",
 }
 _EXPLANATION = (
     "Score: greater is more similar for every measure; of a distance it is minus the "
     "value. Chance: the mean score when rows are paired at random. Calibrated score: "
     "0 at chance, 1 at best. p-value: the share of random pairings that score at "
-    "least as high."
+    "least as high; what was paired at random is in the column null. Adjusted: for the "
+    "number of measures with that null."
 )
 _EXPLANATION_OF_INTERVALS = (
     " Interval: how far the score would vary with other inputs, at a confidence of "
@@ -137,7 +140,7 @@ def _table(heading, table):
     contents = {"heading": heading, "explanation": "", "bars": None}
     if {"measure", "calibrated_score", "pvalue"} <= set(table.columns):
         contents |= {"explanation": _explanation(table), "bars": _bars(table)}
-        table = join_limits(table)
+        table = join_limits(table).drop(columns=_empty_words(table))
     elif _has_names(table.index):
         table = table.reset_index()
     footnotes, marks = number_notes(table.get("note", []))
@@ -158,6 +161,12 @@ def _table(heading, table):
         ],
         "footnotes": footnotes,
     }
+
+
+def _empty_words(table):
+    """Columns of words of which none is said."""
+    words = [name for name in ("null", "same_as") if name in table]
+    return [name for name in words if not table[name].astype(bool).any()]
 
 
 def number_notes(notes):
@@ -263,13 +272,13 @@ def format_number(value, name=""):
     ----------
     value : float or pair of float
     name : str, default=""
-        "interval", "pvalue" and "seconds" have formats of their own.
+        "interval", p-values and "seconds" have formats of their own.
     """
     if name == "interval":
         return format_interval(*value)
     if pd.isna(value):
         return "–"
-    if name == "pvalue":
+    if name.startswith("pvalue"):
         return format_pvalue(value)
     if isinstance(value, bool | np.bool_ | int | np.integer):
         return str(value)

@@ -11,6 +11,7 @@ _SHORT = {
     "null_mean": "chance",
     "calibrated_score": "calib.",
     "pvalue": "p",
+    "pvalue_adjusted": "p adj.",
     "similarity": "sim.",
     "distance": "dist.",
 }
@@ -23,8 +24,9 @@ def format_table(table, *, width=100):
     ----------
     table : DataFrame
         Of :func:`sksim.pairwise.compare`, whose notes become footnotes, or any
-        other. Families, scores and seconds are left out, and chance and intervals are
-        given in the units of the value.
+        other, and so do null hypotheses but that of free rows. Families, scores,
+        seconds, synonyms and p-values that are not adjusted are left out, and chance
+        and intervals are given in the units of the value.
     width : int, default=100
         Longest line.
 
@@ -32,12 +34,14 @@ def format_table(table, *, width=100):
     -------
     text : str
     """
-    footnotes, marks = number_notes(table.get("note", []))
+    footnotes, marks = number_notes(_notes(table))
     if {"score", "null_mean", "direction"} <= set(table.columns):
         # one scale in a narrow table: the measure's native numbers
         table = _in_native_units(table)
     table = join_limits(table)
-    left_out = ["note", "family", "score", "seconds"]
+    left_out = ["note", "null", "family", "score", "seconds", "same_as"]
+    if "pvalue_adjusted" in table:
+        left_out.append("pvalue")  # one of both: that which holds for the whole table
     table = table.drop(columns=left_out, errors="ignore")
     if "measure" not in table:
         table = table.reset_index(names=table.index.name or "")
@@ -59,6 +63,17 @@ def format_table(table, *, width=100):
     lines = _aligned(cells, numeric, width)
     lines += _wrapped_footnotes(footnotes, width)
     return "\n".join(lines)
+
+
+def _notes(table):
+    """Notes, with what changed places where that is not all rows."""
+    notes = table.get("note", [])
+    if "null" not in table or "note" not in table:
+        return notes
+    return [
+        "; ".join(filter(None, [null and f"null: {null}", note]))
+        for null, note in zip(table["null"].replace("rows", ""), notes, strict=True)
+    ]
 
 
 def _in_native_units(table):

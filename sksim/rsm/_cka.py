@@ -15,11 +15,11 @@ class CKA(KernelMomentMixin, BaseKernelSimilarity):
 
     For the linear kernel this is
     :math:`\lVert R^\top R' \rVert_F^2 / (\lVert R^\top R \rVert_F
-    \lVert R'^\top R' \rVert_F)` of the centred representations. A similarity in
-    [0, 1]; the debiased estimator may fall below 0, and so may kernels that are not
-    positive semi-definite, such as "sigmoid", and given matrices. Invariant to
-    orthogonal maps, isotropic scaling and translation for the linear and the RBF
-    kernel.
+    \lVert R'^\top R' \rVert_F)` of the centred representations, known in statistics as
+    the RV coefficient. A similarity in [0, 1]; the debiased estimator may fall below 0,
+    and so may kernels that are not positive semi-definite, such as "sigmoid", and given
+    matrices. Invariant to orthogonal maps, isotropic scaling and translation for the
+    linear and the RBF kernel.
 
     Parameters
     ----------

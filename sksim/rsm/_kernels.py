@@ -12,6 +12,7 @@ from sksim.arrays._kernels import (
     rbf_kernel,
     refuse_zero_bandwidth,
     u_center,
+    without_diagonal,
 )
 from sksim.arrays._linalg import (
     lazily_centered,
@@ -32,6 +33,7 @@ from sksim.arrays._symmetric import (
     Factored,
     blocked_matrix,
     centred_by_blocks,
+    squares_underflow,
     without_diagonals,
 )
 from sksim.base import BaseSimilarity, MomentMixin
@@ -162,9 +164,7 @@ class BaseKernelSimilarity(BaseSimilarity):
         hollow = not self._is_biased
         params = self.kernel_params
         view = BlockedKernel(X, None, None, None, hollow, 1.0, 1.0, self.kernel, params)
-        view = centred_by_blocks(view, xp=xp)
-        self._refuse_flat_kernel(view.norm**2, X.shape[0], role, xp, dtype=X.dtype)
-        return view
+        return self._not_flat(centred_by_blocks(view, xp=xp), role, xp)
 
     def _rbf_view(self, X, xp, role):
         if X.shape[0] <= MATRIX_ROWS:
@@ -175,7 +175,12 @@ class BaseKernelSimilarity(BaseSimilarity):
         refuse_zero_bandwidth(median, squares, role_name(role), xp=xp)
         decay = 0.5 / (self.bandwidth * median) ** 2
         view = blocked_matrix(rows, squares, decay, hollow=not self._is_biased, xp=xp)
-        self._refuse_flat_kernel(view.norm**2, X.shape[0], role, xp, dtype=X.dtype)
+        return self._not_flat(view, role, xp)
+
+    def _not_flat(self, view, role, xp):
+        before, dtype = view.squared_norm_before(xp=xp), view.rows.dtype
+        kept = 0 if squares_underflow(before, view.n_samples, dtype, xp) else view.norm
+        self._refuse_flat_kernel(kept**2, before, role, xp, dtype=dtype)
         return view
 
     def _linear_view(self, X, xp, role):
@@ -195,6 +200,12 @@ class BaseKernelSimilarity(BaseSimilarity):
         return replace(form, norm=root(unbiased))
 
     def _kernel_view(self, K, xp, role, unit=1.0):
+        if not self._is_biased and self.kernel not in ("linear", "cosine"):
+            # entries of a narrow kernel are far below its diagonal, and as precise;
+            # inner products are only as precise as the rows' norms
+            K = without_diagonal(K, xp=xp, overwrite=True)
+            if number(xp.max(xp.abs(K))) < float(xp.finfo(K.dtype).smallest_normal):
+                K = xp.zeros_like(K)  # numbers so small have lost their digits
         K, scale, before = rescaled(K, xp=xp)
         centre = double_center if self._is_biased else u_center
         K = centre(K, xp=xp, overwrite=True)
@@ -229,7 +240,7 @@ class BaseKernelSimilarity(BaseSimilarity):
             raise ValueError(
                 f"The centred kernel matrix of {role_name(role)} is zero: all rows are "
                 "equally similar, so that nothing is left to compare. Check that the "
-                "representation is not constant, or choose another kernel."
+                "representation is not constant, or choose another, or wider, kernel."
             )
 
     def _min_samples(self):

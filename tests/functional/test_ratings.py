@@ -269,7 +269,7 @@ def test_alpha_refusals():
 def test_alpha_undefined(ratings, level):
     with pytest.warns(UndefinedMetricWarning, match="equal, or no unit has two"):
         assert math.isnan(KrippendorffAlpha(level).fit(ratings).score_)
-    with pytest.warns(UndefinedMetricWarning):
+    with pytest.warns(UndefinedMetricWarning, match="no unit has two"):
         measure = KrippendorffAlpha(level, replace_undefined_by=0).fit(ratings)
     assert measure.score_ == 0
 
@@ -295,3 +295,96 @@ def test_alpha_of_unrelated_ratings_and_of_related(level):
 def test_others_point_out_the_missing():
     with pytest.raises(ValueError, match="X contains NaN.*drop these rows"):
         FleissKappa().fit(ratings_of(CASE))
+
+
+def test_a_rater_without_ratings_counts_for_nothing():
+    a, b = [1, 2, 1, 3], [1, 2, 2, 3]
+    expected = KrippendorffAlpha().fit(a, b).similarity_
+    ratings = [list(row) for row in zip(a, [None] * 4, b, strict=True)]
+    assert KrippendorffAlpha().fit(ratings).similarity_ == pytest.approx(expected)
+    with pytest.warns(UndefinedMetricWarning, match="no unit has two"):
+        assert np.isnan(KrippendorffAlpha().fit([None] * 4, b).similarity_)
+
+
+# ----- compare ------------------------------------------------------------------------
+
+
+FAST = {"n_permutations": 19, "confidence_level": None, "random_state": 0}
+WITH_GAPS = ["low", "mid", "high", None, "mid", "low", "high", "mid"]
+OTHER = ["low", "high", "high", "mid", None, "low", "mid", "mid"]
+
+
+def test_compare_takes_missing_ratings():
+    expected = KrippendorffAlpha().fit(WITH_GAPS, OTHER).similarity_
+    table = compare(WITH_GAPS, OTHER, measures="functional", **FAST)
+    table = table.set_index("measure")
+    assert table.value["KrippendorffAlpha"] == pytest.approx(expected)
+    assert 0 < table.pvalue["KrippendorffAlpha"] <= 1
+    others = table.drop(index="KrippendorffAlpha")
+    assert len(others) > 3
+    assert others.value.isna().all()
+    assert others.note.str.startswith("not computed: a contains NaN").all()
+    test = similarity_test(
+        KrippendorffAlpha(), WITH_GAPS, OTHER, n_permutations=19, random_state=0
+    )
+    assert test.score == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda v: np.where(np.equal(v, None), np.nan, v).astype(float),
+        lambda v: pd.Series(v, dtype="Int64"),
+        lambda v: np.ma.masked_array([x or 0 for x in v], [x is None for x in v]),
+        list,
+    ],
+)
+def test_compare_takes_gaps_of_any_kind(make):
+    a, b = [1, 2, None, 3, 2, 1], [1, 2, 2, 3, None, 2]
+    expected = KrippendorffAlpha("interval").fit(a, b).similarity_
+    measure = KrippendorffAlpha("interval")
+    for one, other in ((make(a), make(b)), (make(a), b), (b, make(a))):
+        table = compare(one, other, measures=measure, **FAST)
+        assert table.value[0] == pytest.approx(expected)
+
+
+def test_compare_takes_fractions_as_grades():
+    a, b = [1, 2, np.nan, 3.5, 2, 1], [1, 2, 2, 3, np.nan, 1.5]
+    expected = KrippendorffAlpha("interval").fit(a, b).similarity_
+    table = compare(a, b, measures=KrippendorffAlpha("interval"), **FAST)
+    assert table.value[0] == pytest.approx(expected)
+
+
+def test_compare_refuses_gaps_where_nothing_takes_them():
+    message = "a contains NaN, that is missing values, in 1 of 8 rows"
+    for measures in ("Disagreement", ["KrippendorffAlpha", "Disagreement"]):
+        with pytest.raises(ValueError, match=f"Disagreement can't be .*{message}"):
+            compare(WITH_GAPS, OTHER, measures=measures, **FAST)
+    X = np.ones((4, 2))
+    X[1, 1] = np.nan
+    with pytest.raises(ValueError, match=r"b contains NaN.* in 1 of 4 rows"):
+        compare(np.eye(4), X, **FAST)
+    with pytest.raises(ValueError, match=r"a contains NaN.* in 1 of 3 rows"):
+        compare([0.5, np.nan, 2], [0.5, 1, 2], measures="rsm", **FAST)
+    with pytest.raises(ValueError, match="a and b hold labels of different kinds"):
+        compare([1, 2, None], ["a", "b", "b"], measures="functional", **FAST)
+
+
+@pytest.mark.parametrize("library", ["pandas", "categorical", "polars", "arrow"])
+def test_compare_keeps_the_order_of_categories(library):
+    x, y = (categories(codes, library) for codes in (A, B))
+    measures = {
+        "linear": CohenKappa("linear"),
+        "ordinal": KrippendorffAlpha("ordinal"),
+        "plain": CohenKappa(),
+    }
+    found = compare(x, y, measures=measures, **FAST)
+    expected = [
+        CohenKappa("linear", labels=range(4)).fit(A, B).similarity_,
+        KrippendorffAlpha("ordinal").fit(A, B).similarity_,
+        CohenKappa().fit(A, B).similarity_,
+    ]
+    np.testing.assert_allclose(found.value, expected)
+    # text would be in another order: high, low, mid
+    as_text = CohenKappa("linear", labels=sorted(GRADES)).fit(text(A), text(B))
+    assert found.value[0] != pytest.approx(as_text.similarity_)

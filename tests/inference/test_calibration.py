@@ -12,7 +12,15 @@ from sksim.alignment import LinearRegressionSimilarity, MaximumMatching
 from sksim.cca import PWCCA, MeanCCA, MeanSquaredCCA
 from sksim.functional import Disagreement
 from sksim.inference import compare_similarities, similarity_test
-from sksim.neighbors import GraphBasedSimilarity
+from sksim.neighbors import (
+    CKNNA,
+    GraphBasedSimilarity,
+    JointRankJaccard,
+    MutualKNN,
+    NeighborJaccard,
+    RankSimilarity,
+    SecondOrderCosine,
+)
 from sksim.rsm import CKA, RSA, DistanceCorrelation
 
 pytestmark = [
@@ -168,6 +176,45 @@ def test_pearson3_pvalues_are_uniform_where_the_gate_is_open(measure, kind):
         assert stats.kstest(pvalues, "uniform").pvalue > 1e-3
         error = np.sqrt(0.05 * 0.95 / len(pvalues))
         assert np.mean(np.array(pvalues) <= 0.05) <= 0.05 + 3.3 * error
+
+
+EQUAL_ROWS = {
+    "half silent": lambda rng: (
+        np.maximum(rng.normal(size=(100, 8)), 0) * (rng.random((100, 1)) < 0.5) + 0.01
+    ),
+    "six distinct rows": lambda rng: rng.normal(size=(6, 5))[rng.integers(6, size=100)],
+    "one-hot": lambda rng: np.eye(8)[rng.integers(8, size=100)],
+    "rounded": lambda rng: np.round(rng.normal(size=(100, 3))) + 5,
+    "normal": lambda rng: rng.normal(size=(100, 4)),
+}
+
+
+@pytest.mark.parametrize(
+    "kinds", [*((kind, kind) for kind in EQUAL_ROWS), ("one-hot", "normal")]
+)
+@pytest.mark.parametrize(
+    "measure",
+    [
+        *(
+            cls(metric=metric)
+            for cls in (MutualKNN, NeighborJaccard, JointRankJaccard, RankSimilarity)
+            for metric in ("cosine", "euclidean")
+        ),
+        CKNNA(),
+        SecondOrderCosine(),
+        GraphBasedSimilarity(n_neighbors=10),
+    ],
+    ids=repr,
+)
+def test_tied_neighbours_keep_their_level(measure, kinds):
+    """Unrelated views with equal rows; by the numbers of rows .9 and more reject."""
+    pvalues = []
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        views = (EQUAL_ROWS[kind](rng) for kind in kinds)
+        pvalues.append(_tested(measure, *views, rng).pvalue)
+    # binomial(100, .05) exceeds 11 with probability .004
+    assert np.sum(np.array(pvalues) <= 0.05) <= 11
 
 
 def test_permutation_within_strata_keeps_its_level():

@@ -174,11 +174,11 @@ def test_holm_and_benjamini_hochberg_by_hand():
     from sksim.inference._matrix import _benjamini_hochberg, _holm
 
     p = np.array([0.01, 0.04, 0.03, 0.005])
-    np.testing.assert_allclose(_holm(p, None, None, None), [0.03, 0.06, 0.06, 0.02])
+    np.testing.assert_allclose(_holm(p, None, None), [0.03, 0.06, 0.06, 0.02])
     np.testing.assert_allclose(
-        _benjamini_hochberg(p, None, None, None), [0.02, 0.04, 0.04, 0.02]
+        _benjamini_hochberg(p, None, None), [0.02, 0.04, 0.04, 0.02]
     )
-    np.testing.assert_allclose(_holm(np.array([0.9, 0.8]), None, None, None), [1, 1])
+    np.testing.assert_allclose(_holm(np.array([0.9, 0.8]), None, None), [1, 1])
 
 
 @pytest.mark.parametrize("correction", ["holm", "fdr_bh"])

@@ -289,3 +289,27 @@ def test_text_table_of_a_matrix():
 def test_control_characters_do_not_reach_the_terminal():
     table = pd.DataFrame({"measure": ["\x1b[31mred"], "value": [1.0]})
     assert "\x1b" not in format_table(table)
+
+
+def test_what_changed_places_is_said():
+    rng = np.random.default_rng(0)
+    truth = rng.integers(3, size=60)
+    a, b = np.where(rng.random((2, 60)) < 0.8, truth, 0)
+    names = ["Disagreement", "Ambiguity"]
+    of_labels = compare(a, b, y_true=truth, measures=names, random_state=0)
+    text = write_report(of_labels)
+    assert text.count(">rows within classes<") == 2
+    assert "p-value, adjusted" in text
+    assert "same as" in text
+    lines = format_table(of_labels).splitlines()
+    assert lines[2].endswith("[1]")
+    assert lines[-1] == "[1] null: rows within classes"
+    assert "p adj." in lines[0]
+
+
+def test_free_rows_are_not_worth_a_footnote(table):
+    assert "[1]" not in format_table(table)
+    assert "same as" not in write_report(table)
+    assert ">rows<" in write_report(table)
+    none = table.assign(null="")
+    assert ">null<" not in write_report(none)

@@ -5,9 +5,10 @@ import pytest
 from _reference import reference_cases
 from numpy.testing import assert_allclose
 from scipy.spatial.distance import pdist, squareform
+from sklearn.base import clone
 from sklearn.metrics.pairwise import pairwise_kernels
 
-from sksim.rsm import CKA
+from sksim.rsm import CKA, HSIC, MinibatchCKA
 
 
 def textbook(K, L):
@@ -169,3 +170,47 @@ def test_permuted_kernel_matrices_are_permuted_rows(n_samples):
 def test_long_sums_in_single_precision_keep_their_digits(kernel):
     X = np.random.default_rng(0).normal(size=(2000, 20)).astype(np.float32)
     assert_allclose(CKA(kernel=kernel).fit(X, X).statistic_, 1, atol=1e-6)
+
+
+DEBIASED = [
+    CKA("rbf", debias="rows"),
+    HSIC("rbf", debias="rows"),
+    MinibatchCKA("rbf", batch_size=250, random_state=0),
+]
+
+
+@pytest.mark.parametrize("bandwidth", [0.17, 0.1, 0.075])
+@pytest.mark.parametrize("measure", DEBIASED, ids=lambda m: type(m).__name__)
+def test_narrow_kernels_in_single_precision(measure, bandwidth):
+    """Entries of 1e-8 to 1e-38 beside a diagonal of 1, which is left out, count."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(500, 256)).astype(np.float32)
+    y = (X + rng.normal(size=X.shape)).astype(np.float32)
+    measure = clone(measure).set_params(bandwidth=bandwidth)
+    expected = measure.fit(X.astype(np.float64), y.astype(np.float64)).statistic_
+    assert_allclose(measure.fit(X, y).statistic_, expected, rtol=1e-4)
+    if isinstance(measure, CKA) and bandwidth == 0.17:
+        assert_allclose(expected, 0.273, atol=0.0005)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("bandwidth", [0.17, 0.075])
+def test_narrow_kernels_in_blocks(monkeypatch, bandwidth, dtype):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(500, 256)).astype(np.float32)
+    y = X + rng.normal(size=X.shape)
+    measure = CKA("rbf", debias="rows", bandwidth=bandwidth)
+    expected = measure.fit(X.astype(np.float64), y).statistic_
+    monkeypatch.setattr("sksim.rsm._kernels.MATRIX_ROWS", 10)
+    value = measure.fit(X.astype(dtype), y.astype(dtype)).statistic_
+    assert_allclose(value, expected, rtol=1e-9 if dtype == np.float64 else 1e-4)
+
+
+@pytest.mark.parametrize("rows, refused", [(1000, (0.065, 0.03)), (10, (0.03, 0.02))])
+def test_kernels_whose_entries_have_lost_their_digits(monkeypatch, rows, refused):
+    """Below 1e-38 numbers of single precision are cut off: refused, or in double."""
+    monkeypatch.setattr("sksim.rsm._kernels.MATRIX_ROWS", rows)
+    X = np.random.default_rng(0).normal(size=(50, 256)).astype(np.float32)
+    for bandwidth in refused:
+        with pytest.raises(ValueError, match="equally similar.*wider"):
+            CKA("rbf", debias="rows", bandwidth=bandwidth).fit(X, X[::-1])
