@@ -274,9 +274,14 @@ _OUTPUT_LAYERS = ("output", "decision_function")
 def last_representation(model, data):
     """Name and array of a model's last layer before its answer."""
     layers = extract_representations(model, data)
-    hidden = [n for n in layers if n.split(".")[-1] not in _OUTPUT_LAYERS]
-    name = hidden[-1] if hidden else next(iter(layers))
+    name = last_hidden(layers)
     return name, layers[name]
+
+
+def last_hidden(layers):
+    """Name of the last layer that is no answer, or of the first if all are."""
+    hidden = [n for n in layers if n.split(".")[-1] not in _OUTPUT_LAYERS]
+    return hidden[-1] if hidden else next(iter(layers))
 
 
 def random_sampler_of(data):
