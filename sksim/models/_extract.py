@@ -13,7 +13,13 @@ from sksim._progress import ProgressBar
 from sksim._sklearn_compat import num_samples
 from sksim._typing import Array, ArrayLike, Model
 from sksim.arrays._slices import slices, take_slice
-from sksim.models._sklearn import sklearn_layers, sklearn_outputs
+from sksim.models._same_input import warn_of_inputs
+from sksim.models._sklearn import (
+    computed,
+    representation_layer,
+    sklearn_layers,
+    sklearn_outputs,
+)
 from sksim.models._torch import is_torch_module
 from sksim.models._torch_extractor import TorchExtractor
 
@@ -112,13 +118,12 @@ def extract_representations(
         extractor = TorchExtractor(model, layers, batch_size=batch_size or _TORCH_BATCH)
         return extractor.extract(data, verbose=verbose)
     chosen = choose_layers(sklearn_layers(model, data), layers, model)
-    compute = partial(_chosen_layers, model, chosen)
+    compute = partial(_chosen_layers, model, chosen, layers is not None)
     return in_batches(compute, data, batch_size, verbose=verbose, n_jobs=n_jobs)
 
 
-def _chosen_layers(model, chosen, rows):
-    found = sklearn_layers(model, rows)
-    return {name: found[name].compute() for name in chosen}
+def _chosen_layers(model, chosen, by_name, rows):
+    return computed(sklearn_layers(model, rows), chosen, by_name=by_name)
 
 
 def extract_outputs(
@@ -181,7 +186,7 @@ def choose_layers(available, layers, model):
     patterns = [layers] if isinstance(layers, str) else list(layers)
     chosen = set()
     for pattern in patterns:
-        matches = {name for name in available if fnmatchcase(name, pattern)}
+        matches = {n for n in available if n == pattern or fnmatchcase(n, pattern)}
         if not matches:
             raise ValueError(
                 f"{type(model).__name__} has no layer {pattern!r}. Its layers are "
@@ -233,10 +238,30 @@ _OUTPUT_LAYERS = ("output", "decision_function")
 
 def last_representation(model, data):
     """Name and array of a model's last layer before its answer."""
+    if not is_torch_module(model):
+        name = representation_layer(model, data)
+        return name, extract_representations(model, data, name)[name]
     layers = extract_representations(model, data)
     hidden = [n for n in layers if n.split(".")[-1] not in _OUTPUT_LAYERS]
     name = hidden[-1] if hidden else next(iter(layers))
     return name, layers[name]
+
+
+def representations_of(models, data):
+    """Name and array of the last layer of each model; a warning if it is the input.
+
+    Parameters
+    ----------
+    models : sequence of fitted models
+    data : array-like
+
+    Returns
+    -------
+    found : list of (str, array)
+    """
+    found = [last_representation(model, data) for model in models]
+    warn_of_inputs([view for _, view in found], data)
+    return found
 
 
 def refuse_unrepeatable(data):
@@ -281,4 +306,5 @@ def layers_of_two(a, b, data, layer=None):
             views.append(last_representation(model, data)[1])
         else:
             views.append(list(extract_representations(model, data, name).values())[-1])
+    warn_of_inputs(views, data)
     return views

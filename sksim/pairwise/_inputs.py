@@ -1,6 +1,7 @@
 """What two arrays, or two models, offer to a measure."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -24,7 +25,8 @@ from sksim.base._validation import (
     refuse_mixed_kinds,
     takes_fractions,
 )
-from sksim.models._extract import last_representation, refuse_unrepeatable
+from sksim.models._extract import refuse_unrepeatable, representations_of
+from sksim.models._layer import NoRepresentation
 
 
 class NotApplicable(ValueError):
@@ -66,6 +68,9 @@ class ArrayPair:
     **names : object
         What measures of outputs are to know of the columns' names.
     """
+
+    # arrays are for the measures that take them, of which the others say nothing
+    tells_why = False
 
     def __init__(self, a, b, y_true=None, **names):
         self.names = names
@@ -244,23 +249,30 @@ class ModelPair:
     y_true : array-like or None
     """
 
+    # models could do more than they do: what they can't is worth a line
+    tells_why = True
+
     def __init__(self, a, b, data, y_true=None):
         self.models = a, b
         self.data = data
         self.y_true = y_true
         refuse_unrepeatable(data)
-        (name_a, layer_a), (name_b, layer_b) = (
-            last_representation(model, data) for model in self.models
-        )
-        self.layers = layer_a, layer_b
-        self.layer_names = name_a if name_a == name_b else f"{name_a} / {name_b}"
+
+    @cached_property
+    def _representations(self):
+        """Names of the layers that stand for the models, and their arrays."""
+        try:
+            (name_a, a), (name_b, b) = representations_of(self.models, self.data)
+        except NoRepresentation as error:
+            raise NotApplicable(str(error)) from error
+        return name_a if name_a == name_b else f"{name_a} / {name_b}", a, b
 
     def inputs_of(self, measure):
         """Inputs of one measure; NotApplicable says why there are none."""
         tags = tags_of(measure)
         keywords = _with_labels(tags, self.y_true)
         if tags.inputs == "representation":
-            return Inputs(self.layer_names, *self.layers, keywords)
+            return Inputs(*self._representations, keywords)
         if tags.inputs == "models":
             # labels go along with the rows, whether or not they are required
             keywords = {"data": self.data, "y_true": self.y_true}
