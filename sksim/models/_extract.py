@@ -85,10 +85,16 @@ def extract_representations(
                                                 ``leaves``: one column for each leaf,
                                                 1 where the row falls into it (only if
                                                 asked for: it is very wide)
-    gradient boosting                           ``stages``: what each stage adds;
-                                                ``leaves`` as above
-    ``Bagging...``, ``AdaBoost...``             ``members``: the prediction of each
-                                                member
+    gradient boosting, also of XGBoost,         ``stages``: what each stage adds;
+    LightGBM and CatBoost                       ``leaves`` as above
+    ``IsolationForest``                         ``leaves`` as above
+    ``Bagging...``, ``AdaBoost...``,            ``members``: probabilities, scores or
+    ``Voting...``, ``Stacking...``              predictions of each member; layers of
+                                                the model that a stack hands them to as
+                                                ``final_estimator.layer``
+    calibrated models, thresholds,              layers of the model inside, and the
+    transformed targets, RANSAC, RFE            whole model's own ``output``; of several
+                                                calibrated ones ``members``
     SVM, kernel ridge, Gaussian processes       ``kernel``: similarity to each support
                                                 or training vector
     nearest neighbours                          ``neighbors``: 1 for each training row
@@ -98,11 +104,15 @@ def extract_representations(
     all with ``decision_function``              ``decision_function``
     all with ``predict_proba``                  ``output``: probabilities
     regressors                                  ``output``: predictions
+    density estimators                          ``score_samples``
     ``torch.nn.Module``                         submodules by name, and ``output``: see
                                                 :class:`TorchExtractor`
     ==========================================  ======================================
 
-    Searches (``GridSearchCV``) and other wrappers stand for the model inside.
+    Searches (``GridSearchCV``) and frozen models stand for the model inside. Several
+    targets stand side by side. What a step gives that is no number, such as imputed
+    text, is left out. Functions that compare two models take the last layer before the
+    answer that is the model's own: in a Pipeline one of the last step.
 
     Examples
     --------
@@ -149,9 +159,11 @@ def extract_outputs(
     -------
     outputs : dict of str to array
         For a classifier "labels" and, where the model has them, "probabilities" (in
-        the order of ``classes_``) and "scores" (the decision function); for a
-        regressor "predictions"; for a transformer "transform"; for a torch module
-        "outputs", as they are: nothing is passed through a softmax.
+        the order of ``classes_``) and "scores" (the decision function); of several
+        labels for each row "labels" has a column for each, and the probabilities of
+        label t are "probabilities[t]". Clusterers have "labels", outlier detectors
+        "scores" too. For a regressor "predictions"; for a transformer "transform"; for
+        a torch module "outputs", as they are: nothing is passed through a softmax.
 
     Examples
     --------

@@ -40,5 +40,10 @@ def columns(output):
 
 def as_vector(output):
     """Predictions of a single target as a vector, whatever their shape was."""
-    output = dense(output)
+    if (
+        not hasattr(output, "ndim")
+        or hasattr(output, "iloc")
+        or sparse.issparse(output)
+    ):
+        output = dense(output)
     return output[:, 0] if output.ndim == 2 and output.shape[1] == 1 else output

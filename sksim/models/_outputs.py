@@ -108,8 +108,10 @@ def _refuse_amounts(estimators, raw):
                 "are no labels. Compare them by measures of outputs, such as "
                 "RankCorrelation, or as representations."
             )
-        is_amount = predicted.dtype.kind == "f" and np.any(predicted % 1)
-        if is_amount and not is_label and any(are_labels):
+        if is_label or not any(are_labels):
+            continue
+        numbers = np.asarray(predicted)
+        if numbers.dtype.kind == "f" and np.any(numbers % 1):
             raise ValueError(
                 f"{name} predicts fractions, and another of the models labels: they "
                 "can't agree. Choose models of one kind."
@@ -157,7 +159,7 @@ def _call(estimator, method, data):
         advice = (
             "wrap it in sklearn.calibration.CalibratedClassifierCV, or choose a "
             "measure of labels such as Disagreement"
-            if method == "predict_proba" and hasattr(estimator, "classes_")
+            if method == "predict_proba" and kind_of(estimator) == "classifier"
             else "choose another response_method or another measure"
         )
         raise ValueError(f"{name} has no method {method}: {advice}.")

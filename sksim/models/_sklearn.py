@@ -393,7 +393,7 @@ def _ensemble_layers(model, rows):
         features = getattr(model, "estimators_features_", everything)
         return np.hstack(
             [
-                columns(getattr(member, "predict_proba", member.predict)(X[:, chosen]))
+                columns(_answer_of(member)(X[:, chosen]))
                 for member, chosen in zip(model.estimators_, features, strict=True)
             ]
         )
