@@ -37,5 +37,6 @@ def refuse_regressors(measure, model):
     """ValueError for a model without classes."""
     if not model.is_classifier:
         raise ValueError(
-            f"{model} is a regressor: {type(measure).__name__} compares classifiers."
+            f"{model} is a {model.task} and no classifier, which "
+            f"{type(measure).__name__} compares."
         )

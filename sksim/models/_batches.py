@@ -105,6 +105,17 @@ def _is_tuple_of_arrays(item):
     return len({len(part) if getattr(part, "ndim", 0) else None for part in item}) == 1
 
 
+def number_of_rows(data):
+    """Rows that will pass, as far as that is known; else 0."""
+    if is_cut(data):
+        parts = parts_of(data) if isinstance(data, Mapping) else [data]
+        return num_samples(parts[0]) if parts else 0
+    if isinstance(data, list | tuple):
+        return sum(map(length_of, data))
+    dataset = getattr(data, "dataset", None)
+    return len(dataset) if hasattr(dataset, "__len__") else 0
+
+
 # ----- parts of a batch ---------------------------------------------------------------
 
 

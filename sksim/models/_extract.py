@@ -13,7 +13,13 @@ from sksim._progress import ProgressBar
 from sksim._sklearn_compat import num_samples
 from sksim._typing import Array, ArrayLike, Model
 from sksim.arrays._slices import slices, take_slice
-from sksim.models._sklearn import sklearn_layers, sklearn_outputs
+from sksim.models._same_input import warn_of_inputs
+from sksim.models._sklearn import (
+    computed,
+    representation_layer,
+    sklearn_layers,
+    sklearn_outputs,
+)
 from sksim.models._torch import is_torch_module
 from sksim.models._torch_extractor import TorchExtractor
 
@@ -105,10 +111,16 @@ def extract_representations(
                                                 ``leaves``: one column for each leaf,
                                                 1 where the row falls into it (only if
                                                 asked for: it is very wide)
-    gradient boosting                           ``stages``: what each stage adds;
-                                                ``leaves`` as above
-    ``Bagging...``, ``AdaBoost...``             ``members``: the prediction of each
-                                                member
+    gradient boosting, also of XGBoost,         ``stages``: what each stage adds;
+    LightGBM and CatBoost                       ``leaves`` as above
+    ``IsolationForest``                         ``leaves`` as above
+    ``Bagging...``, ``AdaBoost...``,            ``members``: probabilities, scores or
+    ``Voting...``, ``Stacking...``              predictions of each member; layers of
+                                                the model that a stack hands them to as
+                                                ``final_estimator.layer``
+    calibrated models, thresholds,              layers of the model inside, and the
+    transformed targets, RANSAC, RFE            whole model's own ``output``; of several
+                                                calibrated ones ``members``
     SVM, kernel ridge, Gaussian processes       ``kernel``: similarity to each support
                                                 or training vector
     nearest neighbours                          ``neighbors``: 1 for each training row
@@ -118,11 +130,15 @@ def extract_representations(
     all with ``decision_function``              ``decision_function``
     all with ``predict_proba``                  ``output``: probabilities
     regressors                                  ``output``: predictions
+    density estimators                          ``score_samples``
     ``torch.nn.Module``                         submodules by name, and ``output``: see
                                                 :class:`TorchExtractor`
     ==========================================  ======================================
 
-    Searches (``GridSearchCV``) and other wrappers stand for the model inside.
+    Searches (``GridSearchCV``) and frozen models stand for the model inside. Several
+    targets stand side by side. What a step gives that is no number, such as imputed
+    text, is left out. Functions that compare two models take the last layer before the
+    answer that is the model's own: in a Pipeline one of the last step.
 
     Examples
     --------
@@ -152,13 +168,12 @@ def extract_representations(
                 "matrices with one row for each input already."
             )
     chosen = choose_layers(sklearn_layers(model, data), layers, model)
-    compute = partial(_chosen_layers, model, chosen)
+    compute = partial(_chosen_layers, model, chosen, layers is not None)
     return in_batches(compute, data, batch_size, verbose=verbose, n_jobs=n_jobs)
 
 
-def _chosen_layers(model, chosen, rows):
-    found = sklearn_layers(model, rows)
-    return {name: found[name].compute() for name in chosen}
+def _chosen_layers(model, chosen, by_name, rows):
+    return computed(sklearn_layers(model, rows), chosen, by_name=by_name)
 
 
 def extract_outputs(
@@ -184,9 +199,11 @@ def extract_outputs(
     -------
     outputs : dict of str to array
         For a classifier "labels" and, where the model has them, "probabilities" (in
-        the order of ``classes_``) and "scores" (the decision function); for a
-        regressor "predictions"; for a transformer "transform"; for a torch module
-        "outputs", as they are: nothing is passed through a softmax.
+        the order of ``classes_``) and "scores" (the decision function); of several
+        labels for each row "labels" has a column for each, and the probabilities of
+        label t are "probabilities[t]". Clusterers have "labels", outlier detectors
+        "scores" too. For a regressor "predictions"; for a transformer "transform"; for
+        a torch module "outputs", as they are: nothing is passed through a softmax.
 
     Examples
     --------
@@ -221,7 +238,7 @@ def choose_layers(available, layers, model):
     patterns = [layers] if isinstance(layers, str) else list(layers)
     chosen = set()
     for pattern in patterns:
-        matches = {name for name in available if fnmatchcase(name, pattern)}
+        matches = {n for n in available if n == pattern or fnmatchcase(n, pattern)}
         if not matches:
             raise ValueError(
                 f"{type(model).__name__} has no layer {pattern!r}. Its layers are "
@@ -273,6 +290,9 @@ _OUTPUT_LAYERS = ("output", "decision_function")
 
 def last_representation(model, data):
     """Name and array of a model's last layer before its answer."""
+    if not is_torch_module(model):
+        name = representation_layer(model, data)
+        return name, extract_representations(model, data, name)[name]
     layers = extract_representations(model, data)
     name = last_hidden(layers)
     return name, layers[name]
@@ -331,4 +351,5 @@ def layers_of_two(a, b, data, layer=None):
             views.append(last_representation(model, data)[1])
         else:
             views.append(list(extract_representations(model, data, name).values())[-1])
+    warn_of_inputs(views, data)
     return views

@@ -1,6 +1,8 @@
 """The last layer before its answer of each of several models, in one pass over data."""
 
-from sksim.models._batches import batches_of
+from collections.abc import Mapping
+
+from sksim.models._batches import batches_of, is_cut
 from sksim.models._extract import (
     last_hidden,
     last_representation,
@@ -8,6 +10,7 @@ from sksim.models._extract import (
 )
 from sksim.models._layer_reader import TorchReader
 from sksim.models._reduce import Reduction
+from sksim.models._same_input import warn_of_inputs
 from sksim.models._torch import is_torch_module
 from sksim.models._torch_extractor import without_rows
 
@@ -34,10 +37,13 @@ def last_layers(models, data):
     if not all(id(model) in networks for model in models):
         refuse_unrepeatable(data)
     known = _of_networks(networks, data) if networks else {}
-    return [
+    found = [
         known[id(model)] if id(model) in known else last_representation(model, data)
         for model in models
     ]
+    if is_cut(data) and not isinstance(data, Mapping):
+        warn_of_inputs([layer for _, layer in found], data)
+    return found
 
 
 def _of_networks(networks, data):

@@ -1,10 +1,14 @@
 """Outputs of fitted estimators, with their classes aligned."""
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
 
+from sksim.arrays._slices import take_slice
 from sksim.base._validation import refuse_mixed_kinds
+from sksim.models._inside import check_estimator, kind_of, tells_labels
+from sksim.models._layer import as_vector
 from sksim.models._torch import is_torch_module
 
 _DEFAULT_METHOD = {"labels": "predict", "probabilities": "predict_proba"}
@@ -13,6 +17,7 @@ _ALLOWED_METHODS = {
     "probabilities": ("predict_proba",),
     "outputs": ("predict", "predict_proba", "decision_function"),
 }
+_CLUSTERERS = ("clusterer", "density_estimator")
 
 
 class Outputs(NamedTuple):
@@ -62,6 +67,12 @@ def model_outputs(estimators, data, *, inputs, response_method=None):
     if method == "predict":
         names = [f"the predictions of {type(e).__name__}" for e in estimators]
         refuse_mixed_kinds(raw, names)
+        if inputs == "labels":
+            _refuse_amounts(estimators, raw)
+            _warn_of_clusters(estimators)
+        return Outputs(raw, None)
+    have_classes = any(hasattr(estimator, "classes_") for estimator in estimators)
+    if method == "decision_function" and not have_classes:
         return Outputs(raw, None)
     classes = [_classes(estimator) for estimator in estimators]
     union = _union(classes)
@@ -86,33 +97,94 @@ def _as_list(estimators):
     return list(estimators)
 
 
-def _natural(estimators):
-    are_classifiers = {hasattr(estimator, "classes_") for estimator in estimators}
-    if len(are_classifiers) > 1:
-        raise ValueError(
-            "The estimators are classifiers and regressors, whose outputs can't be "
-            "compared. Choose models of one kind."
+def _refuse_amounts(estimators, raw):
+    """Labels are no fractions among classes, and no rows of several numbers."""
+    are_labels = [tells_labels(estimator) for estimator in estimators]
+    for estimator, predicted, is_label in zip(estimators, raw, are_labels, strict=True):
+        name = type(estimator).__name__
+        if np.ndim(predicted) > 1:
+            raise ValueError(
+                f"{name} predicts {np.shape(predicted)[1]} numbers for each row, which "
+                "are no labels. Compare them by measures of outputs, such as "
+                "RankCorrelation, or as representations."
+            )
+        if is_label or not any(are_labels):
+            continue
+        numbers = np.asarray(predicted)
+        if numbers.dtype.kind == "f" and np.any(numbers % 1):
+            raise ValueError(
+                f"{name} predicts fractions, and another of the models labels: they "
+                "can't agree. Choose models of one kind."
+            )
+
+
+def _warn_of_clusters(estimators):
+    """Numbers of clusters are no names that another model knows."""
+    names = [type(e).__name__ for e in estimators if kind_of(e) in _CLUSTERERS]
+    are_several = any(estimator is not estimators[0] for estimator in estimators)
+    if names and are_several:
+        warnings.warn(
+            f"{names[0]} numbers its clusters in an order of its own: labels of two "
+            "such models disagree even where the clusters are the same. Match the "
+            "numbers first, or compare the models' representations.",
+            UserWarning,
+            stacklevel=2,
         )
-    return "predict_proba" if are_classifiers == {True} else "predict"
+
+
+def _natural(estimators):
+    kinds = {kind_of(e) or "regressor": type(e).__name__ for e in estimators}
+    if {"classifier", "regressor"} <= set(kinds):
+        raise ValueError(
+            f"{kinds['classifier']} and {kinds['regressor']} are classifiers and "
+            "regressors, whose outputs can't be compared. Choose models of one kind."
+        )
+    clusterers = [kinds[kind] for kind in _CLUSTERERS if kind in kinds]
+    if clusterers:
+        raise ValueError(
+            f"{clusterers[0]} predicts numbers of clusters, which are names and no "
+            "amounts. Compare the models' representations."
+        )
+    return {
+        ("classifier",): "predict_proba",
+        ("outlier_detector",): "decision_function",
+    }.get(tuple(kinds), "predict")
 
 
 def _call(estimator, method, data):
     name = type(estimator).__name__
+    if name == "Booster":  # takes matrices of its own library only
+        check_estimator(estimator, "a model")
     if not hasattr(estimator, method):
         advice = (
             "wrap it in sklearn.calibration.CalibratedClassifierCV, or choose a "
             "measure of labels such as Disagreement"
-            if method == "predict_proba" and hasattr(estimator, "classes_")
+            if method == "predict_proba" and kind_of(estimator) == "classifier"
             else "choose another response_method or another measure"
         )
         raise ValueError(f"{name} has no method {method}: {advice}.")
     output = getattr(estimator, method)(data)
-    if isinstance(output, list):
+    several = _several_labels(estimator, method, output, data)
+    if several:
         raise ValueError(
-            f"{name} has several outputs: compare the models output by output, by "
-            "passing the arrays to fit."
+            f"{name} predicts {several} labels for each row: compare the models label "
+            "by label, by passing to fit what sksim.models.extract_outputs gives of "
+            "each, labels[:, 0] or probabilities[0] and so on."
         )
-    return output
+    return as_vector(output) if method == "predict" else output
+
+
+def _several_labels(estimator, method, output, data):
+    """Number of labels that a classifier predicts for each row, if more than one."""
+    if isinstance(output, list):
+        return len(output)
+    if kind_of(estimator) != "classifier":
+        return 0
+    if method != "predict" and hasattr(estimator, "fit"):
+        # a column for each label looks like one for each class
+        output = estimator.predict(take_slice(data, slice(0, 1)))
+    output = as_vector(output)
+    return output.shape[1] if output.ndim == 2 else 0
 
 
 def _classes(estimator):

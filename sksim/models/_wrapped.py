@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from sklearn.base import is_classifier
 from sklearn.utils import check_array
-from sklearn.utils.validation import check_is_fitted
 
 from sksim._sklearn_compat import get_feature_names
 from sksim.base._readable import readable
+from sksim.models._inside import check_estimator, kind_of, predicts_several_labels
+from sksim.models._layer import as_vector
 from sksim.models._torch import apply_module, is_torch_module
 
 
@@ -144,11 +144,11 @@ class EstimatorModel(_Model):
                 f"{name} must be a fitted estimator with a method predict, or a "
                 f"torch.nn.Module, got {self.kind}."
             )
-        check_is_fitted(model)
-        self.is_classifier = is_classifier(model)
+        check_estimator(model, name)
+        self.task = (kind_of(model) or "regressor").replace("_", " ")
+        self.is_classifier = self.task == "classifier"
         self.classes = getattr(model, "classes_", None) if self.is_classifier else None
-        multilabel = getattr(getattr(model, "_label_binarizer", None), "y_type_", "")
-        if isinstance(self.classes, list) or multilabel.startswith("multilabel"):
+        if self.is_classifier and predicts_several_labels(model):
             raise ValueError(
                 f"{self} predicts several labels for each row: compare the models "
                 "label by label."
@@ -162,13 +162,27 @@ class EstimatorModel(_Model):
 
     def labels(self, X):
         """Predicted labels, or a regressor's predictions."""
-        return np.asarray(self.model.predict(self.prepare(X)))
+        labels = as_vector(self.model.predict(self.prepare(X)))
+        if self.is_classifier and labels.ndim > 1:
+            raise ValueError(
+                f"{self} predicts {labels.shape[1]} labels for each row: compare the "
+                "models label by label."
+            )
+        return labels
 
     def outputs(self, X, output="proba"):
         """Matrix of "proba" or "score", one column for each class.
 
-        A regressor's predictions, one column for each target, are both.
+        A regressor's predictions, one column for each target, are both, and so are an
+        outlier detector's scores.
         """
+        if self.task == "outlier detector":
+            return _columns(np.asarray(self.model.decision_function(self.prepare(X))))
+        if self.task in ("clusterer", "density estimator"):
+            raise ValueError(
+                f"{self} is a {self.task}: the numbers of its clusters are names, of "
+                "which there are no differences."
+            )
         if not self.is_classifier:
             return _columns(self.labels(X))
         if output == "score":
@@ -212,6 +226,7 @@ class TorchModel(_Model):
 
     is_torch = True
     is_classifier = True
+    task = "classifier"
     classes = None
     n_features = None
 

@@ -179,7 +179,8 @@ def compare(
     ------
     ValueError
         If the input is not valid, or a measure that was asked for by its own name
-        can't be computed. Of one that comes with its family the note says why.
+        can't be computed. Of one that comes with its family the note says why. Of two
+        models all measures of a family have a row, of two arrays those that apply.
 
     See Also
     --------
@@ -386,7 +387,7 @@ def _applicable(resolved, pair):
         except NotApplicable as error:
             if by_itself:
                 raise ValueError(f"{label} can't be computed: {error}") from error
-            if isinstance(error, Missing):
+            if isinstance(error, Missing) or pair.tells_why:
                 chosen[label] = measure, by_itself, error
     if chosen and all(isinstance(each[2], Missing) for each in chosen.values()):
         raise ValueError(str(pair.missing)) from pair.missing
@@ -407,7 +408,7 @@ def _one_row(label, measure, by_itself, inputs, job):
     row |= {"measure": label, "family": tags.family, "compared": tags.inputs}
     row |= {"direction": tags.orientation, "null": "", "same_as": "", "note": ""}
     tested = None
-    if isinstance(inputs, Missing):
+    if isinstance(inputs, NotApplicable):
         return row | {"note": f"not computed: {inputs}"}, tested
     row["compared"] = inputs.description
     with warnings.catch_warnings(record=True) as caught:

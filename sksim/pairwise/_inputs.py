@@ -1,6 +1,7 @@
 """What two arrays, or two models, offer to a measure."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -24,8 +25,10 @@ from sksim.base._validation import (
     refuse_mixed_kinds,
     takes_fractions,
 )
+from sksim.models._batches import number_of_rows
 from sksim.models._extract import random_sampler_of
 from sksim.models._last_layers import last_layers
+from sksim.models._layer import NoRepresentation
 
 
 class NotApplicable(ValueError):
@@ -67,6 +70,9 @@ class ArrayPair:
     **names : object
         What measures of outputs are to know of the columns' names.
     """
+
+    # arrays are for the measures that take them, of which the others say nothing
+    tells_why = False
 
     def __init__(self, a, b, y_true=None, **names):
         self.names = names
@@ -269,25 +275,35 @@ class ModelPair:
     y_true : array-like or None
     """
 
+    # models could do more than they do: what they can't is worth a line
+    tells_why = True
+
     def __init__(self, a, b, data, y_true=None):
         self.models = a, b
         self.data = data
         self.y_true = y_true
-        (name_a, layer_a), (name_b, layer_b) = last_layers(self.models, data)
-        self.layers = layer_a, layer_b
-        self.layer_names = name_a if name_a == name_b else f"{name_a} / {name_b}"
+
+    @cached_property
+    def _representations(self):
+        """Names of the layers that stand for the models, and their arrays."""
+        try:
+            (name_a, a), (name_b, b) = last_layers(self.models, self.data)
+        except NoRepresentation as error:
+            raise NotApplicable(str(error)) from error
+        return name_a if name_a == name_b else f"{name_a} / {name_b}", a, b
 
     @property
     def n_samples(self):
         """Number of rows."""
-        return num_samples(self.layers[0])
+        known = number_of_rows(self.data)
+        return known or num_samples(self._representations[1])
 
     def inputs_of(self, measure):
         """Inputs of one measure; NotApplicable says why there are none."""
         tags = tags_of(measure)
         keywords = _with_labels(tags, self.y_true)
         if tags.inputs == "representation":
-            return Inputs(self.layer_names, *self.layers, keywords)
+            return Inputs(*self._representations, keywords)
         if tags.inputs == "models":
             # labels go along with the rows, whether or not they are required
             keywords = {"data": self.data, "y_true": self.y_true}

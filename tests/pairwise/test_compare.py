@@ -128,14 +128,16 @@ def test_model_that_never_saw_a_class(models):
     assert table.value[0] == expected
 
 
-def test_models_without_probabilities_leave_these_measures_out(models):
+def test_models_without_probabilities_give_the_reason(models):
     linear, _, X, y = models
     svm = LinearSVC().fit(X, y)
     table = compare(
         linear, svm, X, measures="functional", n_permutations=0, confidence_level=None
     )
-    assert "Disagreement" in set(table.measure)
-    assert "JensenShannonDivergence" not in set(table.measure)
+    table = table.set_index("measure")
+    assert np.isfinite(table.loc["Disagreement", "value"])
+    assert np.isnan(table.loc["JensenShannonDivergence", "value"])
+    assert "no method predict_proba" in table.loc["JensenShannonDivergence", "note"]
     with pytest.raises(ValueError, match="LinearSVC has no method predict_proba"):
         compare(linear, svm, X, measures="JensenShannonDivergence")
 

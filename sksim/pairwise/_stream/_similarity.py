@@ -13,15 +13,13 @@ import pandas as pd
 from sklearn.utils import check_random_state
 
 from sksim._progress import ProgressBar
-from sksim._sklearn_compat import Interval, StrOptions, num_samples, validate_params
+from sksim._sklearn_compat import Interval, StrOptions, validate_params
 from sksim._typing import Array, ArrayLike, Measure, Model, RandomState
 from sksim.base._tags import tags_of
 from sksim.discovery import check_measure
 from sksim.models._batches import (
     batches_of,
-    is_cut,
-    length_of,
-    parts_of,
+    number_of_rows,
     without_small_batches,
 )
 from sksim.models._extract import random_sampler_of
@@ -618,7 +616,7 @@ def layer_similarity_matrix(
     keeping = streamed._keeping
     order = _random_order(streamed) if keeping.needs_random_batches else None
     batches, total = batches_of(data, batch_size or own_size or 256, order=order)
-    keeping.expect(_number_of_rows(data))
+    keeping.expect(number_of_rows(data))
     joined = without_small_batches(batches, keeping.fewest_rows)
     with ProgressBar(total, "batches", enabled=verbose > 0) as bar:
         for count in file.skip(joined):
@@ -651,14 +649,3 @@ def _random_order(streamed):
     """Order of the rows of an array, as `MinibatchCKA.fit` draws it."""
     seed = streamed.measure._draw_seed()
     return np.random.default_rng(seed).permutation
-
-
-def _number_of_rows(data):
-    """Rows that will pass, as far as that is known; else 0."""
-    if is_cut(data):
-        parts = parts_of(data) if isinstance(data, Mapping) else [data]
-        return num_samples(parts[0]) if parts else 0
-    if isinstance(data, list | tuple):
-        return sum(map(length_of, data))
-    dataset = getattr(data, "dataset", None)
-    return len(dataset) if hasattr(dataset, "__len__") else 0
