@@ -114,8 +114,11 @@ from .neighbors import NeighborJaccard as NeighborJaccard
 from .neighbors import RankSimilarity as RankSimilarity
 from .neighbors import SecondOrderCosine as SecondOrderCosine
 from .pairwise import AlignedRows as AlignedRows
+from .pairwise import LayerSimilarityResult as LayerSimilarityResult
+from .pairwise import LayerwiseSimilarity as LayerwiseSimilarity
 from .pairwise import align_rows as align_rows
 from .pairwise import compare as compare
+from .pairwise import layer_similarity_matrix as layer_similarity_matrix
 from .pairwise import similarity_matrix as similarity_matrix
 from .plot import ModelMapDisplay as ModelMapDisplay
 from .plot import PermutationNullDisplay as PermutationNullDisplay

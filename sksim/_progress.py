@@ -66,11 +66,11 @@ class ProgressBar:
         if self._line is not None:
             self._line.close()
 
-    def step(self, what=""):
-        """One step is done; ``what`` names it."""
+    def step(self, what="", n=1):
+        """A step, or several, are done; ``what`` names the last."""
         if self._line is not None:
             self._line.set_postfix_str(what, refresh=False)
-            self._line.update()
+            self._line.update(n)
 
 
 class _Line(tqdm):

@@ -35,6 +35,9 @@ def results():
         "SimilarityMatrixTestResult": sksim.similarity_matrix_test(
             CKA(), layers, aggregate="max", **settings
         ),
+        "LayerSimilarityResult": sksim.layer_similarity_matrix(
+            "MinibatchCKA", lambda batch: {HOSTILE: batch, "other": batch**2}, None, X
+        ),
         "LayerIdentification": sksim.layer_identification(CKA(), networks),
     }
 

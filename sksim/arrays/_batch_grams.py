@@ -5,13 +5,13 @@ kept. All pairs of layers are then one product of flattened matrices, of which
 `BatchSums` keeps sums.
 """
 
-import json
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 import array_api_compat
 import numpy as np
 
+from sksim.arrays._accumulator import LayerAccumulator, as_rows
 from sksim.arrays._batch_sums import FEWEST_ROWS, BatchSums, sums_of_cubes
 from sksim.arrays._kernels import (
     kernel_matrix,
@@ -76,7 +76,7 @@ class WaitingRows:
         return self.rows.shape[0]
 
 
-class GramSums:
+class GramSums(LayerAccumulator):
     """HSIC of all pairs of layers, from batches: `MinibatchCKA` of each pair.
 
     A batch of fewer than 4 rows waits for the next. What is kept is as large as the
@@ -110,18 +110,20 @@ class GramSums:
         n_permutations=0,
         random_state=0,
     ):
+        super().__init__()
         self.kernel = kernel
         self.bandwidth = bandwidth
         self.kernel_params = kernel_params
         self.n_permutations = n_permutations
         self.random_state = random_state
-        self.names = ([], [])
         self._widths = ({}, {})
         self._waiting = ({}, {})
         self._sums = None
         self._seeds = {random_state}
 
     # ----- batches --------------------------------------------------------------------
+
+    _kept = (LayerGram, WaitingRows)
 
     def reduced(self, side, name, rows):
         """What is kept of a layer's rows until all layers of the batch are there.
@@ -140,7 +142,7 @@ class GramSums:
         reduced : LayerGram or WaitingRows
             It shares no memory with the rows.
         """
-        rows = _as_rows(rows)
+        rows = as_rows(rows)
         if (waiting := self._waiting[side].get(name)) is not None:
             rows = _joined(waiting, rows, name)
         if rows.shape[0] < FEWEST_ROWS:
@@ -168,11 +170,7 @@ class GramSums:
             Rows of each layer, or what `reduced` made of them. The first batch names
             the layers. One dictionary for both, or None, is one model against itself.
         """
-        is_one_set = reduced_b is None or reduced_b is reduced_a
-        both = [self._complete(0, reduced_a)]
-        both.append(both[0] if is_one_set else self._complete(1, reduced_b))
-        n_samples = _common_number_of_rows(both)
-        self.names = tuple(list(layers) for layers in both)
+        *both, n_samples = self._both(reduced_a, reduced_b)
         if n_samples < FEWEST_ROWS:
             self._waiting = tuple(
                 {name: layer.rows for name, layer in layers.items()} for layers in both
@@ -180,35 +178,9 @@ class GramSums:
             return
         self._waiting = ({}, {})
         grams = [list(layers.values()) for layers in both]
-        if is_one_set:
+        if both[0] is both[1]:
             grams[1] = grams[0]
         self._add(self._sums_of(grams, n_samples))
-
-    def _complete(self, side, reduced):
-        """Layers in the order of the first batch, all reduced."""
-        known = self.names[side] or list(reduced)
-        which = "AB"[side]
-        for name in known:
-            if name not in reduced:
-                raise ValueError(
-                    f"Layer {name!r} of model {which} gave nothing in batch "
-                    f"{self.n_batches} (from 0), but did before. A layer that is not "
-                    "part of every pass can't be compared: leave it out."
-                )
-        for name in reduced:
-            if name not in known:
-                raise ValueError(
-                    f"Layer {name!r} of model {which} was not there before batch "
-                    f"{self.n_batches} (from 0). A layer that is not part of every "
-                    "pass can't be compared: leave it out."
-                )
-        kinds = LayerGram, WaitingRows
-        return {
-            name: layer
-            if isinstance(layer := reduced[name], kinds)
-            else self.reduced(side, name, layer)
-            for name in known
-        }
 
     def _gram(self, side, name, rows, xp):
         if self.kernel == "linear":
@@ -281,18 +253,19 @@ class GramSums:
         -------
         self : GramSums
         """
-        if self._settings() != other._settings():
-            raise ValueError(
-                "These sums were made with other parameters, and can't be merged: "
-                f"{self._settings()} here, {other._settings()} there."
-            )
+        self._refuse_other(other)
         if self.n_permutations and self._seeds & other._seeds:
             raise ValueError(
                 "Both parts drew the same orders of rows, so that their sums over "
                 "orders can't be merged. Give each part its own random_state."
             )
-        for side in (0, 1):
-            self._refuse_other_layers(other, side)
+        for widths, others in zip(self._widths, other._widths, strict=True):
+            if widths and others and widths != others:
+                raise ValueError(
+                    "The RBF kernels of these sums have other widths, each from its "
+                    "own first batch. Start all parts with empty() of one that has "
+                    "seen a batch."
+                )
         self._widths = other._widths if not any(self._widths) else self._widths
         self.names = self.names if any(self.names) else other.names
         self._seeds = self._seeds | other._seeds
@@ -301,21 +274,6 @@ class GramSums:
         if any(other._waiting):
             self.update(*other._waiting)
         return self
-
-    def _refuse_other_layers(self, other, side):
-        names, others = self.names[side], other.names[side]
-        if names and others and names != others:
-            raise ValueError(
-                f"These sums are of other layers of model {'AB'[side]}, and can't be "
-                f"merged: {names} here, {others} there."
-            )
-        widths, others = self._widths[side], other._widths[side]
-        if widths and others and widths != others:
-            raise ValueError(
-                "The RBF kernels of these sums have other widths, each from its own "
-                "first batch. Start all parts with empty() of one that has seen a "
-                "batch."
-            )
 
     def empty(self, random_state=None):
         """Sums of no batches, for another part: with the same widths of kernels.
@@ -336,7 +294,9 @@ class GramSums:
         return part
 
     def _settings(self):
-        kernel = self.kernel if isinstance(self.kernel, str) else repr(self.kernel)
+        kernel = self.kernel
+        if callable(kernel):
+            kernel = getattr(kernel, "__qualname__", type(kernel).__qualname__)
         params = {k: repr(v) for k, v in sorted((self.kernel_params or {}).items())}
         return {
             "kernel": kernel,
@@ -354,15 +314,14 @@ class GramSums:
             Without objects, so that ``numpy.savez`` writes it without pickles.
         """
         state = {
-            "settings": np.array(json.dumps(self._settings())),
+            **self._named_state(),
             "seeds": np.array(sorted(self._seeds)),
         }
         for side, letter in enumerate("ab"):
-            names = self.names[side]
-            state[f"names_{letter}"] = np.array(names, dtype=np.str_)
             widths = self._widths[side]
-            state[f"widths_{letter}"] = np.array([widths[n] for n in names if widths])
-            for place, name in enumerate(names):
+            state[f"width_names_{letter}"] = np.array(list(widths), dtype=np.str_)
+            state[f"widths_{letter}"] = np.array(list(widths.values()))
+            for place, name in enumerate(self.names[side]):
                 rows = self._waiting[side].get(name)
                 if rows is not None:
                     rows = to_numpy(rows, xp=namespace_of(rows))
@@ -387,19 +346,15 @@ class GramSums:
         sums : GramSums
         """
         sums = cls(**params)
-        settings = json.loads(str(state["settings"]))
-        if settings != sums._settings():
-            raise ValueError(
-                "The state was made with other parameters: "
-                f"{settings} there, {sums._settings()} here."
-            )
-        sums.names = tuple([str(n) for n in state[f"names_{k}"]] for k in "ab")
+        sums._take_names(state)
         sums._seeds = {int(seed) for seed in state["seeds"]}
         for side, letter in enumerate("ab"):
-            names = sums.names[side]
-            widths = state[f"widths_{letter}"]
-            sums._widths[side].update(zip(names, map(float, widths), strict=False))
-            for place, name in enumerate(names):
+            names, widths = state[f"width_names_{letter}"], state[f"widths_{letter}"]
+            sums._widths[side].update(
+                (str(name), float(width))
+                for name, width in zip(names, widths, strict=True)
+            )
+            for place, name in enumerate(sums.names[side]):
                 if (key := f"waiting_{letter}_{place}") in state:
                     sums._waiting[side][name] = state[key]
         sums._sums = BatchSums.from_state(state)
@@ -484,22 +439,6 @@ class GramSums:
 # ----- rows ---------------------------------------------------------------------------
 
 
-def _as_rows(rows):
-    """Rows as a matrix in single or double precision; on numpy unless on a GPU."""
-    if array_api_compat.is_torch_array(rows):
-        rows = rows.detach()
-        single = rows.dtype.itemsize < 4 or not rows.dtype.is_floating_point
-        rows = rows.float() if single else rows
-        if rows.device.type in ("cpu", "mps"):
-            # numpy's product of rows with themselves is symmetric, torch's is not
-            rows = rows.cpu().numpy()
-    elif not array_api_compat.is_cupy_array(rows):
-        rows = np.asarray(rows)
-        if rows.dtype not in (np.float32, np.float64):
-            rows = rows.astype(np.float32 if rows.dtype.itemsize < 4 else np.float64)
-    return rows.reshape(rows.shape[0], -1)
-
-
 def _joined(waiting, rows, name):
     """Rows that waited, and those that came."""
     if waiting.shape[1] != rows.shape[1]:
@@ -561,26 +500,6 @@ def _gram_of(K, dtype, xp, unit=1.0):
 
 
 # ----- all layers ---------------------------------------------------------------------
-
-
-def _common_number_of_rows(both):
-    """Number of rows that all layers have; a ValueError if they differ."""
-    counts = {
-        (side, name): layer.n_samples
-        for side, layers in zip("AB", both, strict=True)
-        for name, layer in layers.items()
-    }
-    if not counts:
-        raise ValueError("There are no layers to compare.")
-    (side, name), n_samples = next(iter(counts.items()))
-    for (other, layer), count in counts.items():
-        if count != n_samples:
-            raise ValueError(
-                f"Layer {layer!r} of model {other} has {count} rows in this batch, but "
-                f"{name!r} of model {side} has {n_samples}. Both models must see the "
-                "same rows, and every layer must have one row for each."
-            )
-    return n_samples
 
 
 def _on_one_device(grams):

@@ -44,6 +44,10 @@ class RowSumComparison(Comparison):
         terms = self.measure._row_terms(self.view_x, self.view_y, self.xp)
         return to_numpy(terms, xp=self.xp).astype(np.float64)
 
+    def sums(self):
+        """Sums over all rows, which those of other rows may be added to."""
+        return _sums(self._terms)
+
     def _of_sums(self, sums, n_samples):
         return float(self.measure._value_of(self.measure._of_sums(sums, n_samples)))
 

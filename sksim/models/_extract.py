@@ -1,6 +1,6 @@
 """Representations and outputs of fitted models, whatever their library."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import partial
 
@@ -33,6 +33,10 @@ def extract_representations(
     batch_size: int | None = None,
     verbose: int = 0,
     n_jobs: int | None = None,
+    *,
+    reduce: str | Callable | Mapping | object | None = None,
+    mask: Callable | None = None,
+    inputs: Callable | None = None,
 ) -> dict[str, Array]:
     """Representations that a fitted model makes of some rows, layer by layer.
 
@@ -55,18 +59,40 @@ def extract_representations(
         Number of parallel jobs, for models of scikit-learn: batches are shared among
         them, and all rows cut into as many batches if ``batch_size`` is None. Torch
         modules run where they are, one batch after the other.
+    reduce : str, transformer, callable or mapping, default=None
+        What becomes of a layer of a torch module within the pass, batch by batch and
+        before the next layer is computed, so that maps and tokens are never held for
+        all rows. "mean": over places, or over the tokens that count. "flatten": all
+        entries of a row in one, those of padding 0. "tokens": one row for each token
+        that counts. A transformer that learns nothing, such as
+        :class:`~sksim.preprocessing.SpatialPooling`, or that has been fitted. A
+        callable from a layer and its batch to an array of shape (n_samples,
+        n_features). A mapping of names or patterns of layers to any of these. None
+        leaves layers in their shape.
+    mask : callable, default=None
+        From a batch to an array of shape (n_samples, tokens), 1 where a token counts.
+        None takes the key ``attention_mask`` of a batch that is a mapping.
+    inputs : callable, default=None
+        From a batch to what a torch module is called with: see :class:`TorchExtractor`.
 
     Returns
     -------
     representations : dict of str to array
         Layers from input to output, each with one row for each row of data. Arrays of a
         torch module are tensors on its device and keep their shape (convolutional
-        maps, tokens).
+        maps, tokens) unless ``reduce`` is given.
 
     Raises
     ------
     ValueError
-        If a layer does not exist; the message lists those that do.
+        If a layer does not exist; the message lists those that do. If one that was
+        named has no row for each input.
+
+    Warns
+    -----
+    UserWarning
+        If layers of a torch module are left out because they have no row for each
+        input, with the reason.
 
     See Also
     --------
@@ -125,8 +151,22 @@ def extract_representations(
     {'hidden_1': (150, 8), 'hidden_2': (150, 4), 'output': (150, 3)}
     """
     if is_torch_module(model):
-        extractor = TorchExtractor(model, layers, batch_size=batch_size or _TORCH_BATCH)
+        extractor = TorchExtractor(
+            model,
+            layers,
+            batch_size=batch_size or _TORCH_BATCH,
+            reduce=reduce,
+            mask=mask,
+            inputs=inputs,
+        )
         return extractor.extract(data, verbose=verbose)
+    given = {"reduce": reduce, "mask": mask, "inputs": inputs}
+    for name, value in given.items():
+        if value is not None:
+            raise ValueError(
+                f"{name} is for torch modules: layers of {type(model).__name__} are "
+                "matrices with one row for each input already."
+            )
     chosen = choose_layers(sklearn_layers(model, data), layers, model)
     compute = partial(_chosen_layers, model, chosen, layers is not None)
     return in_batches(compute, data, batch_size, verbose=verbose, n_jobs=n_jobs)
@@ -276,6 +316,13 @@ def representations_of(models, data):
     return found
 
 
+def random_sampler_of(data):
+    """Name of the class of a loader's random sampler; empty where there is none."""
+    of_batches = getattr(getattr(data, "batch_sampler", None), "sampler", None)
+    samplers = [type(s).__name__ for s in (getattr(data, "sampler", None), of_batches)]
+    return next((name for name in samplers if name in _RANDOM_SAMPLERS), "")
+
+
 def refuse_unrepeatable(data):
     """Raise unless data gives the same rows in the same order to several models.
 
@@ -283,12 +330,10 @@ def refuse_unrepeatable(data):
     ----------
     data : array-like or iterable of batches
     """
-    of_batches = getattr(getattr(data, "batch_sampler", None), "sampler", None)
-    samplers = [type(s).__name__ for s in (getattr(data, "sampler", None), of_batches)]
-    found = [sampler for sampler in samplers if sampler in _RANDOM_SAMPLERS]
-    if found:
+    sampler = random_sampler_of(data)
+    if sampler:
         raise ValueError(
-            f"data is a {type(data).__name__} with a {found[0]}, which gives each "
+            f"data is a {type(data).__name__} with a {sampler}, which gives each "
             "model the rows in an order of its own: rows would be compared with "
             "others. Make it with shuffle=False, or pass list(data)."
         )

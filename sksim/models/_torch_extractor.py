@@ -3,16 +3,14 @@
 torch is imported when an extractor runs a module, never before.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from fnmatch import fnmatchcase
-
-import numpy as np
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from sksim._progress import ProgressBar
-from sksim._sklearn_compat import num_samples
 from sksim._typing import Array, ArrayLike, Model
-from sksim.arrays._slices import slices, take_slice
-from sksim.models._torch import evaluating, is_torch_module
+from sksim.models._batches import batches_of
+from sksim.models._layer_reader import TorchReader
+from sksim.models._reduce import Reduction
+from sksim.models._torch import is_torch_module
 
 
 class TorchExtractor:
@@ -32,6 +30,16 @@ class TorchExtractor:
         all submodules without children, and the output.
     batch_size : int, default=256
         Rows that pass through the network at once; a DataLoader has batches of its own.
+    reduce : str, transformer, callable or mapping, default=None
+        What becomes of a layer within the pass, before the next layer is computed: see
+        :func:`extract_representations`.
+    mask : callable, default=None
+        From a batch to an array of shape (n_samples, tokens), 1 where a token counts.
+        None takes the key ``attention_mask`` of a batch that is a mapping.
+    inputs : callable, default=None
+        From a batch to what the network is called with: one input, a tuple of inputs,
+        or a mapping to keywords. None takes all keys of a mapping but labels, and as
+        many items of a tuple as ``forward`` has parameters without a default.
 
     See Also
     --------
@@ -40,11 +48,19 @@ class TorchExtractor:
     Notes
     -----
     A module that is called several times in one pass has a layer for each call:
-    ``relu``, ``relu:2``, ``relu:3``. Of a tuple or mapping of outputs ``logits`` are
-    taken, and without them the first tensor that has a row for each input: a loss has
-    none. Layers stay on the network's device and keep their shape (how maps and
-    tokens become rows is for :mod:`sksim.preprocessing`), but half precision becomes
-    single, which loses nothing.
+    ``relu``, ``relu:2``, ``relu:3``; one that goes by several names, that which comes
+    first. Of a tuple or mapping of outputs ``logits`` are taken, and without them the
+    first tensor that has a row for each input: a loss has none. Compiled modules and
+    those that are copied to several devices are read inside.
+
+    Which axis of a layer is that of the inputs is found by a pass of two rows before
+    the first batch: the axis whose length follows their number. It is moved to the
+    front, where it stands behind time (recurrent layers that take sequences first), and
+    parted from windows or tokens that it is multiplied with. Layers that have no such
+    axis are left out with a warning; one that was named raises.
+
+    Layers stay on the network's device and keep their shape unless they are reduced,
+    but half precision becomes single, which loses nothing.
 
     Examples
     --------
@@ -64,6 +80,9 @@ class TorchExtractor:
         layers: str | Sequence[str] | None = None,
         *,
         batch_size: int | None = 256,
+        reduce: str | Callable | Mapping | object | None = None,
+        mask: Callable | None = None,
+        inputs: Callable | None = None,
     ):
         if not is_torch_module(model):
             raise ValueError(
@@ -74,10 +93,9 @@ class TorchExtractor:
         self.model = model
         self.layers = layers
         self.batch_size = batch_size
-        self._modules = _choose_modules(model, layers)
-        self._wants_output = layers is None or any(
-            fnmatchcase("output", pattern) for pattern in _patterns(layers)
-        )
+        self.reduction = Reduction(reduce, mask)
+        self.inputs = inputs
+        TorchReader(model, layers)  # names that don't exist are refused at once
 
     def extract(
         self, data: ArrayLike | Iterable, *, verbose: int = 0
@@ -89,8 +107,9 @@ class TorchExtractor:
         data : tensor, array-like, mapping, DataLoader or list of batches
             The input: an array whose first axis is the rows, a mapping of such arrays
             to keywords, as tokenizers return, or an iterable of batches (of a tuple or
-            list, such as inputs and labels, the first item is used; a mapping becomes
-            keywords). A list of matrices or of mappings is a list of batches.
+            list, such as inputs and labels, the items are used that the network needs;
+            a mapping becomes keywords, without labels). A list of matrices or of
+            mappings is a list of batches.
         verbose : int, default=0
             Whether to show progress on standard error.
 
@@ -103,268 +122,97 @@ class TorchExtractor:
         ------
         ValueError
             If a layer that is asked for is not called, or has no row for each input;
-            if rows of a layer differ in shape from batch to batch; if a list may hold
-            rows as well as batches.
+            if it is computed for some batches only; if rows of a layer differ in shape
+            from batch to batch; if a list may hold rows as well as batches.
+
+        Warns
+        -----
+        UserWarning
+            If layers are left out because they have no row for each input, with the
+            reason; if a mask does not apply to layers that have several places.
         """
-        import torch
-
-        batches, total = self._batches(data)
-        recorder = _Recorder(self.layers is not None)
-        hooks = []
-        parts = []
-        try:
-            for name, module in self._modules.items():
-                hooks.append(module.register_forward_hook(recorder.hook(name)))
-            with (
-                evaluating(self.model),
-                torch.no_grad(),
-                ProgressBar(total, "batches", enabled=verbose > 0) as bar,
-            ):
-                for batch in batches:
-                    parts.append(self._run(batch, recorder))
-                    bar.step()
-        finally:
-            for hook in hooks:
-                hook.remove()
-        if not parts:
-            raise ValueError("data has no rows.")
-        self._refuse_uncalled(parts)
-        return _join(parts)
-
-    def _refuse_uncalled(self, parts):
-        """Raise where a layer was asked for that the network does not come by."""
-        called = {name.partition(":")[0] for part in parts for name in part}
-        for pattern in () if self.layers is None else _patterns(self.layers):
-            if not any(fnmatchcase(name, pattern) for name in called):
-                raise ValueError(
-                    f"The layer {pattern!r} of {type(self.model).__name__} was not "
-                    "called in the forward pass. Those that were are listed by "
-                    "extract_representations(model, data) without layers."
-                )
-
-    def _run(self, batch, recorder):
-        """Layers of one batch."""
-        inputs, keywords = self._place(batch)
-        recorder.start(_length(inputs, keywords))
-        output = self.model(*inputs, **keywords)
-        found = recorder.finish()
-        whole = _answer(output, recorder.n_rows)
-        if self._wants_output and not _has_rows(whole, recorder.n_rows):
-            if self.layers is not None or not found:
-                raise ValueError(_without_rows("output", whole, recorder.n_rows))
-        elif self._wants_output:
-            if self.layers is None and recorder.last is not None:
-                name, tensor = recorder.last
-                if tensor is whole:
-                    # the last submodule's output goes by one name only
-                    del found[name]
-            found.setdefault("output", _kept(whole))
-        return found
-
-    def _batches(self, data):
-        """Iterable of batches, and their number (0 if unknown)."""
-        if isinstance(data, Mapping):
-            return self._parts_of_mapping(data)
-        is_array = hasattr(data, "shape") or isinstance(data, list | tuple)
-        if not is_array or _is_list_of_batches(data):
-            if not hasattr(data, "__iter__"):
-                raise ValueError(
-                    "data must be a tensor, an array or a DataLoader, got "
-                    f"{type(data).__name__}."
-                )
-            return data, len(data) if hasattr(data, "__len__") else 0
-        if not hasattr(data, "shape") or hasattr(data, "iloc"):
-            data = np.asarray(data)
-        n_rows = num_samples(data)
-        batches = slices(n_rows, self.batch_size or max(n_rows, 1))
-        return (take_slice(data, rows) for rows in batches), len(batches)
-
-    def _parts_of_mapping(self, data):
-        """Batches of arrays that go by names, and their number."""
-        lengths = {k: num_samples(v) for k, v in data.items() if np.ndim(v) > 0}
-        if len(set(lengths.values())) != 1:
-            raise ValueError(
-                "data is a mapping, which must hold arrays with one row for each "
-                f"input; their lengths are {lengths}."
-            )
-        n_rows = next(iter(lengths.values()))
-        batches = slices(n_rows, self.batch_size or max(n_rows, 1))
-        parts = (
-            {k: take_slice(v, rows) if k in lengths else v for k, v in data.items()}
-            for rows in batches
+        reader = TorchReader(
+            self.model, self.layers, reduction=self.reduction, inputs=self.inputs
         )
-        return parts, len(batches)
-
-    def _place(self, batch):
-        """Positional and keyword inputs, where the network is."""
-        if isinstance(batch, Mapping):
-            return (), {
-                name: value if value is None else self._as_tensor(value)
-                for name, value in batch.items()
-            }
-        if isinstance(batch, list | tuple):
-            batch = batch[0]
-        return (self._as_tensor(batch),), {}
-
-    def _as_tensor(self, values):
-        import torch
-
-        parameter = next(self.model.parameters(), None)
-        try:
-            tensor = torch.as_tensor(values)
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"data can't be read as numbers ({error}). Pass what a tokenizer or "
-                "encoder makes of text and objects, as tensors."
-            ) from error
-        if parameter is None:
-            return tensor
-        if tensor.is_floating_point() and parameter.is_floating_point():
-            return tensor.to(device=parameter.device, dtype=parameter.dtype)
-        return tensor.to(device=parameter.device)
+        batches, total = batches_of(data, self.batch_size)
+        return collected(reader, batches, total, verbose=verbose)
 
 
-class _Recorder:
-    """Keeps what the chosen modules return during one forward pass."""
+def collected(reader, batches, total, *, verbose=0):
+    """Layers of all batches.
 
-    def __init__(self, strict):
-        self.strict = strict
-        self.last = None
+    Parameters
+    ----------
+    reader : TorchReader
+    batches : iterable
+    total : int
+        Number of batches, 0 if it is not known.
+    verbose : int, default=0
 
-    def start(self, n_rows):
-        self.n_rows, self.found, self.calls, self.last = n_rows, {}, {}, None
-
-    def finish(self):
-        return self.found
-
-    def hook(self, name):
-        def keep(module, inputs, output):
-            self.calls[name] = self.calls.get(name, 0) + 1
-            call = self.calls[name]
-            key = name if call == 1 else f"{name}:{call}"
-            tensor = _answer(output, self.n_rows)
-            if not _has_rows(tensor, self.n_rows):
-                if self.strict:
-                    raise ValueError(_without_rows(key, tensor, self.n_rows))
-                return
-            self.found[key] = _kept(tensor)
-            self.last = key, tensor
-
-        return keep
-
-
-def _kept(tensor):
-    """A copy that later in-place operations don't reach, in a precision of use."""
-    import torch
-
-    tensor = tensor.detach()
-    if tensor.dtype in (torch.float16, torch.bfloat16):
-        return tensor.to(torch.float32)
-    return tensor.clone()
+    Returns
+    -------
+    layers : dict of str to tensor
+    """
+    parts = []
+    with ProgressBar(total, "batches", enabled=verbose > 0) as bar:
+        for batch in batches:
+            parts.append(reader.read(batch))
+            refuse_other_layers(parts[0], parts[-1], len(parts), reader.name)
+            bar.step()
+    if not parts:
+        raise ValueError(without_rows(batches))
+    reader.refuse_uncalled(set(parts[0]))
+    reader.warn()
+    return _join(parts)
 
 
-def _answer(output, n_rows):
-    """The tensor that an output stands for: its logits, or the first with rows."""
-    if isinstance(output, Mapping) and hasattr(output.get("logits"), "detach"):
-        return output["logits"]
-    tensors = list(_tensors(output))
-    with_rows = (tensor for tensor in tensors if _has_rows(tensor, n_rows))
-    return next(with_rows, tensors[0] if tensors else None)
-
-
-def _tensors(output):
-    if hasattr(output, "detach"):
-        yield output
-    elif isinstance(output, Mapping):
-        yield from _tensors(tuple(output.values()))
-    elif isinstance(output, list | tuple):
-        for item in output:
-            yield from _tensors(item)
-
-
-def _has_rows(tensor, n_rows):
-    return tensor is not None and tensor.ndim > 0 and len(tensor) == n_rows
-
-
-def _without_rows(name, tensor, n_rows):
-    shape = None if tensor is None else tuple(tensor.shape)
-    return (
-        f"The layer {name!r} has no row for each of the {n_rows} inputs: its output "
-        f"has the shape {shape}."
+def without_rows(batches):
+    """Message for data that gave no batch."""
+    used_up = (
+        f": a {type(batches).__name__} gives its batches once, and may have been used "
+        "up before. Make it anew, or pass list(data) each time"
+        if hasattr(batches, "__next__")
+        else ""
     )
+    return f"data has no rows{used_up}."
 
 
-def _length(inputs, keywords):
-    values = inputs or [v for v in keywords.values() if v is not None]
-    return len(values[0])
+def refuse_other_layers(first, layers, number, name):
+    """Raise unless a batch has the layers of the first one.
 
-
-def _is_list_of_batches(data):
-    """Whether a list holds batches, not rows; ValueError where it may be either."""
-    if not isinstance(data, list | tuple) or not data:
-        return False
-    if all(isinstance(item, Mapping) or _is_tuple_of_arrays(item) for item in data):
-        return True
-    axes = {getattr(item, "ndim", 0) for item in data}
-    if max(axes) > 1 and (isinstance(data, tuple) or len(axes) > 1):
+    Parameters
+    ----------
+    first, layers : dict
+    number : int
+        Number of the batch, from 1.
+    name : str
+        The model's class.
+    """
+    other = sorted(set(first) ^ set(layers))
+    if other:
         raise ValueError(
-            f"data is a {type(data).__name__} of arrays, which may be inputs and "
-            "labels, several inputs or batches: pass data[0] if the first is the "
-            "input, [data] if all are of one batch, list(data) if each is a batch."
+            f"The layer {other[0]!r} of {name} is computed for some batches only "
+            f"(not for batch {number if other[0] in first else 1}): its rows would "
+            "not be those of the other layers. Name the layers that are computed for "
+            "all, layers=[...]."
         )
-    if axes == {2}:
-        return True
-    if min(axes) > 2:
-        raise ValueError(
-            f"data is a list of {len(data)} arrays with more than two axes: each may "
-            "be one input or a batch of them. Pass torch.stack(data) if each is one "
-            "input, torch.cat(data) if each is a batch."
-        )
-    return False
-
-
-def _is_tuple_of_arrays(item):
-    """Whether this is a batch, such as inputs and labels of as many rows."""
-    if not isinstance(item, list | tuple):
-        return False
-    if getattr(next(iter(item), None), "ndim", 0) < 2:
-        return False
-    return len({len(part) if getattr(part, "ndim", 0) else None for part in item}) == 1
 
 
 def _join(parts):
     import torch
 
-    names = [name for name in parts[0] if all(name in part for part in parts)]
-    for name in names:
-        shapes = sorted({tuple(part[name].shape[1:]) for part in parts})
+    layers = {}
+    for name in list(parts[0]):
+        # taken out, so that no more than one layer is there twice
+        rows = [part.pop(name) for part in parts]
+        shapes = sorted({tuple(part.shape[1:]) for part in rows})
         if len(shapes) > 1:
             raise ValueError(
                 f"Rows of the layer {name!r} have other shapes from batch to batch "
                 f"({shapes[0]} and {shapes[-1]}), as batches that are padded to their "
-                "own length have. Pad all to one length, or extract batch by batch, "
-                "pool over tokens with sksim.preprocessing.TokenPooling, and join the "
-                "rows."
+                "own length have. Pass reduce='mean', which pools over the tokens that "
+                "count (or reduce=sksim.preprocessing.TokenPooling(...)), or pad all "
+                "to one length."
             )
-    return {name: torch.cat([part[name] for part in parts]) for name in names}
-
-
-def _patterns(layers):
-    return [layers] if isinstance(layers, str) else list(layers)
-
-
-def _choose_modules(model, layers):
-    """Submodules by name."""
-    modules = {name: m for name, m in model.named_modules() if name}
-    if layers is None:
-        return {n: m for n, m in modules.items() if next(m.children(), None) is None}
-    chosen = {}
-    for pattern in _patterns(layers):
-        matches = [name for name in modules if fnmatchcase(name, pattern)]
-        if not matches and not fnmatchcase("output", pattern):
-            raise ValueError(
-                f"{type(model).__name__} has no layer {pattern!r}. Its layers are "
-                f"{', '.join([*modules, 'output'])}."
-            )
-        chosen.update({name: modules[name] for name in matches})
-    return chosen
+        layers[name] = torch.cat(rows)
+    return layers

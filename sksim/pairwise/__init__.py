@@ -3,5 +3,18 @@
 from sksim.pairwise._align_rows import AlignedRows, align_rows
 from sksim.pairwise._compare import compare
 from sksim.pairwise._matrix import similarity_matrix
+from sksim.pairwise._stream._result import LayerSimilarityResult
+from sksim.pairwise._stream._similarity import (
+    LayerwiseSimilarity,
+    layer_similarity_matrix,
+)
 
-__all__ = ["AlignedRows", "align_rows", "compare", "similarity_matrix"]
+__all__ = [
+    "AlignedRows",
+    "LayerSimilarityResult",
+    "LayerwiseSimilarity",
+    "align_rows",
+    "compare",
+    "layer_similarity_matrix",
+    "similarity_matrix",
+]

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
@@ -12,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from sksim._sklearn_compat import StrOptions, fit_context
 from sksim.arrays._namespace import (
     check_same_namespace,
+    device_of,
     namespace_of,
     zeros,
 )
@@ -46,7 +48,7 @@ class _ReshapingTransformer(
             Fitted transformer.
         """
         X, xp = self._validate(X, reset=True)
-        self._n_features_out = self._reduced(X[:1, ...], xp).shape[1]
+        self._n_features_out = X.shape[1] if X.ndim == 2 else self.n_features_in_
         self._empty = zeros((0,), like=X, xp=xp)
         return self
 
@@ -185,13 +187,19 @@ class TokenPooling(_ReshapingTransformer):
     """Make one vector of a sequence of token vectors.
 
     The mean asks about the whole sequence, "first" about a class token, "last" about
-    the last token of a causal language model. Padding counts as tokens: cut it off
-    first, or average with a mask yourself.
+    the last token of a causal language model. Padding counts as tokens unless a mask
+    says that it does not.
 
     Parameters
     ----------
     pool : {"mean", "max", "first", "last"}, default="mean"
         What is taken of (n_samples, tokens, features) along the tokens.
+    mask : array-like of shape (n_samples, tokens), default=None
+        1 where a token counts and 0 where it is padding, as tokenizers return it, for
+        the rows that are transformed. Padding may be on either side: "first" and "last"
+        are those that count. None counts all. As ``reduce`` of
+        :func:`sksim.models.extract_representations` the transformer is given the mask
+        of each batch.
 
     Attributes
     ----------
@@ -208,14 +216,22 @@ class TokenPooling(_ReshapingTransformer):
     >>> from sksim.preprocessing import TokenPooling
     >>> TokenPooling(pool="first").fit_transform(np.ones((10, 7, 16))).shape
     (10, 16)
+
+    Two tokens and one of padding, which does not count:
+
+    >>> X = np.array([[[1.0], [3.0], [50.0]]])
+    >>> TokenPooling(mask=[[1, 1, 0]]).fit_transform(X)
+    array([[2.]])
     """
 
     _parameter_constraints: dict = {
-        "pool": [StrOptions({"mean", "max", "first", "last"})]
+        "pool": [StrOptions({"mean", "max", "first", "last"})],
+        "mask": ["array-like", None],
     }
 
-    def __init__(self, pool="mean"):
+    def __init__(self, pool="mean", *, mask=None):
         self.pool = pool
+        self.mask = mask
 
     def _count_features(self, X):
         if X.ndim != 3:
@@ -226,8 +242,43 @@ class TokenPooling(_ReshapingTransformer):
         return X.shape[2]
 
     def _reduce(self, X, xp):
+        if self.mask is not None:
+            return self._reduce_counted(X, self._counts(X, xp), xp)
         if self.pool == "mean":
             return xp.mean(X, axis=1)
         if self.pool == "max":
             return xp.max(X, axis=1)
         return X[:, 0 if self.pool == "first" else -1, :]
+
+    def _counts(self, X, xp):
+        """Which tokens count, as an array of bool beside X."""
+        mask = self.mask
+        if hasattr(mask, "detach"):
+            mask = mask.detach().cpu()
+        mask = np.asarray(mask) != 0
+        if mask.shape != tuple(X.shape[:2]):
+            raise ValueError(
+                f"mask has the shape {mask.shape}, but X has {X.shape[0]} rows of "
+                f"{X.shape[1]} tokens: it must say of each token whether it counts."
+            )
+        empty = ~np.any(mask, axis=1)
+        if np.any(empty):
+            raise ValueError(
+                f"Row {int(np.argmax(empty))} has no token that counts: its mask is 0 "
+                "throughout. Leave out such rows."
+            )
+        return xp.asarray(mask, device=device_of(X))
+
+    def _reduce_counted(self, X, counts, xp):
+        if self.pool in ("first", "last"):
+            places = xp.arange(X.shape[1], device=device_of(X))
+            places = places if self.pool == "last" else -places
+            lowest = xp.asarray(-X.shape[1], device=device_of(X))
+            at = xp.argmax(xp.where(counts, places[None, :], lowest), axis=1)
+            counts = xp.arange(X.shape[1], device=device_of(X))[None, :] == at[:, None]
+        if self.pool == "max":
+            lowest = xp.asarray(-xp.inf, dtype=X.dtype, device=device_of(X))
+            return xp.max(xp.where(counts[:, :, None], X, lowest), axis=1)
+        n_tokens = xp.astype(xp.sum(xp.astype(counts, xp.int64), axis=1), X.dtype)
+        X = xp.where(counts[:, :, None], X, xp.zeros_like(X))
+        return xp.sum(X, axis=1) / n_tokens[:, None]

@@ -109,6 +109,11 @@ class CKA(KernelMomentMixin, BaseKernelSimilarity):
         self.kernel_params = kernel_params
         self.verbose = verbose
 
+    @property
+    def _takes_sketches(self):
+        """Whether there is a correction for the noise of folded sketches of rows."""
+        return self.kernel == "linear" and not self._is_biased
+
     def _of_product(self, product, view_x, view_y, n_samples):
         return product / (view_x.norm * view_y.norm)
 

@@ -7,6 +7,7 @@ from numbers import Integral
 import numpy as np
 
 from sksim._sklearn_compat import Interval, StrOptions, fit_context
+from sksim.arrays._batch_grams import GramSums
 from sksim.arrays._batch_sums import FEWEST_ROWS, BatchSums
 from sksim.arrays._matching import index_array
 from sksim.arrays._namespace import (
@@ -204,6 +205,16 @@ class MinibatchCKA(ChunksMixin, BaseKernelSimilarity):
             "_batch_sums": sums,
         }
         return value, details
+
+    def _sums_of_layers(self, *, state=None, **params):
+        """What accumulates this measure of all pairs of layers."""
+        params |= {"kernel": self.kernel, "bandwidth": self.bandwidth}
+        params["kernel_params"] = self.kernel_params
+        return (
+            GramSums(**params)
+            if state is None
+            else GramSums.from_state(state, **params)
+        )
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None):

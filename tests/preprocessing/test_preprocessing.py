@@ -170,3 +170,38 @@ def test_array_api(transformer, namespace):
     with config_context(array_api_dispatch=True):
         there = transformer.fit(module.asarray(X)).transform(module.asarray(X))
         assert_allclose(move_to(there, xp=np, device="cpu"), expected)
+
+
+# ----- tokens that count ------------------------------------------------------------
+
+MASK = [[1, 1, 0, 0], [0, 1, 1, 1], [0, 0, 1, 0]]
+BY_HAND = {
+    "mean": [[1.5], [7.0], [11.0]],
+    "max": [[2.0], [8.0], [11.0]],
+    "first": [[1.0], [6.0], [11.0]],
+    "last": [[2.0], [8.0], [11.0]],
+}
+
+
+@pytest.mark.parametrize("pool", BY_HAND)
+@pytest.mark.parametrize("padding", [0.0, 1e9, -1e9])
+def test_tokens_that_do_not_count(pool, padding):
+    X = np.arange(1.0, 13).reshape(3, 4, 1)
+    X[1, :, 0] = [5, 6, 7, 8]
+    X[2, :, 0] = [9, 10, 11, 12]
+    X[np.array(MASK) == 0] = padding
+    pooled = TokenPooling(pool, mask=MASK).fit_transform(X)
+    np.testing.assert_allclose(pooled, BY_HAND[pool], rtol=1e-12)
+    everything = TokenPooling(pool, mask=np.ones((3, 4))).fit_transform(X)
+    np.testing.assert_allclose(everything, TokenPooling(pool).fit_transform(X))
+    assert TokenPooling(pool, mask=MASK).fit(X).get_feature_names_out() == [
+        "tokenpooling0"
+    ]
+
+
+def test_bad_masks_of_tokens():
+    X = np.ones((3, 4, 2))
+    with pytest.raises(ValueError, match=r"mask has the shape \(2, 4\).*3 rows of 4"):
+        TokenPooling(mask=MASK[:2]).fit_transform(X)
+    with pytest.raises(ValueError, match="Row 1 has no token that counts"):
+        TokenPooling(mask=[[1] * 4, [0] * 4, [1] * 4]).fit_transform(X)

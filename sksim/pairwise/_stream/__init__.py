@@ -1,0 +1,1 @@
+"""Layers of two models compared in one pass over the data."""

@@ -1,0 +1,278 @@
+"""What is kept of the layers of two models while the data pass by."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from sksim.arrays._joint_moments import JointMoments
+from sksim.arrays._moments import without_rounding
+from sksim.arrays._namespace import namespace_of
+from sksim.arrays._sketches import SketchedRows
+from sksim.base import MomentMixin
+from sksim.base._comparison import MomentComparison
+from sksim.base._layers import named_errors
+from sksim.base._tags import tags_of
+from sksim.base._validation import rounding_of
+from sksim.pairwise._matrix import similarity_matrix
+from sksim.pairwise._stream._row_store import RowStore
+
+WORDS = ("auto", "grams", "moments", "rows")
+# The unbiased estimator of HSIC divides by n - 3.
+_FEWEST_OF_GRAMS = 4
+# Neighbours and distances of sketches come out too low: the Jaccard index of ten
+# neighbours by .06 at 256 columns, by .01 at 1024, of .645.
+_FEWEST_COLUMNS = 1024
+
+
+class Keeping:
+    """An accumulator of layers, and how a measure is computed from what it has kept.
+
+    Parameters
+    ----------
+    measure : BaseSimilarity
+    keep : {"auto", "grams", "moments", "rows"} or path-like
+    sketch : int or None
+    is_one_set : bool
+        Whether a model is compared with itself.
+    seed : int
+    max_memory : float
+    """
+
+    def __init__(self, measure, keep, sketch, *, is_one_set, seed, max_memory):
+        self.measure = measure
+        self.is_one_set = is_one_set
+        self.max_memory = max_memory
+        self.kind, directory = _kind_of(measure, keep, sketch)
+        self._may_become_moments = keep == "auto" and _is_of_moments(measure)
+        if self.kind == "grams":
+            self._params = {"random_state": seed}
+        elif self.kind == "sketches":
+            self._params = {"n_components": sketch, "random_state": seed}
+        elif self.kind == "rows":
+            self._params = {
+                "directory": directory,
+                "max_memory": np.inf if self._may_become_moments else max_memory,
+            }
+        else:
+            self._params = self._of_moments()
+        self.accumulator = self._begin()
+
+    def expect(self, n_samples):
+        """So many rows are to come in all: too many are refused at once."""
+        if self.kind == "rows":
+            self._params["n_expected"] = self.accumulator.n_expected = n_samples
+
+    @property
+    def fewest_rows(self):
+        """Rows that a batch must have."""
+        return _FEWEST_OF_GRAMS if self.kind == "grams" else 1
+
+    @property
+    def needs_random_batches(self):
+        """Whether it matters which rows come in one batch."""
+        return self.kind == "grams"
+
+    def finish(self, side, name, rows, *, device=None):
+        """What is kept of a layer's rows, on a device."""
+        if device is not None and hasattr(rows, "detach"):
+            rows = rows.to(device)
+        return self.accumulator.reduced(side, name, rows)
+
+    def update(self, layers_a, layers_b):
+        """Add a batch; None for the second where one model is compared with itself."""
+        self.accumulator.update(layers_a, layers_b)
+        if self._may_become_moments and self.kind == "rows":
+            self._become_moments_if_smaller()
+        self._refuse_large_moments()
+
+    def _of_moments(self):
+        return {"quartic": "quartic" in self.measure._moments_needed()}
+
+    def _begin(self, state=None):
+        if self.kind == "grams":
+            return self.measure._sums_of_layers(state=state, **self._params)
+        cls = {"sketches": SketchedRows, "rows": RowStore, "moments": JointMoments}
+        cls = cls[self.kind]
+        return (
+            cls(**self._params)
+            if state is None
+            else cls.from_state(state, **self._params)
+        )
+
+    def _become_moments_if_smaller(self):
+        store = self.accumulator
+        if store.nbytes > min(JointMoments.nbytes(*store.widths), self.max_memory):
+            self._become_moments()
+
+    def _become_moments(self):
+        store = self.accumulator
+        self.kind, self._params = "moments", self._of_moments()
+        self.accumulator = self._begin()
+        for batch in store.batches():
+            self.accumulator.update(*batch)
+
+    def _refuse_large_moments(self):
+        if self.kind != "moments":
+            return
+        needed = self.accumulator.nbytes(*self.accumulator.widths)
+        if needed > self.max_memory:
+            raise ValueError(
+                f"Moments of layers with {sum(self.accumulator.widths[0])} and "
+                f"{sum(self.accumulator.widths[1])} features take {needed / 1e9:.2g} "
+                f"GB, more than max_memory, {self.max_memory:.2g} bytes. Pass fewer "
+                "layers, reduce='mean', sketch=512, or MinibatchCKA, whose memory does "
+                "not depend on their widths."
+            )
+
+    # ----- parts ----------------------------------------------------------------------
+
+    def merge(self, other):
+        """Add what another part has kept; it stays as it is."""
+        if {self.kind, other.kind} == {"rows", "moments"}:
+            for part in (self, other):
+                if part.kind == "rows":
+                    part._become_moments()
+        if self.kind != other.kind:
+            raise ValueError(
+                f"These parts can't be merged: {self.kind} were kept here, and "
+                f"{other.kind} there."
+            )
+        self.accumulator.merge(other.accumulator)
+
+    def state(self):
+        """All that was kept, as arrays."""
+        return {"kept": np.array(self.kind), **self.accumulator.state()}
+
+    def resume(self, state, seed):
+        """Go on from a state, which was made with a seed."""
+        if "random_state" in self._params:
+            self._params["random_state"] = seed
+        kind = str(state["kept"])
+        if kind != self.kind and not (kind == "moments" and self._may_become_moments):
+            raise ValueError(
+                f"{kind} were kept in this state, and {self.kind} are to be kept now."
+            )
+        if kind != self.kind:
+            self.kind, self._params = "moments", self._of_moments()
+        self.accumulator = self._begin(state)
+
+    # ----- numbers --------------------------------------------------------------------
+
+    def numbers(self, y_true=None):
+        """Statistics of all pairs, and what else is known of them.
+
+        Returns
+        -------
+        numbers : dict of str to array of shape (n_layers_x, n_layers_y)
+            "statistics" and, where they are known, "standard_error", "z_scores" and
+            "pvalues".
+        """
+        accumulator = self.accumulator
+        if self.kind == "grams":
+            return {
+                "statistics": accumulator.scores,
+                "standard_error": accumulator.standard_errors,
+                "z_scores": accumulator.z_scores,
+                "pvalues": accumulator.pvalues,
+            }
+        if self.kind == "moments":
+            return {"statistics": self._of_all_moments()}
+        if self.kind == "sketches" and _takes_sketches(self.measure):
+            return {"statistics": accumulator.scores}
+        if self.kind == "sketches":
+            Xs = accumulator.layers(0)
+            Ys = None if self.is_one_set else accumulator.layers(1)
+        else:
+            Xs, Ys = accumulator.layers()
+        matrix = similarity_matrix(
+            self.measure, Xs, Ys, y_true=y_true, output="statistic"
+        )
+        return {"statistics": matrix.to_numpy()}
+
+    def _of_all_moments(self):
+        accumulator, measure = self.accumulator, self.measure
+        tags = tags_of(measure)
+        names_x, names_y = accumulator.names
+        values = np.empty((len(names_x), len(names_y)))
+        for i, j in np.ndindex(values.shape):
+            if self.is_one_set and tags.symmetric and j < i:
+                values[i, j] = values[j, i]
+                continue
+            with named_errors(names_x[i], names_y[j]):
+                moments = accumulator.pair(i, j)
+                xp = namespace_of(moments.x.mean)
+                comparison = MomentComparison(
+                    moments=without_rounding(moments, xp=xp),
+                    measure=measure._engine,
+                    owner=measure,
+                    xp=xp,
+                    device=None,
+                    n_samples=moments.n,
+                    rounding=rounding_of("float64"),
+                )
+                value = comparison.value()
+                values[i, j] = measure._engine._as_number(value, tags)
+        return values
+
+
+def _is_of_moments(measure):
+    return isinstance(measure, MomentMixin) and tags_of(measure).streaming is True
+
+
+def _takes_sketches(measure):
+    return bool(getattr(measure, "_takes_sketches", False))
+
+
+def _kind_of(measure, keep, sketch):
+    """What is kept, and the directory that rows are written to or None."""
+    tags = tags_of(measure)
+    name = type(measure).__name__
+    if tags.inputs != "representation" or tags.precomputed or tags.arity != "pair":
+        raise ValueError(
+            f"{name} compares {'matrices' if tags.precomputed else tags.inputs}, not "
+            "pairs of layers. Choose a measure of representations, such as "
+            "MinibatchCKA."
+        )
+    is_directory = isinstance(keep, Path | os.PathLike) or (
+        isinstance(keep, str) and (os.sep in keep or os.path.isdir(keep))
+    )
+    if not is_directory and keep not in WORDS:
+        raise ValueError(
+            f"keep must be one of {', '.join(map(repr, WORDS))} or a directory (with a "
+            f"{os.sep!r} in it, if it does not exist yet), got {keep!r}."
+        )
+    if sketch is not None:
+        _check_sketch(measure, keep, sketch)
+        return "sketches", None
+    has_batches = tags.streaming == "batches"
+    if keep == "grams" and not has_batches:
+        raise ValueError(
+            f"keep='grams' is for measures that average over batches, not for {name}. "
+            "MinibatchCKA() estimates CKA(debias='rows') from them."
+        )
+    if keep == "moments" and not _is_of_moments(measure):
+        raise ValueError(
+            f"keep='moments' is for measures that are functions of second moments, "
+            f"which {measure!r} is not: keep='rows'."
+        )
+    if is_directory:
+        return "rows", Path(keep)
+    if keep == "auto":
+        return ("grams" if has_batches else "rows"), None
+    return keep, None
+
+
+def _check_sketch(measure, keep, sketch):
+    if keep != "auto":
+        raise ValueError(f"sketch keeps sketches: leave out keep={keep!r}.")
+    if tags_of(measure).streaming == "batches":
+        raise ValueError(
+            f"{type(measure).__name__} keeps no rows, and needs no sketch of them."
+        )
+    if not _takes_sketches(measure) and sketch < _FEWEST_COLUMNS:
+        raise ValueError(
+            f"A sketch of {sketch} columns makes {measure!r} too low, and there is no "
+            f"correction: use at least {_FEWEST_COLUMNS}, or CKA(debias='rows'), which "
+            "is corrected."
+        )

@@ -1,0 +1,104 @@
+"""What one pass over the data says of all pairs of layers."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from sksim._results import ResultMixin
+from sksim._typing import Axes
+
+if TYPE_CHECKING:
+    from sksim.plot import SimilarityMatrixDisplay
+else:  # which imports this sub-package
+    SimilarityMatrixDisplay = object
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerSimilarityResult(ResultMixin):
+    """Result of :func:`layer_similarity_matrix` and of :class:`LayerwiseSimilarity`.
+
+    Attributes
+    ----------
+    scores : DataFrame of shape (n_layers, n_layers_b)
+        Row i, column j: layer i of the first model against layer j of the second.
+        ``scores.attrs`` says which measure it is and what a large number means.
+    standard_error : DataFrame of the same shape, or None
+        Spread of the scores between choices of the rows, from the spread between
+        batches; nan for one batch. None where rows or moments were kept.
+    z_scores : DataFrame of the same shape, or None
+        Scores in standard deviations of their null distribution, under which rows
+        change places within batches; its mean is 0. None as above.
+    pvalues : DataFrame of the same shape, or None
+        Of each cell by itself: how probable so large a score is by chance, from three
+        exact moments of that distribution. None as above.
+    n_samples : int
+        Number of rows.
+    n_batches : int
+        Number of batches.
+    kept : {"grams", "moments", "rows", "sketches"}
+        What was kept of the layers during the pass.
+    left_out : dict of str to str
+        Layers without a row for each input, and why they have none.
+    measure : str
+        The measure.
+    notes : tuple of str
+        What there is to say of the numbers.
+    """
+
+    scores: pd.DataFrame
+    standard_error: pd.DataFrame | None
+    z_scores: pd.DataFrame | None
+    pvalues: pd.DataFrame | None
+    n_samples: int
+    n_batches: int
+    kept: str
+    left_out: dict[str, str] = field(repr=False)
+    measure: str
+    notes: tuple[str, ...] = ()
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row for each pair of layers.
+
+        Returns
+        -------
+        frame : pandas.DataFrame
+            Names of the two layers, their score and, where they are known, its standard
+            error, z-score and p-value.
+        """
+        n_rows, n_columns = self.scores.shape
+        columns = {
+            "x": [name for name in self.scores.index for _ in range(n_columns)],
+            "y": list(self.scores.columns) * n_rows,
+            "score": self.scores.to_numpy().ravel(),
+        }
+        for name in ("standard_error", "z_scores", "pvalues"):
+            values = getattr(self, name)
+            if values is not None:
+                columns[name.removesuffix("s")] = values.to_numpy().ravel()
+        return pd.DataFrame(columns)
+
+    def plot(
+        self, ax: Axes | None = None, *, show_pvalues: bool = True, **options: object
+    ) -> SimilarityMatrixDisplay:
+        """Heat map of the scores, with stars where p-values are small.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None for a new figure.
+        show_pvalues : bool, default=True
+            Whether to mark cells by their p-values, if there are any.
+        **options : object
+            As of :meth:`sksim.plot.SimilarityMatrixDisplay.plot`.
+
+        Returns
+        -------
+        display : sksim.plot.SimilarityMatrixDisplay
+            The heat map.
+        """
+        from sksim.plot import SimilarityMatrixDisplay
+
+        pvalues = self.pvalues if show_pvalues else None
+        display = SimilarityMatrixDisplay.from_matrix(self.scores, pvalues=pvalues)
+        return display.plot(ax, **options)
