@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Mapping
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
+from itertools import chain
 
 import numpy as np
 
@@ -161,10 +162,13 @@ class TorchReader:
 
     def _home(self, is_floating):
         """Device, and precision of numbers that are not whole, of the module."""
-        held = [*self.model.parameters(), *self.model.buffers()]
-        home = {"device": held[0].device} if held else {}
-        dtypes = [tensor.dtype for tensor in held if tensor.is_floating_point()]
-        return home | ({"dtype": dtypes[0]} if is_floating and dtypes else {})
+        held = chain(self.model.parameters(), self.model.buffers())
+        first = next(held, None)
+        if first is None:
+            return {}
+        floating = (t.dtype for t in chain([first], held) if t.is_floating_point())
+        dtype = next(floating, None) if is_floating else None
+        return {"device": first.device} | ({} if dtype is None else {"dtype": dtype})
 
     # ----- the small pass -------------------------------------------------------------
 
