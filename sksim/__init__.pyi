@@ -111,8 +111,10 @@ from .neighbors import GraphBasedSimilarity as GraphBasedSimilarity
 from .neighbors import JointRankJaccard as JointRankJaccard
 from .neighbors import MutualKNN as MutualKNN
 from .neighbors import NeighborJaccard as NeighborJaccard
+from .neighbors import QuadrupletAgreement as QuadrupletAgreement
 from .neighbors import RankSimilarity as RankSimilarity
 from .neighbors import SecondOrderCosine as SecondOrderCosine
+from .neighbors import TripletAgreement as TripletAgreement
 from .pairwise import AlignedRows as AlignedRows
 from .pairwise import LayerSimilarityResult as LayerSimilarityResult
 from .pairwise import LayerwiseSimilarity as LayerwiseSimilarity
