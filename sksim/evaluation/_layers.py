@@ -1,14 +1,15 @@
 """Whether corresponding layers of two networks find each other."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from sksim._results import ResultMixin
-from sksim._typing import ArrayLike, Measure
-from sksim.pairwise import similarity_matrix
+from sksim._typing import ArrayLike, Measure, Model, RandomState
+from sksim.models._readers import JointModels
+from sksim.pairwise import layer_similarity_matrix, similarity_matrix
 
 
 @dataclass(frozen=True)
@@ -67,10 +68,15 @@ class LayerIdentification(ResultMixin):
 
 def layer_identification(
     measure: Measure,
-    networks: Sequence[Mapping[Hashable, ArrayLike]],
+    networks: Sequence[Mapping[Hashable, ArrayLike] | Model],
     *,
-    y_true: ArrayLike | None = None,
+    data: ArrayLike | Iterable | None = None,
+    layers: str | Sequence[str] | None = None,
+    reduce: str | Callable | Mapping | object | None = None,
+    batch_size: int | None = None,
+    y_true: ArrayLike | Callable | None = None,
     n_jobs: int | None = None,
+    random_state: RandomState | None = None,
 ) -> LayerIdentification:
     """Count how often corresponding layers of two networks find each other.
 
@@ -82,13 +88,28 @@ def layer_identification(
     ----------
     measure : estimator, class or str
         The measure, its class, or its name.
-    networks : list of dict of str to array
+    networks : list of dict of str to array, or list of models
         At least two networks with the same layers, each layer of shape
-        (n_samples, n_features_of_the_layer), with the same rows throughout.
+        (n_samples, n_features_of_the_layer), with the same rows throughout. Or models,
+        together with ``data``: each batch goes through all of them, see
+        :func:`sksim.pairwise.layer_similarity_matrix`.
+    data : array-like, loader or iterable of batches, default=None
+        The rows that models are applied to; only with models.
+    layers : str or list of str, default=None
+        Names or patterns of layers of models.
+    reduce : str, transformer, callable or mapping, default=None
+        What becomes of a layer of a model, see
+        :func:`sksim.models.extract_representations`. None flattens for
+        :class:`~sksim.rsm.MinibatchCKA`, and takes the mean otherwise.
+    batch_size : int, default=None
+        Rows of a batch that is cut from an array.
     y_true : array-like of shape (n_samples,), default=None
-        True labels, for measures that use them.
+        True labels, for measures that use them; with models also a callable from a
+        batch to its labels.
     n_jobs : int, default=None
-        Number of parallel jobs.
+        Number of parallel jobs, for layers that are given as arrays.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the order of rows and of random measures, with models.
 
     Returns
     -------
@@ -98,7 +119,8 @@ def layer_identification(
     Raises
     ------
     ValueError
-        If there is only one network, or layers have different names.
+        If there is only one network, or layers have different names; if models come
+        without data, or data without models.
 
     See Also
     --------
@@ -123,13 +145,29 @@ def layer_identification(
     >>> layer_identification(CKA(), networks).accuracy
     1.0
     """
-    names = _layer_names(networks)
-    layers = {
-        (number, name): layer
-        for number, network in enumerate(networks)
-        for name, layer in network.items()
-    }
-    scores = similarity_matrix(measure, layers, y_true=y_true, n_jobs=n_jobs)
+    if data is None:
+        names = _layer_names(networks)
+        both = {
+            (number, name): layer
+            for number, network in enumerate(networks)
+            for name, layer in network.items()
+        }
+        scores = similarity_matrix(measure, both, y_true=y_true, n_jobs=n_jobs)
+    else:
+        _refuse_dicts(networks)
+        result = layer_similarity_matrix(
+            measure,
+            JointModels(networks),
+            None,
+            data,
+            layers=layers,
+            reduce=reduce,
+            batch_size=batch_size,
+            y_true=y_true,
+            random_state=random_state,
+        )
+        scores = result.scores
+        names = _layer_names(_named_by_network(scores.index, len(networks)))
     n_networks, n_layers = len(networks), len(names)
     blocks = scores.to_numpy().reshape(n_networks, n_layers, n_networks, n_layers)
     found = np.zeros((n_layers, n_layers))
@@ -147,13 +185,33 @@ def layer_identification(
     )
 
 
+def _refuse_dicts(networks):
+    if any(isinstance(network, Mapping) for network in networks):
+        raise ValueError(
+            "networks are dicts of layers, to which no data are applied: leave out "
+            "data, or pass models."
+        )
+    if len(networks) < 2:
+        raise ValueError(f"At least two networks are needed, got {len(networks)}.")
+
+
+def _named_by_network(names, n_networks):
+    """Layers of each network, of names such as "0/layer"."""
+    networks = [{} for _ in range(n_networks)]
+    for name in names:
+        number, _, layer = name.partition("/")
+        networks[int(number)][layer] = None
+    return networks
+
+
 def _layer_names(networks):
     """Names of the layers, the same in all networks."""
     if isinstance(networks, Mapping) or not all(
         isinstance(network, Mapping) for network in networks
     ):
         raise ValueError(
-            "networks must be a list of dicts of layers, one dict for each network."
+            "networks must be a list of dicts of layers, one dict for each network, or "
+            "a list of models together with data."
         )
     if len(networks) < 2:
         raise ValueError(f"At least two networks are needed, got {len(networks)}.")

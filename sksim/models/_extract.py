@@ -294,26 +294,14 @@ def last_representation(model, data):
         name = representation_layer(model, data)
         return name, extract_representations(model, data, name)[name]
     layers = extract_representations(model, data)
-    hidden = [n for n in layers if n.split(".")[-1] not in _OUTPUT_LAYERS]
-    name = hidden[-1] if hidden else next(iter(layers))
+    name = last_hidden(layers)
     return name, layers[name]
 
 
-def representations_of(models, data):
-    """Name and array of the last layer of each model; a warning if it is the input.
-
-    Parameters
-    ----------
-    models : sequence of fitted models
-    data : array-like
-
-    Returns
-    -------
-    found : list of (str, array)
-    """
-    found = [last_representation(model, data) for model in models]
-    warn_of_inputs([view for _, view in found], data)
-    return found
+def last_hidden(layers):
+    """Name of the last layer that is no answer, or of the first if all are."""
+    hidden = [n for n in layers if n.split(".")[-1] not in _OUTPUT_LAYERS]
+    return hidden[-1] if hidden else next(iter(layers))
 
 
 def random_sampler_of(data):

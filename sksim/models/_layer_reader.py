@@ -233,6 +233,15 @@ class TorchReader:
             )
         self.left_out.setdefault(key, str(reason))
 
+    def refuse_missing(self, layers):
+        """Raise unless a batch has all layers that reading was narrowed to."""
+        for name in self.names - set(layers):
+            raise ValueError(
+                f"The layer {name!r} of {self.name} is computed for some batches only: "
+                "its rows would not be those of other layers. Name the layers that are "
+                "computed for all, layers=[...]."
+            )
+
     def refuse_uncalled(self, called):
         """Raise where a layer was asked for that the network does not come by.
 

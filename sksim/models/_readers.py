@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
+from functools import partial
 
 import numpy as np
 
@@ -37,6 +38,8 @@ def reader_of(model, layers=None, *, reduction=None, inputs=None, finish=None):
         and ``warn()``.
     """
     options = {"reduction": reduction, "inputs": inputs, "finish": finish}
+    if isinstance(model, JointModels):
+        return JointReader(model.models, layers, **options)
     if is_torch_module(model):
         return TorchReader(model, layers, **options)
     if hasattr(model, "layers_of"):
@@ -55,6 +58,75 @@ def reader_of(model, layers=None, *, reduction=None, inputs=None, finish=None):
         "A model is a torch module, a fitted estimator, or a callable from a batch to "
         f"a mapping of names to arrays, got {type(model).__name__}."
     )
+
+
+class JointModels:
+    """Several models as one, whose layers are those of all: "0/layer", "1/layer", ...
+
+    Parameters
+    ----------
+    models : sequence of models
+    """
+
+    def __init__(self, models):
+        self.models = list(models)
+
+
+class JointReader:
+    """Reader of several models, each of which sees each batch.
+
+    Parameters
+    ----------
+    models : list of models
+    layers, reduction, inputs, finish
+        As of `reader_of`.
+    """
+
+    def __init__(self, models, layers=None, *, reduction, inputs=None, finish=None):
+        self.name = ", ".join(type(model).__name__ for model in models)
+        self.readers = [
+            reader_of(
+                model,
+                layers,
+                reduction=reduction,
+                inputs=inputs,
+                finish=partial(_prefixed, finish, number),
+            )
+            for number, model in enumerate(models)
+        ]
+
+    def read(self, batch):
+        """What is kept of each layer of each model."""
+        return {
+            f"{number}/{name}": layer
+            for number, reader in enumerate(self.readers)
+            for name, layer in reader.read(batch).items()
+        }
+
+    @property
+    def left_out(self):
+        """Layers without rows, and the reasons."""
+        return {
+            f"{number}/{name}": reason
+            for number, reader in enumerate(self.readers)
+            for name, reason in getattr(reader, "left_out", {}).items()
+        }
+
+    def refuse_uncalled(self, called):
+        """Raise where a layer was asked for that a model does not have."""
+        for number, reader in enumerate(self.readers):
+            start = f"{number}/"
+            own = {n.removeprefix(start) for n in called if n.startswith(start)}
+            reader.refuse_uncalled(own)
+
+    def warn(self):
+        """Say what was left out."""
+        for reader in self.readers:
+            reader.warn()
+
+
+def _prefixed(finish, number, name, rows):
+    return finish(f"{number}/{name}", rows)
 
 
 class MappingReader:

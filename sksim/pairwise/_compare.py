@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
 from sksim._progress import ProgressBar
-from sksim._sklearn_compat import Interval, num_samples, validate_params
+from sksim._sklearn_compat import Interval, validate_params
 from sksim._typing import ArrayLike, Measure, Model, RandomState
 from sksim.base._row_names import refuse_other_rows
 from sksim.base._tags import tags_of
@@ -21,7 +21,13 @@ from sksim.inference._interval import interval_of
 from sksim.inference._test import similarity_test_of
 from sksim.pairwise._align_rows import joined_pair
 from sksim.pairwise._chance import Designs, Tested, corrected
-from sksim.pairwise._inputs import ArrayPair, Missing, ModelPair, NotApplicable
+from sksim.pairwise._inputs import (
+    ArrayPair,
+    Missing,
+    ModelPair,
+    NotApplicable,
+    refuse_order_of_its_own,
+)
 from sksim.pairwise._measures import resolve_measures, statistic_of_two
 from sksim.pairwise._work import row_operations
 
@@ -88,10 +94,12 @@ def compare(
         Two representations of the same rows, of shape (n_samples, n_features); label
         vectors, of shape (n_samples,), for measures of labels; rows of probabilities
         for measures of these. Or two fitted models, together with ``data``.
-    data : array-like of shape (n_samples, n_features), default=None
+    data : array-like of shape (n_samples, n_features), or loader, default=None
         The rows that both models are applied to; only with models. Functional
         measures then compare the models' outputs, and the others the last
         representation before them (see :func:`sksim.models.extract_representations`).
+        Torch modules see each batch of a loader together, in whatever order batches
+        come; their maps and tokens are averaged, the latter over those that count.
     y_true : array-like of shape (n_samples,), default=None
         True labels. Measures that need them are left out without.
     on : str, default=None
@@ -234,10 +242,12 @@ def compare(
     if data is None:
         pair = ArrayPair(a, b, y_true, **_names(classes, fill_missing_classes))
     else:
+        of_rows = {"y_true": y_true, "groups": groups, "strata": strata}
+        refuse_order_of_its_own(data, **of_rows)
         pair = ModelPair(a, b, data, y_true)
     chosen = _applicable(resolve_measures(measures), pair)
     seed = int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
-    n_samples = num_samples(a if data is None else data)
+    n_samples = pair.n_samples
     job = _Job(
         n_permutations=n_permutations,
         confidence_level=confidence_level,

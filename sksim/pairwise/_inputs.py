@@ -25,7 +25,8 @@ from sksim.base._validation import (
     refuse_mixed_kinds,
     takes_fractions,
 )
-from sksim.models._extract import refuse_unrepeatable, representations_of
+from sksim.models._extract import random_sampler_of
+from sksim.models._last_layers import last_layers
 from sksim.models._layer import NoRepresentation
 
 
@@ -96,6 +97,11 @@ class ArrayPair:
         self.arrays = a, b
         are_named = bool(names) or None not in (column_names(a), column_names(b))
         self.offers = _offers(a, b, are_named=are_named)
+
+    @property
+    def n_samples(self):
+        """Number of rows."""
+        return num_samples(self.arrays[0])
 
     def inputs_of(self, measure):
         """Inputs of one measure; NotApplicable says why there are none."""
@@ -239,13 +245,32 @@ def _is_probabilities(array):
     return bool(np.all(np.abs(sums - 1) <= SIMPLEX_TOLERANCE + unit))
 
 
+def refuse_order_of_its_own(data, **of_rows):
+    """Raise where something is said of rows that come in a random order.
+
+    Parameters
+    ----------
+    data : array-like or iterable of batches
+    **of_rows : array-like or None
+    """
+    sampler = random_sampler_of(data)
+    for name, value in of_rows.items():
+        if sampler and value is not None and not isinstance(value, str):
+            raise ValueError(
+                f"data is a {type(data).__name__} with a {sampler}, which draws an "
+                f"order of its own, that {name} can't be in. Make it with "
+                f"shuffle=False, or leave out {name}."
+            )
+
+
 class ModelPair:
     """Two fitted models and the rows that both are applied to.
 
     Parameters
     ----------
     a, b : fitted models
-    data : array-like of shape (n_samples, n_features)
+    data : array-like of shape (n_samples, n_features), or iterable of batches
+        Networks see each batch together, in whatever order batches come.
     y_true : array-like or None
     """
 
@@ -256,16 +281,25 @@ class ModelPair:
         self.models = a, b
         self.data = data
         self.y_true = y_true
-        refuse_unrepeatable(data)
 
     @cached_property
     def _representations(self):
         """Names of the layers that stand for the models, and their arrays."""
         try:
-            (name_a, a), (name_b, b) = representations_of(self.models, self.data)
+            (name_a, a), (name_b, b) = last_layers(self.models, self.data)
         except NoRepresentation as error:
             raise NotApplicable(str(error)) from error
         return name_a if name_a == name_b else f"{name_a} / {name_b}", a, b
+
+    @property
+    def n_samples(self):
+        """Number of rows."""
+        if hasattr(self.data, "shape"):
+            return num_samples(self.data)
+        try:
+            return num_samples(self._representations[1])
+        except NotApplicable:
+            return num_samples(self.data)
 
     def inputs_of(self, measure):
         """Inputs of one measure; NotApplicable says why there are none."""

@@ -1,9 +1,11 @@
+import copy
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from sklearn.ensemble import RandomForestRegressor
 
 from sksim.functional import Disagreement
 from sksim.models import TorchExtractor, extract_outputs, extract_representations
@@ -323,14 +325,46 @@ def test_both_models_get_the_same_rows_in_the_same_order(network, X):
         torch.utils.data.RandomSampler(loaders[1]), 8, drop_last=False
     )
     options = {"measures": ["CKA"], "n_permutations": 0, "confidence_level": None}
-    for loader in (shuffling, loaders[0](loaders[1], batch_sampler=batches)):
-        with pytest.raises(ValueError, match=r"RandomSampler.*shuffle=False"):
-            compare(network, network, loader, **options)
-    with pytest.raises(ValueError, match=r"used up by the first model.*list\(data\)"):
-        compare(network, network, iter([X]), **options)
-    for data in (list(shuffling), loaders[0](loaders[1], batch_size=8)):
+    in_order = loaders[0](loaders[1], batch_size=8)
+    for data in (shuffling, loaders[0](loaders[1], batch_sampler=batches), in_order):
         table = compare(network, network, data, **options)
         assert table["value"][0] == pytest.approx(1)
+        table = compare(network, copy.deepcopy(network), data, **options)
+        assert table["value"][0] == pytest.approx(1)
+    for data in (iter([X]), list(shuffling)):
+        assert compare(network, network, data, **options)["value"][0] == pytest.approx(
+            1
+        )
+    for name in ("y_true", "groups", "strata"):
+        with pytest.raises(ValueError, match=f"RandomSampler.* {name} can't be in"):
+            compare(network, network, shuffling, **{name: np.arange(20)}, **options)
+    forest = RandomForestRegressor(3, random_state=0).fit(X.numpy(), np.arange(20))
+    for models in ((network, forest), (forest, network)):
+        with pytest.raises(ValueError, match=r"RandomSampler.*shuffle=False"):
+            compare(*models, shuffling, **options)
+        with pytest.raises(ValueError, match=r"used up by the first.*list\(data\)"):
+            compare(*models, iter([X]), **options)
+
+
+def test_maps_and_tokens_are_averaged(tokens):
+    class Pooled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embedding = nn.Embedding(9, 4)
+
+        def forward(self, input_ids, attention_mask):
+            return self.embedding(input_ids).sum((1, 2))[:, None]
+
+    torch.manual_seed(0)
+    a, b = Pooled(), Pooled()
+    tokens["attention_mask"][:4, 3:] = 0
+    layers = [
+        extract_representations(model, tokens, "embedding", reduce="mean")["embedding"]
+        for model in (a, b)
+    ]
+    options = {"measures": ["CKA"], "n_permutations": 0, "confidence_level": None}
+    table = compare(a, b, tokens, **options)
+    assert table["value"][0] == pytest.approx(CKA().fit(*layers).score_)
 
 
 def test_modules_have_no_outputs_by_name(network, X):
