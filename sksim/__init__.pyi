@@ -94,6 +94,7 @@ from .functional import TotalVariation as TotalVariation
 from .functional import stitching_layers as stitching_layers
 from .inference import CalibratedSimilarity as CalibratedSimilarity
 from .inference import ComparisonResult as ComparisonResult
+from .inference import RankingResult as RankingResult
 from .inference import SimilarityIntervalResult as SimilarityIntervalResult
 from .inference import SimilarityMatrixTestResult as SimilarityMatrixTestResult
 from .inference import SimilarityTestResult as SimilarityTestResult
@@ -111,8 +112,10 @@ from .neighbors import GraphBasedSimilarity as GraphBasedSimilarity
 from .neighbors import JointRankJaccard as JointRankJaccard
 from .neighbors import MutualKNN as MutualKNN
 from .neighbors import NeighborJaccard as NeighborJaccard
+from .neighbors import QuadrupletAgreement as QuadrupletAgreement
 from .neighbors import RankSimilarity as RankSimilarity
 from .neighbors import SecondOrderCosine as SecondOrderCosine
+from .neighbors import TripletAgreement as TripletAgreement
 from .pairwise import AlignedRows as AlignedRows
 from .pairwise import LayerSimilarityResult as LayerSimilarityResult
 from .pairwise import LayerwiseSimilarity as LayerwiseSimilarity

@@ -31,3 +31,14 @@ def reference_cases(key):
                 pair = arrays[f"{name}__X"], arrays[f"{name}__Y"]
                 first, second = pair if direction == "XY" else pair[::-1]
                 yield name, direction, first, second, values[key][direction]
+
+
+def newer_cases(key):
+    """(case, its arrays by name, its values) of one of the newer measures."""
+    arrays = reference_arrays("newer_measures")
+    for case, values in reference_values("newer_measures")[key].items():
+        start = f"{key}/{case}/"
+        named = {
+            k.removeprefix(start): v for k, v in arrays.items() if k.startswith(start)
+        }
+        yield case, named, values

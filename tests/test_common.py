@@ -33,8 +33,10 @@ from sksim.neighbors import (
     JointRankJaccard,
     MutualKNN,
     NeighborJaccard,
+    QuadrupletAgreement,
     RankSimilarity,
     SecondOrderCosine,
+    TripletAgreement,
 )
 from sksim.rsm import (
     CKA,
@@ -81,6 +83,8 @@ GIVEN = [
     SecondOrderCosine(metric=PRECOMPUTED),
     GraphBasedSimilarity(metric=PRECOMPUTED),
     GraphBasedSimilarity(metric=PRECOMPUTED, n_neighbors=5),
+    TripletAgreement(metric=PRECOMPUTED),
+    QuadrupletAgreement(metric=PRECOMPUTED),
     RTD(metric=PRECOMPUTED),
     RTD(metric=PRECOMPUTED, n_subsets=2, subset_size=20, random_state=0),
     RTDLite(metric=PRECOMPUTED),
@@ -120,6 +124,8 @@ VARIANTS = [
     CKNNA(metric="euclidean"),
     SecondOrderCosine(n_neighbors=4),
     GraphBasedSimilarity(n_neighbors=5),
+    TripletAgreement(500, random_state=0),
+    QuadrupletAgreement(500, tie_tolerance=1e-12, random_state=0),
     IntrinsicDimension(method="mle"),
     IntrinsicDimension(method="local_pca"),
     IntrinsicDimension(ratio_fit="likelihood", discard=0),

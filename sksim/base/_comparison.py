@@ -309,6 +309,13 @@ class Comparison(Compared):
             return None
         return to_numpy(values, xp=self.xp).astype(np.float64, copy=False)
 
+    def pair_effects(self):
+        """What pairs of rows add beyond what each row adds, or None.
+
+        A matrix of some of the rows, for the second-order excess of the jackknife.
+        """
+        return self._pair_effects() if self.is_exact("jackknife") else None
+
     def trace_form(self):
         """`TraceForm` of the statistic, which gives its null's moments, or None."""
         return self._trace_form() if self.is_exact("null") else None
@@ -321,11 +328,18 @@ class Comparison(Compared):
         """P-value of an exact test of the null hypothesis of the tags, or None."""
         return
 
+    def row_kinds(self):
+        """`RowKinds` of the statistic, by the measure's ``_row_kinds``, or None."""
+        return _row_kinds(self, self.view_x, self.view_y)
+
     # what a kind that carries them computes; None where these views have none
     def _weighted(self, weights):
         return
 
     def _without_each_row(self):
+        return
+
+    def _pair_effects(self):
         return
 
     def _trace_form(self):
@@ -407,6 +421,22 @@ class GroupComparison(Compared):
     def without_each_row(self):
         """Groups have no closed form without a row."""
         return
+
+    def pair_effects(self):
+        """Groups have no closed form of pairs of rows."""
+        return
+
+    def row_kinds(self):
+        """`RowKinds` of the statistic, by the measure's ``_row_kinds``, or None."""
+        return _row_kinds(self, self.views)
+
+
+def _row_kinds(comparison, *views):
+    """What the measure says of rows, where a row's view is the view of a row."""
+    measure = comparison.measure
+    if not (comparison.owner._views_are_row_wise and hasattr(measure, "_row_kinds")):
+        return None
+    return measure._row_kinds(*views, comparison.xp)
 
 
 @dataclass(frozen=True, kw_only=True)

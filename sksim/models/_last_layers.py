@@ -1,8 +1,6 @@
 """The last layer before its answer of each of several models, in one pass over data."""
 
-from collections.abc import Mapping
-
-from sksim.models._batches import batches_of, is_cut
+from sksim.models._batches import batches_of
 from sksim.models._extract import (
     last_hidden,
     last_representation,
@@ -20,8 +18,9 @@ _BATCH = 256
 def last_layers(models, data):
     """Names and arrays of the last layers before the models' answers.
 
-    Networks see each batch together, so that the order in which batches come does not
-    matter. Their maps are averaged over places, and tokens over those that count.
+    A warning says so where they are the input itself. Networks see each batch
+    together, so that the order in which batches come does not matter. Their maps are
+    averaged over places, and tokens over those that count.
 
     Parameters
     ----------
@@ -37,13 +36,12 @@ def last_layers(models, data):
     if not all(id(model) in networks for model in models):
         refuse_unrepeatable(data)
     known = _of_networks(networks, data) if networks else {}
-    found = [
+    layers = [
         known[id(model)] if id(model) in known else last_representation(model, data)
         for model in models
     ]
-    if is_cut(data) and not isinstance(data, Mapping):
-        warn_of_inputs([layer for _, layer in found], data)
-    return found
+    warn_of_inputs([layer for _, layer in layers], data)
+    return layers
 
 
 def _of_networks(networks, data):

@@ -2,6 +2,7 @@
 
 from sksim.neighbors._cknna import CKNNA
 from sksim.neighbors._graph import GraphBasedSimilarity
+from sksim.neighbors._ordinal import QuadrupletAgreement, TripletAgreement
 from sksim.neighbors._overlap import (
     JointRankJaccard,
     MutualKNN,
@@ -16,6 +17,8 @@ __all__ = [
     "JointRankJaccard",
     "MutualKNN",
     "NeighborJaccard",
+    "QuadrupletAgreement",
     "RankSimilarity",
     "SecondOrderCosine",
+    "TripletAgreement",
 ]

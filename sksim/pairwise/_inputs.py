@@ -25,7 +25,6 @@ from sksim.base._validation import (
     refuse_mixed_kinds,
     takes_fractions,
 )
-from sksim.models._batches import number_of_rows
 from sksim.models._extract import random_sampler_of
 from sksim.models._last_layers import last_layers
 from sksim.models._layer import NoRepresentation
@@ -295,8 +294,12 @@ class ModelPair:
     @property
     def n_samples(self):
         """Number of rows."""
-        known = number_of_rows(self.data)
-        return known or num_samples(self._representations[1])
+        if hasattr(self.data, "shape"):
+            return num_samples(self.data)
+        try:
+            return num_samples(self._representations[1])
+        except NotApplicable:
+            return num_samples(self.data)
 
     def inputs_of(self, measure):
         """Inputs of one measure; NotApplicable says why there are none."""
