@@ -699,7 +699,8 @@ def test_going_on_with_an_array(nets, images, tmp_path):
 def test_result(nets, images):
     result = layer_similarity_matrix(MinibatchCKA(), *nets, batches_of(images))
     frame = result.to_frame()
-    assert list(frame) == ["x", "y", "score", "standard_error", "z_score", "pvalue"]
+    columns = ["x", "y", "score", "standard_error", "z_score", "pvalue"]
+    assert list(frame) == [*columns, "pvalue_corrected"]
     assert len(frame) == 49
     cell = frame[(frame["x"] == "3") & (frame["y"] == "output")].iloc[0]
     assert cell["score"] == result.scores.loc["3", "output"]
@@ -714,6 +715,43 @@ def test_result(nets, images):
     rows = layer_similarity_matrix(CKA(), *nets, images)
     assert list(rows.to_frame()) == ["x", "y", "score"]
     assert rows.plot().pvalues is None
+
+
+def test_corrected_pvalues(nets, images):
+    unrelated = torch.randn(103, 2, 8, 8, generator=torch.Generator().manual_seed(9))
+    pairs = torch.stack([images, unrelated], 1)
+    data = [(pairs[:50],), (pairs[50:],)]
+    options = {
+        "inputs": (lambda batch: batch[0][:, 0], lambda batch: batch[0][:, 1]),
+        "random_state": 0,
+    }
+    found = [
+        layer_similarity_matrix(
+            MinibatchCKA(), *nets, data, n_permutations=n_permutations, **options
+        )
+        for n_permutations in (0, 199)
+    ]
+    for result in found:
+        assert (result.pvalues_corrected >= result.pvalues).all(axis=None)
+    by_holm, by_largest = (result.pvalues_corrected.to_numpy() for result in found)
+    pvalues = np.sort(found[0].pvalues.to_numpy().ravel())
+    assert by_holm.min() == pytest.approx(min(1, 49 * pvalues[0]))
+    # neighbouring layers are alike, so that the largest of all is no rare event
+    assert by_largest.min() <= by_holm.min() + 0.05
+    assert_array_equal(found[0].scores, found[1].scores)
+    related = layer_similarity_matrix(
+        MinibatchCKA(), *nets, images, n_permutations=99, random_state=0
+    )
+    assert related.pvalues_corrected.loc["0", "0"] == pytest.approx(0.01)
+    itself = layer_similarity_matrix(MinibatchCKA(), nets[0], None, images)
+    corrected = itself.pvalues_corrected.to_numpy()
+    assert np.isnan(np.diag(corrected)).all()
+    assert_array_equal(corrected, corrected.T)
+    first = np.triu_indices(7, 1)
+    smallest = itself.pvalues.to_numpy()[first].min()
+    assert corrected[first].min() == pytest.approx(21 * smallest)
+    with pytest.raises(ValueError, match="n_permutations is for .*, not for CKA"):
+        layer_similarity_matrix(CKA(), *nets, images, n_permutations=9)
 
 
 def test_progress(nets, images, capsys):

@@ -13,6 +13,13 @@ if TYPE_CHECKING:
 else:  # which imports this sub-package
     SimilarityMatrixDisplay = object
 
+_COLUMNS = {
+    "standard_error": "standard_error",
+    "z_scores": "z_score",
+    "pvalues": "pvalue",
+    "pvalues_corrected": "pvalue_corrected",
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class LayerSimilarityResult(ResultMixin):
@@ -32,6 +39,10 @@ class LayerSimilarityResult(ResultMixin):
     pvalues : DataFrame of the same shape, or None
         Of each cell by itself: how probable so large a score is by chance, from three
         exact moments of that distribution. None as above.
+    pvalues_corrected : DataFrame of the same shape, or None
+        Corrected for the number of cells: by Holm's method, or by the largest z-score
+        under each of the permutations that were asked for. Of a model with itself each
+        pair counts once, and a layer with itself does not. None as above.
     n_samples : int
         Number of rows.
     n_batches : int
@@ -50,6 +61,7 @@ class LayerSimilarityResult(ResultMixin):
     standard_error: pd.DataFrame | None
     z_scores: pd.DataFrame | None
     pvalues: pd.DataFrame | None
+    pvalues_corrected: pd.DataFrame | None
     n_samples: int
     n_batches: int
     kept: str
@@ -64,7 +76,7 @@ class LayerSimilarityResult(ResultMixin):
         -------
         frame : pandas.DataFrame
             Names of the two layers, their score and, where they are known, its standard
-            error, z-score and p-value.
+            error, z-score and p-values.
         """
         n_rows, n_columns = self.scores.shape
         columns = {
@@ -72,23 +84,23 @@ class LayerSimilarityResult(ResultMixin):
             "y": list(self.scores.columns) * n_rows,
             "score": self.scores.to_numpy().ravel(),
         }
-        for name in ("standard_error", "z_scores", "pvalues"):
+        for name, column in _COLUMNS.items():
             values = getattr(self, name)
             if values is not None:
-                columns[name.removesuffix("s")] = values.to_numpy().ravel()
+                columns[column] = values.to_numpy().ravel()
         return pd.DataFrame(columns)
 
     def plot(
         self, ax: Axes | None = None, *, show_pvalues: bool = True, **options: object
     ) -> SimilarityMatrixDisplay:
-        """Heat map of the scores, with stars where p-values are small.
+        """Heat map of the scores, with stars where corrected p-values are small.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
             Where to draw; None for a new figure.
         show_pvalues : bool, default=True
-            Whether to mark cells by their p-values, if there are any.
+            Whether to mark cells by their corrected p-values, if there are any.
         **options : object
             As of :meth:`sksim.plot.SimilarityMatrixDisplay.plot`.
 
@@ -99,6 +111,6 @@ class LayerSimilarityResult(ResultMixin):
         """
         from sksim.plot import SimilarityMatrixDisplay
 
-        pvalues = self.pvalues if show_pvalues else None
+        pvalues = self.pvalues_corrected if show_pvalues else None
         display = SimilarityMatrixDisplay.from_matrix(self.scores, pvalues=pvalues)
         return display.plot(ax, **options)

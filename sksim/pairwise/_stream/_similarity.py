@@ -76,6 +76,11 @@ class LayerwiseSimilarity:
     sketch : int, default=None
         Number of columns of a folded sketch that is kept of wider rows: debiased linear
         CKA of sketches is corrected for their noise; other measures need 1024.
+    n_permutations : int, default=0
+        Orders of the rows within batches that are drawn, for
+        :class:`~sksim.rsm.MinibatchCKA`, to correct p-values by the largest z-score of
+        all cells under each order. Each costs about as much as the comparison of all
+        pairs. 0 corrects by Holm's method. Parts that are merged need other seeds.
     y_true : callable or array-like of shape (n_samples,), default=None
         True labels, for measures that use them: from a batch to its labels, or those of
         all rows in the order in which these pass.
@@ -121,6 +126,7 @@ class LayerwiseSimilarity:
         inputs: Callable | Sequence[Callable] | None = None,
         keep: str | PathLike = "auto",
         sketch: int | None = None,
+        n_permutations: int = 0,
         y_true: Callable | ArrayLike | None = None,
         output: str = "score",
         random_state: RandomState | None = None,
@@ -147,6 +153,7 @@ class LayerwiseSimilarity:
             is_one_set=is_one_set,
             seed=self._seed,
             max_memory=max_memory,
+            n_permutations=n_permutations,
         )
         self._way = reduce
         if reduce is None:
@@ -271,8 +278,8 @@ class LayerwiseSimilarity:
         is_score = self.output == "score"
         values = tags.orient(statistics) + 0.0 if is_score else statistics
         if self._way == "tokens":  # tokens of one input depend on each other
-            numbers.pop("z_scores", None)
-            numbers.pop("pvalues", None)
+            for name in ("z_scores", "pvalues", "pvalues_corrected"):
+                numbers.pop(name, None)
         tables = {
             name: pd.DataFrame(table, index=names[0], columns=names[1])
             for name, table in {"scores": values, **numbers}.items()
@@ -288,6 +295,7 @@ class LayerwiseSimilarity:
             standard_error=tables.get("standard_error"),
             z_scores=tables.get("z_scores"),
             pvalues=tables.get("pvalues"),
+            pvalues_corrected=tables.get("pvalues_corrected"),
             n_samples=accumulator.n_samples,
             n_batches=accumulator.n_batches,
             kept=self._keeping.kind,
@@ -429,6 +437,7 @@ def _labels_of(batch):
     {
         "keep": [str, PathLike],
         "sketch": [Interval(Integral, 2, None, closed="left"), None],
+        "n_permutations": [Interval(Integral, 0, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
         "output": [StrOptions({"score", "statistic"})],
         "random_state": ["random_state"],
@@ -452,6 +461,7 @@ def layer_similarity_matrix(
     inputs: Callable | Sequence[Callable] | None = None,
     keep: str | PathLike = "auto",
     sketch: int | None = None,
+    n_permutations: int = 0,
     batch_size: int | None = None,
     y_true: Callable | ArrayLike | None = None,
     output: str = "score",
@@ -501,6 +511,9 @@ def layer_similarity_matrix(
         :class:`LayerwiseSimilarity`.
     sketch : int, default=None
         Number of columns of a folded sketch that is kept of wider rows.
+    n_permutations : int, default=0
+        Orders of the rows within batches that are drawn, to correct p-values by the
+        largest z-score of all cells under each order; 0 corrects by Holm's method.
     batch_size : int, default=None
         Rows of a batch that is cut from an array or a mapping; None takes that of
         :class:`~sksim.rsm.MinibatchCKA`, or 256.
@@ -560,7 +573,9 @@ def layer_similarity_matrix(
     p-values are of the hypothesis that rows within a batch are exchangeable: sorted
     batches, and rows that depend on each other, make them invalid. They are those of
     the Pearson III distribution with the first three exact moments over all orders of
-    rows within batches; none is corrected for the number of cells.
+    rows within batches. Corrected ones are Holm's, which holds whatever depends on
+    what; permutations use that neighbouring layers are much alike, and are the more
+    powerful the more of them there are.
 
     References
     ----------
@@ -597,6 +612,7 @@ def layer_similarity_matrix(
         inputs=inputs,
         keep=keep,
         sketch=sketch,
+        n_permutations=n_permutations,
         y_true=y_true,
         output=output,
         random_state=random_state,
