@@ -407,6 +407,8 @@ def test_two_scaled_inputs_warn(a, b):
         (StandardScaler(), PCA(3)),
         (StandardScaler(), KMeans(3, n_init=1, random_state=0)),
         (PCA(3), PCA(2)),
+        (FunctionTransformer(lambda X: X ** [1, 2, 1, 1]), StandardScaler()),
+        (FunctionTransformer(lambda X: X[:, :2] ** [1, 2]), StandardScaler()),
         (LogisticRegression(max_iter=500), StandardScaler()),
     ],
 )
@@ -420,6 +422,9 @@ def test_a_constant_column_is_no_evidence():
     a, b = StandardScaler().fit(D), MinMaxScaler().fit(D)
     with pytest.warns(UserWarning, match="the same input"):
         value(a, b, D)
+    added = FunctionTransformer(lambda D: np.column_stack([D, np.full(len(D), 0.1)]))
+    with pytest.warns(UserWarning, match="the same input"):
+        value(added.fit(X), StandardScaler().fit(X), X)
     D = D.astype(np.float32)
     with pytest.warns(UserWarning, match="the same input"):
         value(StandardScaler().fit(D), MinMaxScaler().fit(D), D)
@@ -641,7 +646,7 @@ def test_kinds_are_told_by_type():
         """A regressor by its type alone, with an attribute of classifiers."""
 
         _estimator_type = "regressor"
-        classes_ = ()
+        classes_ = (0, 1)
 
         def fit(self, X, y):
             self.mean_ = np.mean(y)
