@@ -93,22 +93,17 @@ def _xgboost_leaves(model, X):
 
 
 def _lightgbm_stages(model, X):
-    n_rounds = _lightgbm_rounds(model)
+    # rounds after the best are gone already
     return [
         columns(model.predict(X, raw_score=True, start_iteration=i, num_iteration=1))
-        for i in range(n_rounds)
+        for i in range(model.booster_.current_iteration())
     ]
-
-
-def _lightgbm_rounds(model):
-    best = model.best_iteration_
-    return best if best else model.booster_.current_iteration()
 
 
 def _lightgbm_leaves(model, X):
     leaves = np.asarray(model.predict(X, pred_leaf=True), dtype=np.int64)
     leaves = leaves.reshape(len(leaves), -1)
-    trees = model.booster_.dump_model()["tree_info"][: leaves.shape[1]]
+    trees = model.booster_.dump_model()["tree_info"]
     return _one_hot(leaves, [tree["num_leaves"] for tree in trees])
 
 

@@ -190,9 +190,11 @@ def test_rounds_after_the_best_are_left_out_by_lightgbm_too():
     stop = library.early_stopping(2, verbose=False)
     model.fit(X, Y, eval_set=[(X[::2], 2 - Y[::2])], callbacks=[stop])
     assert 0 < model.best_iteration_ < 20
-    stages = extract_representations(model, X, "stages")["stages"]
-    total = stages.reshape(150, -1, 3).sum(axis=1)
+    layers = extract_representations(model, X, ["stages", "leaves"])
+    assert layers["stages"].shape == (150, 3 * model.best_iteration_)
+    total = layers["stages"].reshape(150, -1, 3).sum(axis=1)
     assert_allclose(total, model.predict(X, raw_score=True), atol=1e-10)
+    assert_array_equal(layers["leaves"].sum(axis=1), 3 * model.best_iteration_)
 
 
 def test_boosted_linear_models_have_outputs_only():
