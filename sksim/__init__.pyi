@@ -107,13 +107,16 @@ from .models import extract_outputs as extract_outputs
 from .models import extract_representations as extract_representations
 from .models import input_gradients as input_gradients
 from .neighbors import CKNNA as CKNNA
+from .neighbors import CycleKNN as CycleKNN
 from .neighbors import GraphBasedSimilarity as GraphBasedSimilarity
 from .neighbors import JointRankJaccard as JointRankJaccard
+from .neighbors import ManifoldKernelAlignment as ManifoldKernelAlignment
 from .neighbors import MutualKNN as MutualKNN
 from .neighbors import NeighborJaccard as NeighborJaccard
 from .neighbors import QuadrupletAgreement as QuadrupletAgreement
 from .neighbors import RankSimilarity as RankSimilarity
 from .neighbors import SecondOrderCosine as SecondOrderCosine
+from .neighbors import SharedNeighborSequence as SharedNeighborSequence
 from .neighbors import TripletAgreement as TripletAgreement
 from .pairwise import AlignedRows as AlignedRows
 from .pairwise import align_rows as align_rows

@@ -29,13 +29,16 @@ from sksim.functional import (
 )
 from sksim.neighbors import (
     CKNNA,
+    CycleKNN,
     GraphBasedSimilarity,
     JointRankJaccard,
+    ManifoldKernelAlignment,
     MutualKNN,
     NeighborJaccard,
     QuadrupletAgreement,
     RankSimilarity,
     SecondOrderCosine,
+    SharedNeighborSequence,
     TripletAgreement,
 )
 from sksim.rsm import (
@@ -83,6 +86,9 @@ GIVEN = [
     SecondOrderCosine(metric=PRECOMPUTED),
     GraphBasedSimilarity(metric=PRECOMPUTED),
     GraphBasedSimilarity(metric=PRECOMPUTED, n_neighbors=5),
+    CycleKNN(metric=PRECOMPUTED),
+    SharedNeighborSequence(metric=PRECOMPUTED),
+    ManifoldKernelAlignment(metric=PRECOMPUTED),
     TripletAgreement(metric=PRECOMPUTED),
     QuadrupletAgreement(metric=PRECOMPUTED),
     RTD(metric=PRECOMPUTED),
@@ -124,6 +130,9 @@ VARIANTS = [
     CKNNA(metric="euclidean"),
     SecondOrderCosine(n_neighbors=4),
     GraphBasedSimilarity(n_neighbors=5),
+    CycleKNN(2, metric="euclidean", ties="index"),
+    SharedNeighborSequence(4, kind="edit", metric="euclidean"),
+    ManifoldKernelAlignment(5, metric="cosine"),
     TripletAgreement(500, random_state=0),
     QuadrupletAgreement(500, tie_tolerance=1e-12, random_state=0),
     IntrinsicDimension(method="mle"),
