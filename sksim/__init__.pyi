@@ -138,6 +138,7 @@ from .rsm import CKA as CKA
 from .rsm import GULP as GULP
 from .rsm import HSIC as HSIC
 from .rsm import RSA as RSA
+from .rsm import DecodingSimilarity as DecodingSimilarity
 from .rsm import DistanceCorrelation as DistanceCorrelation
 from .rsm import EigenspaceOverlap as EigenspaceOverlap
 from .rsm import MinibatchCKA as MinibatchCKA
