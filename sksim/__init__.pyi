@@ -108,13 +108,16 @@ from .models import extract_outputs as extract_outputs
 from .models import extract_representations as extract_representations
 from .models import input_gradients as input_gradients
 from .neighbors import CKNNA as CKNNA
+from .neighbors import CycleKNN as CycleKNN
 from .neighbors import GraphBasedSimilarity as GraphBasedSimilarity
 from .neighbors import JointRankJaccard as JointRankJaccard
+from .neighbors import ManifoldKernelAlignment as ManifoldKernelAlignment
 from .neighbors import MutualKNN as MutualKNN
 from .neighbors import NeighborJaccard as NeighborJaccard
 from .neighbors import QuadrupletAgreement as QuadrupletAgreement
 from .neighbors import RankSimilarity as RankSimilarity
 from .neighbors import SecondOrderCosine as SecondOrderCosine
+from .neighbors import SharedNeighborSequence as SharedNeighborSequence
 from .neighbors import TripletAgreement as TripletAgreement
 from .pairwise import AlignedRows as AlignedRows
 from .pairwise import LayerSimilarityResult as LayerSimilarityResult
@@ -139,6 +142,7 @@ from .rsm import CKA as CKA
 from .rsm import GULP as GULP
 from .rsm import HSIC as HSIC
 from .rsm import RSA as RSA
+from .rsm import DecodingSimilarity as DecodingSimilarity
 from .rsm import DistanceCorrelation as DistanceCorrelation
 from .rsm import EigenspaceOverlap as EigenspaceOverlap
 from .rsm import MinibatchCKA as MinibatchCKA
