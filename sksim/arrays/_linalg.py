@@ -36,7 +36,7 @@ def safe_range(xp, dtype):
     return (1e-100, 1e100) if dtype == xp.float64 else (1e-12, 1e16)
 
 
-def _power_of_two_scale(X, *, xp):
+def power_of_two_scale(X, *, xp):
     """Largest power of two not above the largest magnitude; 1 for all zeros."""
     largest = max(number(xp.max(X)), -number(xp.min(X)))
     if largest == 0:
@@ -58,7 +58,7 @@ def rescaled(X, *, xp):
         squared_norm = number(xp.sum(column_sum_of_squares(X, xp=xp)))
     if low < squared_norm < high:
         return X, 1.0, squared_norm
-    scale = _power_of_two_scale(X, xp=xp)
+    scale = power_of_two_scale(X, xp=xp)
     rows = X * (1.0 / scale)
     return rows, scale, number(xp.sum(column_sum_of_squares(rows, xp=xp)))
 
@@ -136,7 +136,7 @@ def centered(X, *, xp):
     mean, rows, squares = _subtract_mean(X, xp=xp)
     if not low < number(xp.sum(squares)) < high:
         # before the means, which have no digits to spare among the smallest numbers
-        scale = _power_of_two_scale(X, xp=xp)
+        scale = power_of_two_scale(X, xp=xp)
         mean, rows, squares = _subtract_mean(X * (1.0 / scale), xp=xp)
     if bool(xp.any(X.shape[0] * (mean * mean) > squares / eps)):
         # the mean is so large that its own rounding is left in every row
@@ -152,7 +152,7 @@ def centered(X, *, xp):
         rows = xp.where(constant, xp.zeros_like(rows), rows)
         squared_norm = number(xp.sum(column_sum_of_squares(rows, xp=xp)))
     if squared_norm <= low:
-        spread = _power_of_two_scale(rows, xp=xp)
+        spread = power_of_two_scale(rows, xp=xp)
         rows = rows * (1.0 / spread)
         squared_norm = number(xp.sum(column_sum_of_squares(rows, xp=xp)))
         scale = scale * spread
