@@ -44,6 +44,11 @@ GROUPS = {
 METHODS = {
     "bootstrap": "bootstrap over rows",
     "masked_bootstrap": "bootstrap that masks copies",
+    "exact": "Clopper and Pearson",
+    "wilson": "Wilson",
+    "tango": "Tango",
+    "newcombe": "Newcombe",
+    "gaffke": "Gaffke",
 }
 POWERS = {1: "the rows", 2: "their square", 3: "their cube"}
 

@@ -94,6 +94,7 @@ from .functional import TotalVariation as TotalVariation
 from .functional import stitching_layers as stitching_layers
 from .inference import CalibratedSimilarity as CalibratedSimilarity
 from .inference import ComparisonResult as ComparisonResult
+from .inference import RankingResult as RankingResult
 from .inference import SimilarityIntervalResult as SimilarityIntervalResult
 from .inference import SimilarityMatrixTestResult as SimilarityMatrixTestResult
 from .inference import SimilarityTestResult as SimilarityTestResult

@@ -83,6 +83,7 @@ def test_all_that_take_a_measure_are_tested():
     assert found == set(CALLS)
 
 
+@pytest.mark.filterwarnings("ignore:.* is biased at 20 rows")
 @pytest.mark.parametrize("name", sorted(CALLS))
 def test_instance_class_and_name_are_the_same(name):
     call = CALLS[name]

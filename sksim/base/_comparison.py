@@ -321,6 +321,10 @@ class Comparison(Compared):
         """P-value of an exact test of the null hypothesis of the tags, or None."""
         return
 
+    def row_kinds(self):
+        """`RowKinds` of the statistic, by the measure's ``_row_kinds``, or None."""
+        return _row_kinds(self, self.view_x, self.view_y)
+
     # what a kind that carries them computes; None where these views have none
     def _weighted(self, weights):
         return
@@ -407,6 +411,18 @@ class GroupComparison(Compared):
     def without_each_row(self):
         """Groups have no closed form without a row."""
         return
+
+    def row_kinds(self):
+        """`RowKinds` of the statistic, by the measure's ``_row_kinds``, or None."""
+        return _row_kinds(self, self.views)
+
+
+def _row_kinds(comparison, *views):
+    """What the measure says of rows, where a row's view is the view of a row."""
+    measure = comparison.measure
+    if not (comparison.owner._views_are_row_wise and hasattr(measure, "_row_kinds")):
+        return None
+    return measure._row_kinds(*views, comparison.xp)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ import numpy as np
 
 from sksim.arrays._namespace import to_numpy
 from sksim.base._comparison import Comparison, parted
+from sksim.base._row_kinds import RowKinds
 from sksim.base._validation import overflow_is_silent
 
 
@@ -19,6 +20,10 @@ class RowSumComparison(Comparison):
     (n_samples,) or (n_samples, k), and ``_of_sums(sums, n_samples)``: the statistic, or
     (statistic, details), of the sums of all rows, a float or an array of k floats.
     With ``_keeps_row_values = True`` the terms become the attribute ``row_values_``.
+    With ``_extreme_terms()``, the terms of rows that move the statistic the most, an
+    array of shape (m,) or (m, k) whether such rows were seen or not, the tag
+    ``intervals`` may name "gaffke". Terms of shape (n_samples,) are then those of a
+    mean.
 
     Rows may then be left out, or count several times, at the cost of a sum.
 
@@ -57,6 +62,30 @@ class RowSumComparison(Comparison):
             return None
         weights = to_numpy(weights, xp=self.xp)
         return self._of_sums(_sums(self._terms, weights), float(weights.sum()))
+
+    def row_kinds(self):
+        """`RowKinds` by equal terms, with the measure's ``_extreme_terms``, or None."""
+        extremes = getattr(self.measure, "_extreme_terms", lambda: None)()
+        if extremes is None or not self.owner._views_are_row_wise:
+            return None
+        terms = np.concatenate([self._terms, np.asarray(extremes, dtype=float)])
+        kinds, kind_of = np.unique(terms, axis=0, return_inverse=True)
+        kind_of = kind_of.reshape(-1)
+        return RowKinds(
+            of_row=kind_of[: len(self._terms)],
+            value_of=lambda counts: self._of_sums(_sums(kinds, counts), counts.sum()),
+            extremes=np.unique(kind_of[len(self._terms) :]),
+            n_kinds=len(kinds),
+            values=self._values_of(kinds),
+        )
+
+    def _values_of(self, kinds):
+        """What each kind of row adds to a mean, or None if the statistic is none."""
+        if kinds.ndim == 1:
+            return kinds
+        if "exact" in self.tags.intervals:
+            return np.array([self._of_sums(kind, 1) for kind in kinds])
+        return None
 
     def _without_each_row(self):
         n = self.n_samples

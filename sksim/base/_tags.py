@@ -106,7 +106,9 @@ class SimilarityTags:
         models' outputs on each row.
     intervals : tuple of str, default=("jackknife", "subsample")
         Methods that give valid intervals: "exact" and "wilson" (shares of rows, which
-        must be independent), or by resampling "jackknife", "subsample",
+        must be independent), "tango" and "newcombe" (differences of two shares of the
+        same rows), "gaffke" (functions of how often kinds of rows occur, of which it
+        is known what they may be), or by resampling "jackknife", "subsample",
         "masked_bootstrap" and "bootstrap".
     exact : frozenset of str, default=()
         What of inference has a closed form with the present parameters: "null" (the

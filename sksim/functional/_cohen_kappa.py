@@ -3,16 +3,20 @@
 import numpy as np
 
 from sksim._sklearn_compat import StrOptions
-from sksim.arrays._namespace import joint_counts
+from sksim.arrays._namespace import joint_counts, to_numpy
 from sksim.base import BaseFunctionalSimilarity
+from sksim.base._row_kinds import RowKinds
 from sksim.functional._labels import (
     coded,
     common_codes,
     kappa,
     refuse_text_without_order,
 )
-from sksim.functional._tags import label_tags
+from sksim.functional._tags import INTERVALS_OF_KINDS, label_tags
 from sksim.functional._undefined import UndefinedMixin, replacement_constraint
+
+# labels of which pairs are tried as those of a row that was not seen
+_N_EXTREME_LABELS = 6
 
 
 class CohenKappa(UndefinedMixin, BaseFunctionalSimilarity):
@@ -108,14 +112,38 @@ class CohenKappa(UndefinedMixin, BaseFunctionalSimilarity):
 
     def _compare(self, view_x, view_y, xp):
         (codes_x, codes_y), n_classes = common_codes([view_x, view_y], xp=xp)
-        counts = joint_counts(codes_x, codes_y, n_classes, xp=xp)
-        expected = np.outer(counts.sum(axis=1), counts.sum(axis=0))
-        apart = np.abs(np.subtract.outer(np.arange(n_classes), np.arange(n_classes)))
-        weights = {None: apart > 0, "linear": apart, "quadratic": apart**2}
-        weights = weights[self.weights]
-        observed = codes_x.shape[0] * float((weights * counts).sum())
+        return self._of_counts(joint_counts(codes_x, codes_y, n_classes, xp=xp))
+
+    def _of_counts(self, counts):
+        first, second = counts.sum(axis=1), counts.sum(axis=0)
+        total = int(counts.sum())
+        if self.weights is None:
+            agreed, by_chance = int(np.trace(counts)), int(first @ second)
+            return kappa(agreed * total, by_chance, total**2)
+        places = np.arange(len(counts))
+        apart = np.abs(np.subtract.outer(places, places))
+        weights = apart if self.weights == "linear" else apart**2
+        observed = total * float((weights * counts).sum())
         # in terms of disagreements: none is the total, those by chance the zero
-        return kappa(-observed, -float((weights * expected).sum()), 0)
+        return kappa(-observed, -float(first @ weights @ second), 0)
+
+    def _row_kinds(self, view_x, view_y, xp):
+        """Kinds of rows are pairs of labels."""
+        codes, n_classes = common_codes([view_x, view_y], xp=xp)
+        codes_x, codes_y = (to_numpy(each, xp=xp) for each in codes)
+        square = n_classes, n_classes
+        n_given = np.bincount(np.concatenate([codes_x, codes_y]), minlength=n_classes)
+        # the rarest labels and the most frequent one move kappa the most
+        by_rank = np.argsort(n_given, kind="stable")
+        some = np.unique(np.append(by_rank[:_N_EXTREME_LABELS], by_rank[-1]))
+        return RowKinds(
+            of_row=codes_x * n_classes + codes_y,
+            value_of=lambda counts: self._value_of(
+                self._of_counts(counts.reshape(square))
+            ),
+            extremes=np.add.outer(some * n_classes, some).reshape(-1),
+            n_kinds=n_classes**2,
+        )
 
     def _min_samples(self):
         return 1
@@ -123,6 +151,7 @@ class CohenKappa(UndefinedMixin, BaseFunctionalSimilarity):
     def _similarity_tags(self):
         return label_tags(
             view_keywords=("classes",),
+            intervals=INTERVALS_OF_KINDS,
             orientation="similarity",
             bounds=(-1, 1),
             complexity="n + c^2",

@@ -1,7 +1,7 @@
 """How far failures in a group are those of single models."""
 
 from sksim.functional._correctness import GroupCorrectness
-from sksim.functional._tags import correctness_tags
+from sksim.functional._tags import INTERVALS_OF_KINDS, correctness_tags
 
 
 class CoincidentFailureDiversity(GroupCorrectness):
@@ -65,6 +65,7 @@ class CoincidentFailureDiversity(GroupCorrectness):
     def _similarity_tags(self):
         return correctness_tags(
             arity="group",
+            intervals=INTERVALS_OF_KINDS,
             orientation="distance",
             bounds=(0, 1),
             complexity="n l",

@@ -8,6 +8,7 @@ from sksim.base import (
     BaseGroupSimilarity,
     RowSumComparison,
 )
+from sksim.base._row_kinds import RowKinds
 
 
 class CorrectnessSimilarity(BaseFunctionalSimilarity):
@@ -31,6 +32,9 @@ class CorrectnessSimilarity(BaseFunctionalSimilarity):
         counts = np.array([[both, only_x], [only_y, none]])
         return self._relate(both, only_x, only_y, none), {"counts_": counts}
 
+    def _extreme_terms(self):
+        return [[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 0, 0]]
+
     def _min_samples(self):
         return 1
 
@@ -46,8 +50,22 @@ class GroupCorrectness(BaseGroupSimilarity):
         return y_true == X
 
     def _aggregate(self, views, xp):
-        n_right = sum(xp.astype(view, xp.int64) for view in views)
-        counts = np.bincount(to_numpy(n_right, xp=xp), minlength=len(views) + 1)
+        counts = np.bincount(_n_right(views, xp), minlength=len(views) + 1)
         return self._from_counts(counts, np.arange(len(views) + 1)), {
             "right_counts_": counts
         }
+
+    def _row_kinds(self, views, xp):
+        kinds = np.arange(len(views) + 1)
+        return RowKinds(
+            of_row=_n_right(views, xp),
+            value_of=lambda counts: self._value_of(self._from_counts(counts, kinds)),
+            extremes=kinds,
+            n_kinds=len(kinds),
+        )
+
+
+def _n_right(views, xp):
+    """Number of models that are right, row by row."""
+    n_right = sum(xp.astype(view, xp.int64) for view in views)
+    return to_numpy(n_right, xp=xp)

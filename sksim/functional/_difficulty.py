@@ -1,7 +1,7 @@
 """Variance over rows of the share of models that are right."""
 
 from sksim.functional._correctness import GroupCorrectness
-from sksim.functional._tags import correctness_tags
+from sksim.functional._tags import INTERVALS_OF_KINDS, correctness_tags
 
 
 class Difficulty(GroupCorrectness):
@@ -63,6 +63,7 @@ class Difficulty(GroupCorrectness):
     def _similarity_tags(self):
         return correctness_tags(
             arity="group",
+            intervals=INTERVALS_OF_KINDS,
             orientation="similarity",
             bounds=(0, 0.25),
             identity=False,

@@ -74,6 +74,9 @@ class Disagreement(BaseFunctionalSimilarity):
     def _of_sums(self, sums, n_samples):
         return sums / n_samples
 
+    def _extreme_terms(self):
+        return [0, 1]
+
     def _min_samples(self):
         return 1
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from sksim.functional._correctness import GroupCorrectness
-from sksim.functional._tags import correctness_tags
+from sksim.functional._tags import INTERVALS_OF_KINDS, correctness_tags
 
 
 class EntropyDiversity(GroupCorrectness):
@@ -64,6 +64,7 @@ class EntropyDiversity(GroupCorrectness):
     def _similarity_tags(self):
         return correctness_tags(
             arity="group",
+            intervals=INTERVALS_OF_KINDS,
             orientation="distance",
             bounds=(0, 1),
             complexity="n l",

@@ -2,7 +2,7 @@
 
 from sksim.functional._correctness import CorrectnessSimilarity
 from sksim.functional._labels import kappa
-from sksim.functional._tags import OF_ROW_SUMS, correctness_tags
+from sksim.functional._tags import INTERVALS_OF_KINDS, OF_ROW_SUMS, correctness_tags
 
 
 class ErrorConsistency(CorrectnessSimilarity):
@@ -62,6 +62,7 @@ class ErrorConsistency(CorrectnessSimilarity):
 
     def _similarity_tags(self):
         return correctness_tags(
+            intervals=INTERVALS_OF_KINDS,
             exact=OF_ROW_SUMS,
             orientation="similarity",
             bounds=(-1, 1),

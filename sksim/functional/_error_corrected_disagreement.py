@@ -4,7 +4,7 @@ import numpy as np
 
 from sksim._sklearn_compat import StrOptions
 from sksim.functional._judged_disagreement import JudgedDisagreement
-from sksim.functional._tags import correctness_tags
+from sksim.functional._tags import INTERVALS_OF_KINDS, correctness_tags
 from sksim.functional._undefined import replacement_constraint
 
 
@@ -77,6 +77,7 @@ class ErrorCorrectedDisagreement(JudgedDisagreement):
 
     def _similarity_tags(self):
         return correctness_tags(
+            intervals=INTERVALS_OF_KINDS,
             orientation="distance",
             bounds=(0, float("inf")),
             symmetric=False,

@@ -3,7 +3,7 @@
 import numpy as np
 
 from sksim.functional._correctness import CorrectnessSimilarity
-from sksim.functional._tags import OF_ROW_SUMS, correctness_tags
+from sksim.functional._tags import INTERVALS_OF_KINDS, OF_ROW_SUMS, correctness_tags
 from sksim.functional._undefined import UndefinedMixin, replacement_constraint
 
 
@@ -76,6 +76,7 @@ class ErrorCorrelation(UndefinedMixin, CorrectnessSimilarity):
 
     def _similarity_tags(self):
         return correctness_tags(
+            intervals=INTERVALS_OF_KINDS,
             exact=OF_ROW_SUMS,
             orientation="similarity",
             bounds=(-1, 1),

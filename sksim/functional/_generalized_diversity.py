@@ -3,7 +3,7 @@
 import numpy as np
 
 from sksim.functional._correctness import GroupCorrectness
-from sksim.functional._tags import correctness_tags
+from sksim.functional._tags import INTERVALS_OF_KINDS, correctness_tags
 from sksim.functional._undefined import UndefinedMixin, replacement_constraint
 
 
@@ -83,6 +83,7 @@ class GeneralizedDiversity(UndefinedMixin, GroupCorrectness):
     def _similarity_tags(self):
         return correctness_tags(
             arity="group",
+            intervals=INTERVALS_OF_KINDS,
             orientation="distance",
             bounds=(0, 1),
             complexity="n l",

@@ -4,7 +4,7 @@ import math
 
 from sksim.arrays._namespace import row_norms
 from sksim.functional._rowwise import RowwiseDistance
-from sksim.functional._tags import OF_ROW_SUMS, probability_tags
+from sksim.functional._tags import INTERVALS_OF_KINDS, OF_ROW_SUMS, probability_tags
 
 
 class Hellinger(RowwiseDistance):
@@ -59,6 +59,7 @@ class Hellinger(RowwiseDistance):
 
     def _similarity_tags(self):
         return probability_tags(
+            intervals=INTERVALS_OF_KINDS,
             exact=OF_ROW_SUMS,
             orientation="distance",
             bounds=(0, 1),

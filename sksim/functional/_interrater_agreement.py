@@ -4,7 +4,7 @@ import numpy as np
 
 from sksim.functional._correctness import GroupCorrectness
 from sksim.functional._labels import kappa
-from sksim.functional._tags import correctness_tags
+from sksim.functional._tags import INTERVALS_OF_KINDS, correctness_tags
 from sksim.functional._undefined import UndefinedMixin, replacement_constraint
 
 
@@ -87,6 +87,7 @@ class InterraterAgreement(UndefinedMixin, GroupCorrectness):
     def _similarity_tags(self):
         return correctness_tags(
             arity="group",
+            intervals=INTERVALS_OF_KINDS,
             orientation="similarity",
             bounds=(-1, 1),
             complexity="n l",

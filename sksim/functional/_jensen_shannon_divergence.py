@@ -8,7 +8,7 @@ from sksim._sklearn_compat import Interval
 from sksim.arrays._namespace import as_float64, row_blocks_of, xlogx_row_sums
 from sksim.arrays._views import View
 from sksim.functional._rowwise import RowwiseDistance
-from sksim.functional._tags import OF_ROW_SUMS, probability_tags
+from sksim.functional._tags import INTERVALS_OF_KINDS, OF_ROW_SUMS, probability_tags
 from sksim.functional._units import log_unit
 
 
@@ -112,6 +112,7 @@ class JensenShannonDivergence(RowwiseDistance):
     def _similarity_tags(self):
         largest = math.log(2) / log_unit(self.base)
         return probability_tags(
+            intervals=INTERVALS_OF_KINDS,
             exact=OF_ROW_SUMS,
             orientation="distance",
             bounds=(0, largest**0.5 if self.sqrt else largest),

@@ -7,6 +7,7 @@ import numpy as np
 from sksim.arrays._namespace import count_unequal, encode, to_numpy
 from sksim.arrays._views import View
 from sksim.base import BaseFunctionalSimilarity
+from sksim.base._row_kinds import RowKinds
 from sksim.functional._undefined import UndefinedMixin
 
 
@@ -37,6 +38,28 @@ class JudgedDisagreement(UndefinedMixin, BaseFunctionalSimilarity):
     def _view(self, X, xp, y_true):
         classes = [to_numpy(encode(a, xp=xp)[1], xp=xp) for a in (X, y_true)]
         return JudgedLabels(X, y_true, np.union1d(*classes))
+
+    def _row_kinds(self, view_x, view_y, xp):
+        """Kinds of rows: whether labels differ, and either is wrong, in bits."""
+        differ = view_x.labels != view_y.labels
+        wrong = [view.labels != view_x.y_true for view in (view_x, view_y)]
+        bits = [to_numpy(bit, xp=xp).astype(np.int64) for bit in (differ, *wrong)]
+        n_classes = len(np.union1d(view_x.classes, view_y.classes))
+        codes = np.arange(8)
+        places = np.stack([codes >> 2 & 1, codes >> 1 & 1, codes & 1])
+
+        def value_of(counts):
+            sums = (int(total) for total in places @ counts)
+            found = self._relate(*sums, int(counts.sum()), n_classes)
+            return self._value_of(found)
+
+        return RowKinds(
+            of_row=4 * bits[0] + 2 * bits[1] + bits[2],
+            value_of=value_of,
+            # all right, alike wrong, one of them wrong, both in different ways
+            extremes=np.array([0, 3, 5, 6, 7] if n_classes > 2 else [0, 3, 5, 6]),
+            n_kinds=8,
+        )
 
     def _compare(self, view_x, view_y, xp):
         differing = count_unequal(view_x.labels, view_y.labels, xp=xp)

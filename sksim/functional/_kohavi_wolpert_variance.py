@@ -1,7 +1,7 @@
 """Variance of a random model's correctness."""
 
 from sksim.functional._correctness import GroupCorrectness
-from sksim.functional._tags import correctness_tags
+from sksim.functional._tags import INTERVALS_OF_KINDS, correctness_tags
 
 
 class KohaviWolpertVariance(GroupCorrectness):
@@ -65,6 +65,7 @@ class KohaviWolpertVariance(GroupCorrectness):
     def _similarity_tags(self):
         return correctness_tags(
             arity="group",
+            intervals=INTERVALS_OF_KINDS,
             orientation="distance",
             bounds=(0, 0.25),
             complexity="n l",

@@ -26,7 +26,7 @@ from sksim.base._validation import (
     refuse_mixed_kinds,
 )
 from sksim.functional._judge import judge
-from sksim.functional._tags import INTERVALS, OF_ROW_SUMS
+from sksim.functional._tags import INTERVALS, INTERVALS_OF_PAIRS, OF_ROW_SUMS
 from sksim.models._outputs import columns_of, model_outputs
 
 
@@ -107,6 +107,12 @@ class AccuracyComparison(RowSumComparison):
         """Statistic, and details with McNemar's p-value."""
         statistic, details = super().outcome()
         return statistic, {**details, "mcnemar_pvalue_": self.exact_pvalue()}
+
+    def paired_counts(self):
+        """Numbers of rows that both, only the first, the second or none get right."""
+        x, y, count = self.view_x, self.view_y, self.xp.count_nonzero
+        parts = x & y, x & ~y, y & ~x, ~(x | y)
+        return tuple(int(count(part)) for part in parts)
 
     def exact_pvalue(self):
         """McNemar's exact p-value that both models are equally accurate."""
@@ -298,6 +304,9 @@ class PerformanceDifference(BaseFunctionalSimilarity):
         performances = (float(right) / n_samples for right in sums)
         return self._with_details(difference, *performances)
 
+    def _extreme_terms(self):
+        return [[1, 1], [1, 0], [0, 1], [0, 0]]
+
     def _with_details(self, difference, performance_x, performance_y):
         return difference if self.signed else abs(difference), {
             "performance_x_": performance_x,
@@ -322,7 +331,7 @@ class PerformanceDifference(BaseFunctionalSimilarity):
             requires=("y_true",),
             view_keywords=("y_true", "role", "classes"),
             null="exchange",
-            intervals=INTERVALS,
+            intervals=INTERVALS_OF_PAIRS if is_accuracy else INTERVALS,
             exact=OF_ROW_SUMS if is_accuracy else (),
             array_api=is_accuracy,
             complexity="n",

@@ -1,7 +1,10 @@
 """What measures share that average a distance of rows."""
 
+import numpy as np
+
 from sksim.arrays._namespace import row_blocks_of
 from sksim.base import BaseFunctionalSimilarity, RowSumComparison
+from sksim.base._tags import tags_of
 
 
 class RowwiseDistance(BaseFunctionalSimilarity):
@@ -23,6 +26,10 @@ class RowwiseDistance(BaseFunctionalSimilarity):
 
     def _of_sums(self, sums, n_samples):
         return sums / n_samples
+
+    def _extreme_terms(self):
+        bounds = np.array(tags_of(self).bounds, dtype=float)
+        return bounds if np.isfinite(bounds).all() else None
 
     def _min_samples(self):
         return 1

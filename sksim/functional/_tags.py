@@ -4,8 +4,11 @@ from sksim.base._tags import SimilarityTags
 
 # Rows of outputs are independent draws, so that even the plain bootstrap is valid.
 INTERVALS = ("jackknife", "subsample", "bootstrap")
-# Shares of rows have intervals of their own.
-INTERVALS_OF_SHARES = (*INTERVALS, "exact", "wilson")
+# Where it is known what a row that was not seen may do.
+INTERVALS_OF_KINDS = (*INTERVALS, "gaffke")
+# Shares of rows have intervals of their own, and so have differences of two.
+INTERVALS_OF_SHARES = (*INTERVALS_OF_KINDS, "exact", "wilson")
+INTERVALS_OF_PAIRS = (*INTERVALS_OF_KINDS, "tango", "newcombe")
 # What is exact for functions of sums over rows.
 OF_ROW_SUMS = frozenset({"jackknife", "bootstrap"})
 

@@ -1,10 +1,13 @@
 """Whether a similarity is more than chance, and how sure it is."""
 
 from sksim.inference._calibrated import CalibratedSimilarity
-from sksim.inference._interval import (
+from sksim.inference._comparing import (
     ComparisonResult,
-    SimilarityIntervalResult,
+    RankingResult,
     compare_similarities,
+)
+from sksim.inference._interval import (
+    SimilarityIntervalResult,
     similarity_interval,
 )
 from sksim.inference._matrix import (
@@ -18,6 +21,7 @@ from sksim.inference._test import similarity_test
 __all__ = [
     "CalibratedSimilarity",
     "ComparisonResult",
+    "RankingResult",
     "SimilarityIntervalResult",
     "SimilarityMatrixTestResult",
     "SimilarityTestResult",

@@ -236,7 +236,7 @@ def _cells(groups, strata, n_samples):
             )
         ends = np.cumsum(np.bincount(codes))[:-1]
         units = np.split(np.argsort(codes, kind="stable"), ends)
-    stratum_of = _strata_of_units(units, strata, labels, n_samples)
+    stratum_of = strata_of_units(units, strata, labels, n_samples)
     keys = [
         (stratum, len(rows)) for stratum, rows in zip(stratum_of, units, strict=True)
     ]
@@ -248,7 +248,7 @@ def _cells(groups, strata, n_samples):
     return cells
 
 
-def _strata_of_units(units, strata, labels, n_samples):
+def strata_of_units(units, strata, labels, n_samples):
     """Number of the stratum that each unit is in."""
     if strata is None:
         return np.zeros(len(units), dtype=int)
@@ -260,9 +260,9 @@ def _strata_of_units(units, strata, labels, n_samples):
     for number, rows in enumerate(units):
         if len(set(common[rows].tolist())) > 1:
             raise ValueError(
-                f"Group {labels[number]} has rows in several strata: whole groups "
-                "change places within a stratum, so that each must be in one. Leave "
-                "out groups or strata, or number the groups within each stratum."
+                f"Group {labels[number]} has rows in several strata: groups are taken "
+                "whole, within a stratum, so that each must be in one. Leave out "
+                "groups or strata, or number the groups within each stratum."
             )
     return np.array([common[rows[0]] for rows in units])
 

@@ -139,6 +139,7 @@ def test_mean_over_all_orders_of_residuals(data):
     assert calibrated.score(X, y, z=z) == pytest.approx(calibrated.score_)
 
 
+@pytest.mark.filterwarnings("ignore:.* is biased at 40 rows")
 @pytest.mark.parametrize("measure", OF_RESIDUALS, ids=repr)
 def test_jackknife_leaves_rows_of_the_confounder_out(data, measure):
     X, y, z = data
