@@ -309,6 +309,13 @@ class Comparison(Compared):
             return None
         return to_numpy(values, xp=self.xp).astype(np.float64, copy=False)
 
+    def pair_effects(self):
+        """What pairs of rows add beyond what each row adds, or None.
+
+        A matrix of some of the rows, for the second-order excess of the jackknife.
+        """
+        return self._pair_effects() if self.is_exact("jackknife") else None
+
     def trace_form(self):
         """`TraceForm` of the statistic, which gives its null's moments, or None."""
         return self._trace_form() if self.is_exact("null") else None
@@ -330,6 +337,9 @@ class Comparison(Compared):
         return
 
     def _without_each_row(self):
+        return
+
+    def _pair_effects(self):
         return
 
     def _trace_form(self):
@@ -410,6 +420,10 @@ class GroupComparison(Compared):
 
     def without_each_row(self):
         """Groups have no closed form without a row."""
+        return
+
+    def pair_effects(self):
+        """Groups have no closed form of pairs of rows."""
         return
 
     def row_kinds(self):

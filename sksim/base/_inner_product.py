@@ -8,8 +8,8 @@ from typing import ClassVar
 import numpy as np
 
 from sksim.arrays._exact import TraceForm
-from sksim.arrays._kernels import product_of_tiles, tiles_are_cheaper
-from sksim.arrays._namespace import in_double, is_numpy, number, root
+from sksim.arrays._kernels import product_of_tiles, tiles_are_cheaper, u_center
+from sksim.arrays._namespace import in_double, is_numpy, number, root, to_numpy
 from sksim.arrays._picking import (
     permuted_inner,
     permuted_products,
@@ -22,6 +22,9 @@ from sksim.arrays._weighted import weighted_u_inner
 from sksim.base._comparison import Comparison, Grid
 from sksim.base._validation import overflow_is_silent
 
+# Rows of whose pairs the effects are found: enough for two digits of their variance,
+# few enough that no n x n matrix is made.
+_MOST_PAIRED_ROWS = 192
 # Memory that the matrices of all views together may take, in bytes.
 _MOST_MEMORY = 2**30
 
@@ -92,6 +95,37 @@ class InnerProductComparison(Comparison):
             for a, b in ((x, y), (x, x), (y, y))
         )
         return self.measure._of_product(xy, *self._normed(xx, yy), self.n_samples - 1)
+
+    @overflow_is_silent
+    def _pair_effects(self):
+        if self.n_samples > _MOST_PAIRED_ROWS:
+            some = np.random.default_rng(0).choice(
+                self.n_samples, size=_MOST_PAIRED_ROWS, replace=False
+            )
+            return self.of_rows(np.sort(some))._pair_effects()
+        xp = self.xp
+        K, L = (
+            to_numpy(form.dense(xp=xp).matrix, xp=xp).astype(np.float64)
+            for form in self._forms
+        )
+        products = [K * L, K * K, L * L]
+        slopes = self._slopes(*(float(np.sum(product)) for product in products))
+        effects = sum(b * product for b, product in zip(slopes, products, strict=True))
+        # less what a row adds to all of its pairs
+        return u_center(effects, xp=np) if np.isfinite(effects).all() else None
+
+    def _slopes(self, xy, xx, yy):
+        """Derivatives by the three products, by differences: for statistics as such."""
+        products = np.array([xy, xx, yy])
+        steps = 1e-5 * np.array([(xx * yy) ** 0.5, xx, yy])
+
+        def value(products):
+            views = self._normed(*products[1:])
+            return number(self.measure._of_product(products[0], *views, self.n_samples))
+
+        for step in np.diag(steps):
+            ends = value(products + step), value(products - step)
+            yield (ends[0] - ends[1]) / (2 * step.sum()) if step.any() else math.nan
 
     @overflow_is_silent
     def _weighted(self, weights):

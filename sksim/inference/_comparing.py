@@ -289,12 +289,15 @@ class _Candidates:
     scores : list of float
     values : ndarray of shape (n_units, n_candidates)
         Scores without each unit.
+    effects : list
+        Of pairs of rows, for each candidate; None where they are not known.
     """
 
     samples: list
     plan: object
     scores: list
     values: np.ndarray
+    effects: list
 
     @classmethod
     def of(cls, samples, jobs):
@@ -304,7 +307,8 @@ class _Candidates:
         if samples[0].tags.signed:
             values = -abs(values)
         scores = [sample.tags.orient(sample.statistic) + 0.0 for sample in samples]
-        candidates = cls(samples, plan, scores, values)
+        effects = [sample.pair_effects() for sample in samples]
+        candidates = cls(samples, plan, scores, values, effects)
         candidates.warn_of_bias()
         return candidates
 
@@ -318,16 +322,21 @@ class _Candidates:
     def spread(self, *numbers):
         """Spread of a score, or of the difference of two."""
         estimate, values = self.scores[numbers[0]], self.values[:, numbers[0]]
+        effects = self.effects[numbers[0]]
         low, high = self.samples[0].tags.score_bounds
         if len(numbers) == 2:
             estimate = estimate - self.scores[numbers[1]]
             values = values - self.values[:, numbers[1]]
             low, high = low - high, high - low
+            other = self.effects[numbers[1]]
+            known = effects is not None and other is not None
+            effects = effects - other if known else None
         return spread_of(
             estimate,
             values,
             self.plan,
             bounds=(low, high),
+            effects=effects,
             rounding=max(self.samples[i].rounding for i in numbers),
         )
 

@@ -104,6 +104,7 @@ def estimate_of(
         plan,
         bounds=sample.bounds,
         rounding=sample.rounding,
+        effects=sample.pair_effects() if method == "jackknife" else None,
         near_bounds=sample.is_output and np.isfinite(sample.bounds).all(),
     )
     return Estimate(
