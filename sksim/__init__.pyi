@@ -94,11 +94,13 @@ from .functional import TotalVariation as TotalVariation
 from .functional import stitching_layers as stitching_layers
 from .inference import CalibratedSimilarity as CalibratedSimilarity
 from .inference import ComparisonResult as ComparisonResult
+from .inference import EquivalenceTestResult as EquivalenceTestResult
 from .inference import RankingResult as RankingResult
 from .inference import SimilarityIntervalResult as SimilarityIntervalResult
 from .inference import SimilarityMatrixTestResult as SimilarityMatrixTestResult
 from .inference import SimilarityTestResult as SimilarityTestResult
 from .inference import compare_similarities as compare_similarities
+from .inference import equivalence_test as equivalence_test
 from .inference import permutations as permutations
 from .inference import similarity_interval as similarity_interval
 from .inference import similarity_matrix_test as similarity_matrix_test
