@@ -23,6 +23,9 @@ def _calls():
     return {
         "similarity_test": lambda m: sksim.similarity_test(m, X, Y, **SEED).to_dict(),
         "similarity_interval": lambda m: sksim.similarity_interval(m, X, Y).to_dict(),
+        "equivalence_test": lambda m: sksim.equivalence_test(
+            m, X, Y, margin=0.1
+        ).to_dict(),
         "compare_similarities": lambda m: sksim.compare_similarities(
             m, X, Y, Z
         ).to_dict(),

@@ -31,6 +31,9 @@ def results():
     return {
         "SimilarityTestResult": sksim.similarity_test(CKA(), X, y, **settings),
         "SimilarityIntervalResult": sksim.similarity_interval(CKA(), X, y),
+        "EquivalenceTestResult": sksim.equivalence_test(
+            CKA(debias="rows"), X, y, margin=0.1
+        ),
         "ComparisonResult": sksim.compare_similarities(CKA(debias="rows"), X, y, z),
         "RankingResult": sksim.compare_similarities(CKA(debias="rows"), X, y, z, y + X),
         "SimilarityMatrixTestResult": sksim.similarity_matrix_test(

@@ -64,9 +64,13 @@ class SharedPlaces(View):
             table = np.full(self.n_samples**2, -1, dtype=np.int32)
             table[self._keys] = np.arange(len(self.rows), dtype=np.int32)
             return replace(self, index=(table,))
+        return replace(self, index=self._sorted_keys())
+
+    def _sorted_keys(self):
+        """What finds entries without a table, which pays where it is used once."""
         keys = self._keys
         order = np.argsort(keys)
-        return replace(self, index=(keys[order], order))
+        return keys[order], order
 
     @property
     def _keys(self):
@@ -74,7 +78,7 @@ class SharedPlaces(View):
 
     def shared_with(self, other):
         """(entries here, entries there) of the neighbours that both have."""
-        index = self.index if self.index is not None else self.with_index().index
+        index = self.index if self.index is not None else self._sorted_keys()
         keys = other._keys
         if len(index) == 1:
             found = index[0].take(keys)

@@ -6,6 +6,7 @@ from sksim.inference._comparing import (
     RankingResult,
     compare_similarities,
 )
+from sksim.inference._equivalence import EquivalenceTestResult, equivalence_test
 from sksim.inference._interval import (
     SimilarityIntervalResult,
     similarity_interval,
@@ -21,11 +22,13 @@ from sksim.inference._test import similarity_test
 __all__ = [
     "CalibratedSimilarity",
     "ComparisonResult",
+    "EquivalenceTestResult",
     "RankingResult",
     "SimilarityIntervalResult",
     "SimilarityMatrixTestResult",
     "SimilarityTestResult",
     "compare_similarities",
+    "equivalence_test",
     "permutations",
     "similarity_interval",
     "similarity_matrix_test",

@@ -81,18 +81,23 @@ class PairedCounts:
     def _score(self, difference):
         """Score statistic of a hypothetical difference (Tango 1998)."""
         b, c, n = self.first, self.second, self.n
+        if b < c:  # the roots below cancel least the other way round
+            b, c, difference, sign = c, b, -difference, -1.0
+        else:
+            sign = 1.0
         excess = b - c - n * difference
         if excess == 0:
             return 0.0
         # likeliest share of rows that count for the second side alone, given that
         linear = -b - c + (2 * n - b + c) * difference
         constant = -c * difference * (1 - difference)
-        root = (linear**2 - 8 * n * constant) ** 0.5
+        root = max(linear**2 - 8 * n * constant, 0.0) ** 0.5
         q = (root - linear) / (4 * n)
         if linear > 0:  # without cancellation
             q = -2 * constant / (root + linear)
         variance = n * (2 * q + difference * (1 - difference))
-        return excess / variance**0.5 if variance > 0 else np.inf * np.sign(excess)
+        score = excess / variance**0.5 if variance > 0 else np.inf * np.sign(excess)
+        return sign * score
 
     def _tango(self, z):
         """Difference at which the score statistic is z; a bound if it nowhere is."""

@@ -3,6 +3,7 @@
 from sksim.rsm._bures import NormalizedBures
 from sksim.rsm._cka import CKA
 from sksim.rsm._dcor import DistanceCorrelation
+from sksim.rsm._decoding import DecodingSimilarity
 from sksim.rsm._eigenspace import EigenspaceOverlap
 from sksim.rsm._gulp import GULP
 from sksim.rsm._hsic import HSIC
@@ -17,6 +18,7 @@ __all__ = [
     "GULP",
     "HSIC",
     "RSA",
+    "DecodingSimilarity",
     "DistanceCorrelation",
     "EigenspaceOverlap",
     "MinibatchCKA",

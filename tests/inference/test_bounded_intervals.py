@@ -79,16 +79,25 @@ def test_pvalues_of_a_margin(row):
             assert limits.high(found[1]) == pytest.approx(float(margin))
 
 
+TABLES = [(40, 12, 5, 43), (0, 7, 0, 0), (7, 0, 0, 0), (0, 0, 0, 2), (1, 1, 0, 0)]
+
+
+@pytest.mark.parametrize("table", TABLES, ids=str)
 @pytest.mark.parametrize("method", ["tango", "newcombe"])
-def test_limits_are_of_the_models_not_of_their_order(method):
-    limits = PairedCounts(40, 12, 5, 43).limits(method)
-    turned = PairedCounts(40, 5, 12, 43).limits(method).negated()
+def test_limits_are_of_the_models_not_of_their_order(method, table):
+    both, first, second, none = table
+    limits = PairedCounts(*table).limits(method)
+    turned = PairedCounts(both, second, first, none).limits(method).negated()
     for tail in (0.01, 0.3, 0.5, 0.8):
         assert limits.low(tail) == pytest.approx(turned.low(tail), abs=1e-12)
         assert limits.high(tail) == pytest.approx(turned.high(tail), abs=1e-12)
     tails = np.linspace(0.01, 0.99, 50)
-    assert (np.diff([limits.low(tail) for tail in tails]) > 0).all()
-    assert (np.diff([limits.high(tail) for tail in tails]) < 0).all()
+    low = np.array([limits.low(tail) for tail in tails])
+    high = np.array([limits.high(tail) for tail in tails])
+    assert (np.diff(low) > -1e-12).all()
+    assert (np.diff(high) < 1e-12).all()
+    assert (low[tails < 0.5] <= high[tails < 0.5] + 1e-12).all()
+    assert (abs(low) <= 1 + 1e-12).all()
 
 
 def test_unsigned_difference_has_the_limits_without_the_sign():

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import DBSCAN, KMeans, MeanShift
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
@@ -348,6 +348,29 @@ def test_wrappers_of_regressors():
     assert_close(layers["output"][:, 0], model.predict(D))
     consensus = RANSACRegressor(random_state=0).fit(D, t)
     assert list(extract_representations(consensus, D)) == ["output"]
+
+
+def test_an_inner_model_of_other_columns_is_left_alone():
+    class Squared(ClassifierMixin, BaseEstimator):
+        def fit(self, X, y):
+            self.n_features_in_ = X.shape[1]
+            self.estimator_ = MLPClassifier((2,), max_iter=5, random_state=0)
+            self.estimator_.fit(np.hstack([X, X**2]), y)
+            self.classes_ = self.estimator_.classes_
+            return self
+
+        def predict(self, X):
+            return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+        def predict_proba(self, X):
+            return self.estimator_.predict_proba(np.hstack([X, X**2]))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = Squared().fit(XB, YB)
+    layers = extract_representations(model, XB)
+    assert list(layers) == ["output"]
+    assert_close(layers["output"], model.predict_proba(XB))
 
 
 def test_transformers_and_clusterers_as_last_steps():
