@@ -47,8 +47,9 @@ class LayerSimilarityResult(ResultMixin):
         Number of rows.
     n_batches : int
         Number of batches.
-    kept : {"grams", "moments", "rows", "sketches"}
-        What was kept of the layers during the pass.
+    kept : {"grams", "moments", "rows", "sketches", "outputs"}
+        What was kept during the pass; "outputs" stands for what measures of outputs
+        need of them.
     left_out : dict of str to str
         Layers without a row for each input, and why they have none.
     measure : str
