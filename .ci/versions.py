@@ -9,8 +9,9 @@ import sys
 import tomllib
 from pathlib import Path
 
-# what builds the documentation and measures speed promises no least versions
-WITHOUT = {"doc", "lint", "dev", "benchmark"}
+# what builds the documentation, measures speed and brings other libraries' models
+# promises no least versions
+WITHOUT = {"doc", "lint", "dev", "benchmark", "clients"}
 
 
 def requirements():

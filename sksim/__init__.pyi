@@ -105,6 +105,9 @@ from .inference import permutations as permutations
 from .inference import similarity_interval as similarity_interval
 from .inference import similarity_matrix_test as similarity_matrix_test
 from .inference import similarity_test as similarity_test
+from .models import CallableModel as CallableModel
+from .models import KerasModel as KerasModel
+from .models import OnnxModel as OnnxModel
 from .models import TorchExtractor as TorchExtractor
 from .models import extract_outputs as extract_outputs
 from .models import extract_representations as extract_representations

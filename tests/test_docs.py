@@ -435,7 +435,7 @@ def test_installation_page_names_all_dependencies_and_extras():
 
 # what is imported by another name, or by the library that sksim goes by
 USED_AS = {"POT": "from ot ", "pyarrow": "read_parquet", "distributed": "dask"}
-FOR_WORK_ON_SKSIM = {"test", "benchmark", "lint", "doc", "dev"}
+FOR_WORK_ON_SKSIM = {"test", "clients", "benchmark", "lint", "doc", "dev"}
 
 
 def test_every_extra_is_used():

@@ -17,7 +17,8 @@ from sksim.base._validation import (
     check_output_group,
     check_output_pair,
 )
-from sksim.models._outputs import model_outputs
+from sksim.models._answers import answered, labels_of_rows, refuse_unknown_labels
+from sksim.models._outputs import as_list, model_outputs
 
 
 class LabelsMixin:
@@ -168,6 +169,17 @@ class _OutputsMixin(LabelsMixin):
                 self.classes_ = np.asarray(names)
         return sides, {**metadata, "classes": names}
 
+    @classmethod
+    def _from_models(cls, models, data, y_true, response_method, known, params):
+        """Fresh measure, outputs of the models in its form, and true labels."""
+        refuse_other_rows(data=data, y_true=y_true)
+        measure = cls(**params)
+        measure._validate_params()
+        models, found = answered(models, data, **known)
+        y_true = labels_of_rows(data, y_true, found)
+        refuse_unknown_labels(models, y_true)
+        return measure, measure._outputs_of(models, data, response_method), y_true
+
     def _outputs_of(self, estimators, data, response_method):
         """Outputs of fitted estimators in the form that the measure takes."""
         inputs = tags_of(self).inputs
@@ -189,24 +201,43 @@ class BaseFunctionalSimilarity(_OutputsMixin, BaseSimilarity):
 
     @classmethod
     def from_estimators(
-        cls, a, b, data, y_true=None, *, response_method=None, **params
+        cls,
+        a,
+        b,
+        data,
+        y_true=None,
+        *,
+        response_method=None,
+        outputs=None,
+        classes=None,
+        **params,
     ):
-        """Measure on the outputs of two fitted estimators.
+        """Measure on the outputs of two fitted models.
 
         Parameters
         ----------
-        a, b : fitted estimators
+        a, b : fitted estimators or networks
             The two models. Where both are classifiers their ``classes_`` are aligned:
             a class that one of them never saw is a column of zeros.
-        data : array-like of shape (n_samples, n_features)
-            The rows that both models are applied to.
+        data : array-like of shape (n_samples, n_features), or iterable of batches
+            The rows that both models are applied to. A DataLoader is gone through
+            once, and each batch given to both networks, so that it may shuffle.
         y_true : array-like of shape (n_samples,), default=None
-            True labels, for measures that use them.
+            True labels, for measures that use them. None takes those that come with
+            the batches, if any do.
         response_method : {"predict", "predict_proba", "decision_function"}, \
                 default=None
             Where the outputs come from. By default labels come from ``predict`` and
             probabilities from ``predict_proba``. With "predict_proba", labels are the
             classes of largest probability, which may differ from ``predict``.
+        outputs : {"logits", "probabilities", "labels", "predictions"} or one for each \
+                model, default=None
+            What networks return: logits become probabilities by the softmax (a single
+            column z by the logistic function, as -z and z) and labels by the largest.
+            None is enough where a network returns an object with ``logits``; anything
+            else is asked for. See :ref:`network_outputs`.
+        classes : sequence, or one for each model, default=None
+            Class of each column of networks' outputs. None: 0, 1, ...
         **params : dict
             Parameters of the measure.
 
@@ -215,11 +246,11 @@ class BaseFunctionalSimilarity(_OutputsMixin, BaseSimilarity):
         measure : object
             The fitted measure.
         """
-        refuse_other_rows(data=data, y_true=y_true)
-        measure = cls(**params)
-        measure._validate_params()
-        outputs = measure._outputs_of((a, b), data, response_method)
-        return measure._fit(*outputs.arrays, y_true=y_true, classes=outputs.classes)
+        known = {"outputs": outputs, "classes": classes}
+        measure, found, y_true = cls._from_models(
+            (a, b), data, y_true, response_method, known, params
+        )
+        return measure._fit(*found.arrays, y_true=y_true, classes=found.classes)
 
 
 class BaseGroupSimilarity(_OutputsMixin, BaseSimilarity):
@@ -326,23 +357,41 @@ class BaseGroupSimilarity(_OutputsMixin, BaseSimilarity):
 
     @classmethod
     def from_estimators(
-        cls, estimators, data, y_true=None, *, response_method=None, **params
+        cls,
+        estimators,
+        data,
+        y_true=None,
+        *,
+        response_method=None,
+        outputs=None,
+        classes=None,
+        **params,
     ):
-        """Measure on the outputs of several fitted estimators.
+        """Measure on the outputs of several fitted models.
 
         Parameters
         ----------
-        estimators : sequence of fitted estimators
+        estimators : sequence of fitted estimators or networks
             The models. The ``classes_`` of classifiers are aligned: a class that one
             of them never saw is a column of zeros.
-        data : array-like of shape (n_samples, n_features)
-            The rows that all models are applied to.
+        data : array-like of shape (n_samples, n_features), or iterable of batches
+            The rows that all models are applied to. A DataLoader is gone through
+            once, and each batch given to all networks, so that it may shuffle.
         y_true : array-like of shape (n_samples,), default=None
-            True labels, for measures that use them.
+            True labels, for measures that use them. None takes those that come with
+            the batches, if any do.
         response_method : {"predict", "predict_proba"}, default=None
             Where the outputs come from. By default labels come from ``predict`` and
             probabilities from ``predict_proba``. With "predict_proba", labels are the
             classes of largest probability, which may differ from ``predict``.
+        outputs : {"logits", "probabilities", "labels", "predictions"} or one for each \
+                model, default=None
+            What networks return: logits become probabilities by the softmax (a single
+            column z by the logistic function, as -z and z) and labels by the largest.
+            None is enough where a network returns an object with ``logits``; anything
+            else is asked for. See :ref:`network_outputs`.
+        classes : sequence, or one for each model, default=None
+            Class of each column of networks' outputs. None: 0, 1, ...
         **params : dict
             Parameters of the measure.
 
@@ -351,12 +400,12 @@ class BaseGroupSimilarity(_OutputsMixin, BaseSimilarity):
         measure : object
             The fitted measure.
         """
-        refuse_other_rows(data=data, y_true=y_true)
-        measure = cls(**params)
-        measure._validate_params()
-        outputs = measure._outputs_of(estimators, data, response_method)
+        known = {"outputs": outputs, "classes": classes}
+        measure, found, y_true = cls._from_models(
+            as_list(estimators), data, y_true, response_method, known, params
+        )
         models = [
             output if has_dtype(output) else as_values(output, "a prediction")
-            for output in outputs.arrays
+            for output in found.arrays
         ]
-        return measure._fit(models, None, y_true=y_true, classes=outputs.classes)
+        return measure._fit(models, None, y_true=y_true, classes=found.classes)

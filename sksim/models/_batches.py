@@ -8,8 +8,11 @@ import numpy as np
 from sksim._sklearn_compat import num_samples
 from sksim.arrays._slices import slices, take_slice
 
+# Samplers of torch that draw another order for each pass.
+_RANDOM_SAMPLERS = ("RandomSampler", "SubsetRandomSampler", "WeightedRandomSampler")
 
-def batches_of(data, batch_size, *, order=None):
+
+def batches_of(data, batch_size, *, order=None, as_arrays=True):
     """Batches of data, and their number (0 if unknown).
 
     Parameters
@@ -19,9 +22,11 @@ def batches_of(data, batch_size, *, order=None):
         Rows of a batch that is cut; None cuts nothing.
     order : callable, default=None
         From the number of rows of data that are cut to the order to take them in.
+    as_arrays : bool, default=True
+        Whether tables become arrays, and lists of text or objects, too.
     """
     if is_cut(data):
-        cut = _as_rows(data)
+        cut = _as_rows(data, as_arrays)
         n_rows = _n_rows(cut)
         rows = slices(n_rows, batch_size or max(n_rows, 1))
         if order is not None and len(rows) > 1:
@@ -43,10 +48,16 @@ def is_cut(data):
     return isinstance(data, list | tuple) and not _is_list_of_batches(data)
 
 
-def _as_rows(data):
+def _as_rows(data, as_arrays):
     if isinstance(data, Mapping) or hasattr(data, "iloc") or hasattr(data, "shape"):
-        return np.asarray(data) if hasattr(data, "iloc") else data
-    return np.asarray(data)
+        return np.asarray(data) if hasattr(data, "iloc") and as_arrays else data
+    if as_arrays:
+        return np.asarray(data)
+    try:
+        rows = np.asarray(data)
+    except ValueError:  # rows of several lengths
+        return data
+    return rows if rows.dtype.kind in "biuf" else data
 
 
 def _n_rows(data):
@@ -105,6 +116,24 @@ def _is_tuple_of_arrays(item):
     return len({len(part) if getattr(part, "ndim", 0) else None for part in item}) == 1
 
 
+def random_sampler_of(data):
+    """Name of the class of a loader's random sampler; empty where there is none."""
+    of_batches = getattr(getattr(data, "batch_sampler", None), "sampler", None)
+    samplers = [type(s).__name__ for s in (getattr(data, "sampler", None), of_batches)]
+    return next((name for name in samplers if name in _RANDOM_SAMPLERS), "")
+
+
+def number_of_rows(data):
+    """Rows that will pass, as far as that is known; else 0."""
+    if is_cut(data):
+        parts = parts_of(data) if isinstance(data, Mapping) else [data]
+        return num_samples(parts[0]) if parts else 0
+    if isinstance(data, list | tuple):
+        return sum(map(length_of, data))
+    dataset = getattr(data, "dataset", None)
+    return len(dataset) if hasattr(dataset, "__len__") else 0
+
+
 # ----- parts of a batch ---------------------------------------------------------------
 
 
@@ -120,6 +149,8 @@ def parts_of(batch):
 def length_of(batch):
     """Number of rows of a batch: the length of its first array."""
     arrays = parts_of(batch)
+    if not arrays and isinstance(batch, list) and batch:
+        return len(batch)  # of text or objects
     if not arrays:
         raise ValueError(
             f"A batch is a {type(batch).__name__} without an array, so that its rows "

@@ -13,6 +13,9 @@ from sksim._progress import ProgressBar
 from sksim._sklearn_compat import num_samples
 from sksim._typing import Array, ArrayLike, Model
 from sksim.arrays._slices import slices, take_slice
+from sksim.models._adapters import adapted, is_adaptable
+from sksim.models._answers import is_network, network_outputs
+from sksim.models._batches import random_sampler_of
 from sksim.models._same_input import warn_of_inputs
 from sksim.models._sklearn import (
     computed,
@@ -20,7 +23,7 @@ from sksim.models._sklearn import (
     sklearn_layers,
     sklearn_outputs,
 )
-from sksim.models._torch import is_torch_module
+from sksim.models._torch import is_torch_module, tensors_like
 from sksim.models._torch_extractor import TorchExtractor
 
 _TORCH_BATCH = 256
@@ -42,8 +45,9 @@ def extract_representations(
 
     Parameters
     ----------
-    model : fitted estimator or torch.nn.Module
-        The model; it is not changed.
+    model : fitted estimator, torch.nn.Module, or another network
+        The model; it is not changed. Networks of Keras, in ONNX's format (also as the
+        path of a file) and functions of a batch are taken too: see Notes.
     data : array-like of shape (n_samples, n_features)
         Rows to be represented. For a torch module also a tensor of any shape whose
         first axis is the rows, or a DataLoader.
@@ -133,6 +137,9 @@ def extract_representations(
     density estimators                          ``score_samples``
     ``torch.nn.Module``                         submodules by name, and ``output``: see
                                                 :class:`TorchExtractor`
+    Keras, ONNX, functions of a batch           see :class:`KerasModel`,
+                                                :class:`OnnxModel`,
+                                                :class:`CallableModel`
     ==========================================  ======================================
 
     Searches (``GridSearchCV``) and frozen models stand for the model inside. Several
@@ -165,8 +172,12 @@ def extract_representations(
         if value is not None:
             raise ValueError(
                 f"{name} is for torch modules: layers of {type(model).__name__} are "
-                "matrices with one row for each input already."
+                "what its functions return, or matrices with one row for each input."
             )
+    if is_adaptable(model):
+        return adapted(model).extract(
+            data, layers, batch_size=batch_size, verbose=verbose
+        )
     chosen = choose_layers(sklearn_layers(model, data), layers, model)
     compute = partial(_chosen_layers, model, chosen, layers is not None)
     return in_batches(compute, data, batch_size, verbose=verbose, n_jobs=n_jobs)
@@ -181,19 +192,27 @@ def extract_outputs(
     data: ArrayLike | Iterable,
     batch_size: int | None = None,
     n_jobs: int | None = None,
+    *,
+    outputs: str | None = None,
+    classes: Sequence | None = None,
 ) -> dict[str, Array]:
     """Predictions of a fitted model, under the names that measures use.
 
     Parameters
     ----------
-    model : fitted estimator or torch.nn.Module
-        The model; it is not changed.
+    model : fitted estimator or network
+        The model, as for :func:`extract_representations`; it is not changed.
     data : array-like of shape (n_samples, n_features)
-        Rows to predict; for a torch module also a DataLoader.
+        Rows to predict; for a network also an iterable of batches.
     batch_size : int, default=None
         Rows that pass through the model at once.
     n_jobs : int, default=None
         Number of parallel jobs, as in :func:`extract_representations`.
+    outputs : {"logits", "probabilities", "labels", "predictions"}, default=None
+        What a network returns, which can't be seen from the numbers. None is enough
+        where it returns an object with ``logits``. See :ref:`network_outputs`.
+    classes : sequence, default=None
+        Class of each column of a network's outputs. None: 0, 1, ...
 
     Returns
     -------
@@ -202,8 +221,10 @@ def extract_outputs(
         the order of ``classes_``) and "scores" (the decision function); of several
         labels for each row "labels" has a column for each, and the probabilities of
         label t are "probabilities[t]". Clusterers have "labels", outlier detectors
-        "scores" too. For a regressor "predictions"; for a transformer "transform"; for
-        a torch module "outputs", as they are: nothing is passed through a softmax.
+        "scores" too. For a regressor "predictions"; for a transformer "transform". For
+        a network "outputs", as they are, and where their kind is said what follows from
+        them: of logits "labels", "probabilities" and "logits", of probabilities
+        "labels" and "probabilities". Those of a torch module are tensors on its device.
 
     Examples
     --------
@@ -215,11 +236,16 @@ def extract_outputs(
     >>> {name: output.shape for name, output in outputs.items()}
     {'labels': (150,), 'probabilities': (150, 3), 'scores': (150, 3)}
     """
-    if is_torch_module(model):
-        extractor = TorchExtractor(
-            model, "output", batch_size=batch_size or _TORCH_BATCH
+    if is_network(model):
+        found = network_outputs(
+            model, data, outputs=outputs, classes=classes, batch_size=batch_size
         )
-        return {"outputs": extractor.extract(data)["output"]}
+        return tensors_like(model, found) if is_torch_module(model) else found
+    if outputs is not None or classes is not None:
+        raise ValueError(
+            f"outputs and classes say what networks return; {type(model).__name__} "
+            "says it itself, by its methods and classes_."
+        )
     return in_batches(partial(sklearn_outputs, model), data, batch_size, n_jobs=n_jobs)
 
 
@@ -281,16 +307,13 @@ def _of_batch(compute, batch):
     return compute(*batch)
 
 
-# Samplers of torch that draw another order for each pass.
-_RANDOM_SAMPLERS = ("RandomSampler", "SubsetRandomSampler", "WeightedRandomSampler")
-
 # Layers that are a model's answer, rather than what it is made of.
 _OUTPUT_LAYERS = ("output", "decision_function")
 
 
 def last_representation(model, data):
     """Name and array of a model's last layer before its answer."""
-    if not is_torch_module(model):
+    if not is_network(model):
         name = representation_layer(model, data)
         return name, extract_representations(model, data, name)[name]
     layers = extract_representations(model, data)
@@ -302,13 +325,6 @@ def last_hidden(layers):
     """Name of the last layer that is no answer, or of the first if all are."""
     hidden = [n for n in layers if n.split(".")[-1] not in _OUTPUT_LAYERS]
     return hidden[-1] if hidden else next(iter(layers))
-
-
-def random_sampler_of(data):
-    """Name of the class of a loader's random sampler; empty where there is none."""
-    of_batches = getattr(getattr(data, "batch_sampler", None), "sampler", None)
-    samplers = [type(s).__name__ for s in (getattr(data, "sampler", None), of_batches)]
-    return next((name for name in samplers if name in _RANDOM_SAMPLERS), "")
 
 
 def refuse_unrepeatable(data):

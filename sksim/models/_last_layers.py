@@ -1,15 +1,18 @@
 """The last layer before its answer of each of several models, in one pass over data."""
 
+import numpy as np
+
+from sksim.models._adapters import adapted, is_adaptable
+from sksim.models._answers import is_network
 from sksim.models._batches import batches_of
 from sksim.models._extract import (
     last_hidden,
     last_representation,
     refuse_unrepeatable,
 )
-from sksim.models._layer_reader import TorchReader
+from sksim.models._readers import reader_of
 from sksim.models._reduce import Reduction
 from sksim.models._same_input import warn_of_inputs
-from sksim.models._torch import is_torch_module
 from sksim.models._torch_extractor import without_rows
 
 _BATCH = 256
@@ -32,7 +35,7 @@ def last_layers(models, data):
     layers : list of (str, array)
     """
     # each network once, however often it is compared
-    networks = {id(model): model for model in models if is_torch_module(model)}
+    networks = {id(model): model for model in models if is_network(model)}
     if not all(id(model) in networks for model in models):
         refuse_unrepeatable(data)
     known = _of_networks(networks, data) if networks else {}
@@ -45,11 +48,12 @@ def last_layers(models, data):
 
 
 def _of_networks(networks, data):
-    """Last layers of torch modules by key."""
-    import torch
-
+    """Last layers of networks by key."""
     readers = {
-        key: TorchReader(network, reduction=Reduction("mean"))
+        key: reader_of(
+            adapted(network) if is_adaptable(network) else network,
+            reduction=Reduction("mean"),
+        )
         for key, network in networks.items()
     }
     names, parts = {}, {key: [] for key in readers}
@@ -64,4 +68,13 @@ def _of_networks(networks, data):
             parts[key].append(layers[names[key]])
     if not names:
         raise ValueError(without_rows(data))
-    return {key: (names[key], torch.cat(parts[key])) for key in readers}
+    return {key: (names[key], joined(parts[key])) for key in readers}
+
+
+def joined(parts):
+    """Rows of all batches."""
+    if hasattr(parts[0], "detach"):
+        import torch
+
+        return torch.cat(parts)
+    return np.concatenate(parts)

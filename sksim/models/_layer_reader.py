@@ -14,9 +14,10 @@ from fnmatch import fnmatchcase
 import numpy as np
 
 from sksim.models._batches import length_of
+from sksim.models._layer import NoRepresentation
 from sksim.models._reduce import Reduction
 from sksim.models._row_axis import NoRows, SmallPass
-from sksim.models._torch import evaluating, is_torch_module
+from sksim.models._torch import evaluating, is_torch_module, logits_of
 
 # Keywords of a batch that are no input of a model that is asked for its layers.
 _LABELS = ("labels", "label", "label_ids")
@@ -49,6 +50,7 @@ class TorchReader:
         self.left_out = {}
         self._modules = _choose_modules(self.model, layers)
         self.names = None
+        self.kind = None  # what the output declares to be, once a batch has been read
         self._places = {}
         self._small = None
         self._last = None
@@ -311,6 +313,7 @@ class _Run:
     def end(self, output):
         """The output of the whole module is a layer, too."""
         reader = self.reader
+        reader.kind = None if logits_of(output) is None else "logits"
         if reader.wants("output") and "output" not in self.found:
             self._keep("output", _answers(output))
         if not self.found and "output" in reader.left_out:
@@ -403,7 +406,7 @@ def _refuse_scripted(model):
     import torch
 
     if isinstance(model, torch.jit.ScriptModule):
-        raise ValueError(
+        raise NoRepresentation(
             f"{type(model).__name__} is a scripted module, which has no layers that "
             "can be read: no hook of its submodules is called. Ask for "
             "layers='output', or pass the module that it was made of."
@@ -434,9 +437,8 @@ def _key_of_call(calls, name):
 
 def _answers(output):
     """Tensors that an output may stand for: its logits, or all of them in order."""
-    is_mapping = isinstance(output, Mapping)
-    logits = output.get("logits") if is_mapping else getattr(output, "logits", None)
-    return [logits] if hasattr(logits, "detach") else list(_tensors(output))
+    logits = logits_of(output)
+    return list(_tensors(output)) if logits is None else [logits]
 
 
 def _tensors(output):

@@ -7,9 +7,9 @@ import numpy as np
 
 from sksim.arrays._slices import take_slice
 from sksim.base._validation import refuse_mixed_kinds
+from sksim.models._answers import Predictions, is_network
 from sksim.models._inside import check_estimator, kind_of, tells_labels
 from sksim.models._layer import as_vector
-from sksim.models._torch import is_torch_module
 
 _DEFAULT_METHOD = {"labels": "predict", "probabilities": "predict_proba"}
 _ALLOWED_METHODS = {
@@ -33,6 +33,7 @@ def model_outputs(estimators, data, *, inputs, response_method=None):
     Parameters
     ----------
     estimators : sequence of fitted estimators
+        Networks as `sksim.models._answers.answered` returns them.
     data : array-like of shape (n_samples, n_features)
     inputs : {"labels", "probabilities", "outputs"}
         What the measure takes.
@@ -47,15 +48,7 @@ def model_outputs(estimators, data, *, inputs, response_method=None):
         Labels or predictions of shape (n_samples,), probabilities or scores of shape
         (n_samples, n_classes) over the union of all estimators' classes.
     """
-    estimators = _as_list(estimators)
-    for estimator in estimators:
-        if is_torch_module(estimator):
-            raise ValueError(
-                f"{type(estimator).__name__} is a torch module, whose outputs may be "
-                "logits, probabilities or values: pass those of both to fit, from "
-                "sksim.models.extract_outputs(model, data)['outputs'], after the "
-                "softmax or argmax that the measure needs."
-            )
+    estimators = as_list(estimators)
     method = response_method or _DEFAULT_METHOD.get(inputs) or _natural(estimators)
     allowed = _ALLOWED_METHODS[inputs]
     if method not in allowed:
@@ -65,7 +58,7 @@ def model_outputs(estimators, data, *, inputs, response_method=None):
         )
     raw = [_call(estimator, method, data) for estimator in estimators]
     if method == "predict":
-        names = [f"the predictions of {type(e).__name__}" for e in estimators]
+        names = [f"the predictions of {_name_of(e)}" for e in estimators]
         refuse_mixed_kinds(raw, names)
         if inputs == "labels":
             _refuse_amounts(estimators, raw)
@@ -88,8 +81,9 @@ def model_outputs(estimators, data, *, inputs, response_method=None):
     return Outputs(aligned, union)
 
 
-def _as_list(estimators):
-    if hasattr(estimators, "predict") or not hasattr(estimators, "__iter__"):
+def as_list(estimators):
+    is_model = hasattr(estimators, "predict") or is_network(estimators)
+    if is_model or not hasattr(estimators, "__iter__"):
         raise ValueError(
             "estimators must be a list of fitted estimators, got a single "
             f"{type(estimators).__name__}. Pass [a, b, ...]."
@@ -101,7 +95,7 @@ def _refuse_amounts(estimators, raw):
     """Labels are no fractions among classes, and no rows of several numbers."""
     are_labels = [tells_labels(estimator) for estimator in estimators]
     for estimator, predicted, is_label in zip(estimators, raw, are_labels, strict=True):
-        name = type(estimator).__name__
+        name = _name_of(estimator)
         if np.ndim(predicted) > 1:
             raise ValueError(
                 f"{name} predicts {np.shape(predicted)[1]} numbers for each row, which "
@@ -133,7 +127,7 @@ def _warn_of_clusters(estimators):
 
 
 def _natural(estimators):
-    kinds = {kind_of(e) or "regressor": type(e).__name__ for e in estimators}
+    kinds = {kind_of(e) or "regressor": _name_of(e) for e in estimators}
     if {"classifier", "regressor"} <= set(kinds):
         raise ValueError(
             f"{kinds['classifier']} and {kinds['regressor']} are classifiers and "
@@ -151,11 +145,18 @@ def _natural(estimators):
     }.get(tuple(kinds), "predict")
 
 
+def _name_of(estimator):
+    is_network = isinstance(estimator, Predictions)
+    return estimator.name if is_network else type(estimator).__name__
+
+
 def _call(estimator, method, data):
     name = type(estimator).__name__
     if name == "Booster":  # takes matrices of its own library only
         check_estimator(estimator, "a model")
     if not hasattr(estimator, method):
+        if isinstance(estimator, Predictions):
+            estimator.refuse(method)
         advice = (
             "wrap it in sklearn.calibration.CalibratedClassifierCV, or choose a "
             "measure of labels such as Disagreement"
@@ -178,7 +179,8 @@ def _several_labels(estimator, method, output, data):
     """Number of labels that a classifier predicts for each row, if more than one."""
     if isinstance(output, list):
         return len(output)
-    if kind_of(estimator) != "classifier":
+    is_network = isinstance(estimator, Predictions)
+    if is_network or kind_of(estimator) != "classifier":
         return 0
     if method != "predict" and hasattr(estimator, "fit"):
         # a column for each label looks like one for each class
@@ -216,7 +218,7 @@ def _refuse_different(estimators, classes):
     for estimator, own in zip(estimators, classes, strict=True):
         if not np.array_equal(own, classes[0]):
             raise ValueError(
-                f"{type(estimators[0]).__name__} and {type(estimator).__name__} were "
+                f"{_name_of(estimators[0])} and {_name_of(estimator)} were "
                 "trained on different classes: a class that a model never saw has "
                 "probability zero, but no decision score. Use "
                 "response_method='predict_proba'."
@@ -224,7 +226,7 @@ def _refuse_different(estimators, classes):
 
 
 def _spread(probabilities, classes, union):
-    if len(classes) == len(union):
+    if np.array_equal(classes, union):
         return probabilities
     probabilities = np.asarray(probabilities)
     aligned = np.zeros((len(probabilities), len(union)), dtype=probabilities.dtype)

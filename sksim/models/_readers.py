@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 
 from sksim._sklearn_compat import num_samples
+from sksim.models._adapters import adapted, is_known
 from sksim.models._batches import length_of
 from sksim.models._extract import extract_representations
 from sksim.models._layer_reader import TorchReader, patterns_of
@@ -20,7 +21,7 @@ def reader_of(model, layers=None, *, reduction=None, inputs=None, finish=None):
 
     Parameters
     ----------
-    model : torch.nn.Module, fitted estimator, or callable
+    model : torch.nn.Module, fitted estimator, callable, or model of another library
         A callable, or an object with a method ``layers_of``, gives a mapping of names
         to arrays with one row for each row of the batch that it is passed.
     layers : str, list of str or None
@@ -40,6 +41,7 @@ def reader_of(model, layers=None, *, reduction=None, inputs=None, finish=None):
     options = {"reduction": reduction, "inputs": inputs, "finish": finish}
     if isinstance(model, JointModels):
         return JointReader(model.models, layers, **options)
+    model = adapted(model) if is_known(model) else model
     if is_torch_module(model):
         return TorchReader(model, layers, **options)
     if hasattr(model, "layers_of"):
@@ -202,6 +204,14 @@ class MappingReader:
             raise ValueError(
                 f"The layer {name!r} of {self.name} has no tokens: {reason}."
             ) from reason
+
+    def refuse_missing(self, layers):
+        """Raise unless a batch has all layers that reading was narrowed to."""
+        for name in self.names - set(layers):
+            raise ValueError(
+                f"The layer {name!r} of {self.name} is given for some batches only: "
+                "its rows would not be those of other layers."
+            )
 
     def refuse_uncalled(self, called):
         """Raise where a layer was asked for that is not given."""

@@ -1,6 +1,7 @@
 """Torch modules as models. torch is never imported before a module is given."""
 
 import sys
+from collections.abc import Mapping
 from contextlib import contextmanager
 
 import numpy as np
@@ -12,8 +13,13 @@ _BATCH = 1024
 
 
 def is_torch_module(model):
-    """Whether a model is a torch.nn.Module: then torch has been imported already."""
-    torch = sys.modules.get("torch")
+    """Whether a model is a torch.nn.Module: then torch has been imported already.
+
+    Models of Keras are not, although they inherit from it with torch behind them.
+    """
+    torch, keras = sys.modules.get("torch"), sys.modules.get("keras")
+    if keras is not None and isinstance(model, keras.Model):
+        return False
     return torch is not None and isinstance(model, torch.nn.Module)
 
 
@@ -60,6 +66,27 @@ def as_input(X, module):
     return torch.as_tensor(np.asarray(X)).to(**options)
 
 
+def logits_of(output):
+    """Tensor that an output declares to be logits, by key or attribute, or None."""
+    is_mapping = isinstance(output, Mapping)
+    logits = output.get("logits") if is_mapping else getattr(output, "logits", None)
+    return logits if hasattr(logits, "detach") else None
+
+
+def tensors_like(module, arrays):
+    """Arrays by name as tensors where a module is; those of text stay as they are."""
+    import torch
+
+    held = next(module.parameters(), None)
+    device = "cpu" if held is None else held.device
+    return {
+        name: torch.as_tensor(array, device=device)
+        if array.dtype.kind in "biuf"
+        else array
+        for name, array in arrays.items()
+    }
+
+
 def apply_module(module, X):
     """Outputs of a module in evaluation mode, as an array.
 
@@ -82,6 +109,9 @@ def apply_module(module, X):
 
 def _output(module, batch):
     output = module(batch)
+    logits = logits_of(output)
+    if logits is not None:
+        return logits
     if not hasattr(output, "detach"):
         raise ValueError(
             f"{type(module).__name__} returns a {type(output).__name__} instead of one "

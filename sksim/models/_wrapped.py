@@ -8,6 +8,7 @@ from sklearn.utils import check_array
 
 from sksim._sklearn_compat import get_feature_names
 from sksim.base._readable import readable
+from sksim.models._adapters import is_adaptable
 from sksim.models._inside import check_estimator, kind_of, predicts_several_labels
 from sksim.models._layer import as_vector
 from sksim.models._torch import apply_module, is_torch_module
@@ -139,6 +140,12 @@ class EstimatorModel(_Model):
 
     def __init__(self, model, name):
         super().__init__(model, name)
+        if is_adaptable(model):
+            raise ValueError(
+                f"{name} ({self.kind}) is known by what it returns for a batch, and "
+                "this measure asks models for more. Measures of outputs and of "
+                "representations take it."
+            )
         if not hasattr(model, "predict"):
             raise ValueError(
                 f"{name} must be a fitted estimator with a method predict, or a "

@@ -76,6 +76,7 @@ def compare(
     on: str | None = None,
     classes: Sequence | None = None,
     fill_missing_classes: bool = False,
+    outputs: str | Sequence[str | None] | None = None,
     measures: Measure | Sequence[Measure] | Mapping[str, Measure] | None = None,
     n_permutations: int = 999,
     confidence_level: float | None = 0.95,
@@ -102,7 +103,8 @@ def compare(
         Torch modules see each batch of a loader together, in whatever order batches
         come; their maps and tokens are averaged, the latter over those that count.
     y_true : array-like of shape (n_samples,), default=None
-        True labels. Measures that need them are left out without.
+        True labels. Measures that need them are left out without. For networks None
+        takes those that come with the batches, if any do.
     on : str, default=None
         Column of both tables that holds the ids of their rows: the tables are joined by
         it (see :func:`align_rows`), and it is no feature. ``y_true`` and ``groups``
@@ -114,6 +116,10 @@ def compare(
     fill_missing_classes : bool, default=False
         Whether a class that one side has and the other lacks has probability 0 there.
         Otherwise measures of probabilities refuse other names.
+    outputs : {"logits", "probabilities", "labels", "predictions"} or one for each \
+            model, default=None
+        What networks return, which functional measures need to know. None is enough
+        for those that return an object with ``logits``. See :ref:`network_outputs`.
     measures : str, class, estimator, list or dict of those, default=None
         Names of measures, or measures; or names of families, for all of their measures
         that the input allows, with default parameters. None takes all families. A
@@ -245,7 +251,7 @@ def compare(
     else:
         of_rows = {"y_true": y_true, "groups": groups, "strata": strata}
         refuse_order_of_its_own(data, **of_rows)
-        pair = ModelPair(a, b, data, y_true)
+        pair = ModelPair(a, b, data, y_true, classes=classes, outputs=outputs)
     chosen = _applicable(resolve_measures(measures), pair)
     seed = int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
     n_samples = pair.n_samples
@@ -255,7 +261,7 @@ def compare(
         cost_limit=math.inf if cost_limit is None else cost_limit,
         groups=groups,
         designs=Designs(
-            groups, strata, permute, y_true, n_samples=n_samples, seed=seed
+            groups, strata, permute, pair.labels, n_samples=n_samples, seed=seed
         ),
         seed=seed,
     )
@@ -281,6 +287,7 @@ def compare(
             call,
             **({} if on is None else {"on": on}),
             **_names(classes, fill_missing_classes),
+            **({} if outputs is None else {"outputs": outputs}),
             measures=measures,
             n_permutations=n_permutations,
             confidence_level=confidence_level,

@@ -1,7 +1,7 @@
 """What two arrays, or two models, offer to a measure."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, wraps
 
 import numpy as np
 import pandas as pd
@@ -25,7 +25,14 @@ from sksim.base._validation import (
     refuse_mixed_kinds,
     takes_fractions,
 )
-from sksim.models._extract import random_sampler_of
+from sksim.models._answers import (
+    answered,
+    kind_of_each,
+    labels_of_rows,
+    refuse_unknown_labels,
+    rows_of,
+)
+from sksim.models._batches import number_of_rows, random_sampler_of
 from sksim.models._last_layers import last_layers
 from sksim.models._layer import NoRepresentation
 
@@ -93,7 +100,7 @@ class ArrayPair:
             known = [_known(array) for array in (a, b)]
             if all(map(len, known)):
                 refuse_mixed_kinds(known, ["a", "b"])
-        self.y_true = y_true
+        self.y_true = self.labels = y_true
         self.arrays = a, b
         are_named = bool(names) or None not in (column_names(a), column_names(b))
         self.offers = _offers(a, b, are_named=are_named)
@@ -263,8 +270,28 @@ def refuse_order_of_its_own(data, **of_rows):
             )
 
 
+def _once(method):
+    """Method whose outcome, a value or what it can't be had for, is kept."""
+
+    @wraps(method)
+    def kept(self):
+        outcomes = vars(self).setdefault("_outcomes", {})
+        if method not in outcomes:
+            try:
+                outcomes[method] = method(self)
+            except ValueError as error:
+                outcomes[method] = NotApplicable(str(error))
+        if isinstance(outcomes[method], NotApplicable):
+            raise outcomes[method]
+        return outcomes[method]
+
+    return kept
+
+
 class ModelPair:
     """Two fitted models and the rows that both are applied to.
+
+    Models are run when the first measure needs it, and once for all measures.
 
     Parameters
     ----------
@@ -272,15 +299,19 @@ class ModelPair:
     data : array-like of shape (n_samples, n_features), or iterable of batches
         Networks see each batch together, in whatever order batches come.
     y_true : array-like or None
+    **known : object
+        What is said of the outputs of networks, see `sksim.models._answers.answered`.
     """
 
     # models could do more than they do: what they can't is worth a line
     tells_why = True
 
-    def __init__(self, a, b, data, y_true=None):
+    def __init__(self, a, b, data, y_true=None, **known):
         self.models = a, b
         self.data = data
-        self.y_true = y_true
+        self.y_true = self.labels = y_true
+        self.known = known
+        self.kinds = kind_of_each(known.get("outputs"), self.models)
 
     @cached_property
     def _representations(self):
@@ -293,32 +324,60 @@ class ModelPair:
 
     @property
     def n_samples(self):
-        """Number of rows."""
-        if hasattr(self.data, "shape"):
-            return num_samples(self.data)
-        try:
-            return num_samples(self._representations[1])
-        except NotApplicable:
-            return num_samples(self.data)
+        """Number of rows, as far as it is known, or matters for the labels; else 0."""
+        known = number_of_rows(self.data)
+        return known or (0 if self.labels is None else num_samples(self.labels))
+
+    @_once
+    def _answered(self):
+        """Both models, ready to be asked, and the true labels of the rows."""
+        models, found = answered(self.models, self.data, **self.known)
+        self.labels = labels_of_rows(self.data, self.y_true, found)
+        return models, self.labels
+
+    @_once
+    def _rows(self):
+        """All rows in one array, and their true labels."""
+        return rows_of(self.data, self.y_true)
+
+    def _refuse_other_than_logits(self):
+        if not set(self.kinds) <= {None, "logits"}:
+            raise NotApplicable(
+                "it takes what a network returns for logits, and outputs="
+                f"{self.known['outputs']!r} says that it returns something else."
+            )
 
     def inputs_of(self, measure):
         """Inputs of one measure; NotApplicable says why there are none."""
         tags = tags_of(measure)
-        keywords = _with_labels(tags, self.y_true)
         if tags.inputs == "representation":
+            keywords = _with_labels(tags, self.y_true)
             return Inputs(*self._representations, keywords)
         if tags.inputs == "models":
-            # labels go along with the rows, whether or not they are required
-            keywords = {"data": self.data, "y_true": self.y_true}
-            return Inputs("models", *self.models, keywords)
+            return self._models_for(tags)
         if not hasattr(measure, "_outputs_of"):
             raise NotApplicable(f"it compares {tags.inputs}, not models.")
+        models, y_true = self._answered()
+        keywords = _with_labels(tags, y_true)
         try:
-            outputs = measure._outputs_of(self.models, self.data, None)
+            if keywords:
+                refuse_unknown_labels(models, y_true)
+            outputs = measure._outputs_of(models, self.data, None)
         except ValueError as error:
             raise NotApplicable(str(error)) from error
         x, y = _pair_of(outputs.arrays)
         return Inputs(tags.inputs, x, y, {**keywords, "classes": outputs.classes})
+
+    def _models_for(self, tags):
+        """The models themselves, and the rows that a measure applies them to."""
+        if "data" not in tags.view_keywords:
+            return Inputs("models", *self.models, {})
+        self._refuse_other_than_logits()
+        data, y_true = self._rows()
+        _with_labels(tags, y_true)
+        # labels go along with the rows, whether or not they are required
+        keywords = {"data": data, "y_true": y_true}
+        return Inputs("models", *self.models, keywords)
 
 
 def _pair_of(arrays):

@@ -7,7 +7,6 @@ import pytest
 from numpy.testing import assert_allclose
 from sklearn.ensemble import RandomForestRegressor
 
-from sksim.functional import Disagreement
 from sksim.models import TorchExtractor, extract_outputs, extract_representations
 from sksim.pairwise import compare, similarity_matrix
 from sksim.rsm import CKA
@@ -365,8 +364,3 @@ def test_maps_and_tokens_are_averaged(tokens):
     options = {"measures": ["CKA"], "n_permutations": 0, "confidence_level": None}
     table = compare(a, b, tokens, **options)
     assert table["value"][0] == pytest.approx(CKA().fit(*layers).score_)
-
-
-def test_modules_have_no_outputs_by_name(network, X):
-    with pytest.raises(ValueError, match="Network is a torch module.*extract_outputs"):
-        Disagreement.from_estimators(network, network, X)

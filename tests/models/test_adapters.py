@@ -1,0 +1,211 @@
+"""Models given by functions of a batch."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from sksim.functional import Disagreement, DoubleFault, JensenShannonDivergence
+from sksim.models import (
+    CallableModel,
+    OnnxModel,
+    extract_outputs,
+    extract_representations,
+)
+from sksim.pairwise import compare, similarity_matrix
+from sksim.plot import SimilarityMatrixDisplay
+from sksim.rsm import CKA
+
+quick = {"n_permutations": 0, "confidence_level": None}
+W = np.random.default_rng(0).normal(size=(5, 8))
+V = np.random.default_rng(1).normal(size=(8, 3))
+
+
+def hidden(X):
+    return np.maximum(np.asarray(X) @ W, 0)
+
+
+def logits(X):
+    return hidden(X) @ V
+
+
+@pytest.fixture
+def rows():
+    X = np.random.default_rng(2).normal(size=(30, 5))
+    return X, np.arange(30) % 3
+
+
+@pytest.fixture
+def model():
+    return CallableModel(
+        lambda X: {"logits": logits(X)}, layers=lambda X: {"hidden": hidden(X)}
+    )
+
+
+def test_layers(model, rows):
+    X, _ = rows
+    for size in (None, 7):
+        layers = extract_representations(model, X, batch_size=size)
+        assert list(layers) == ["hidden", "output"]
+        assert_allclose(layers["hidden"], hidden(X))
+        assert_allclose(layers["output"], logits(X))
+    assert list(extract_representations(model, X, "hid*")) == ["hidden"]
+    assert list(extract_representations(model, X, "output")) == ["output"]
+    with pytest.raises(ValueError, match="no layer 'tail'.*hidden, output"):
+        extract_representations(model, X, "tail")
+
+
+def test_outputs(model, rows):
+    X, y = rows
+    found = extract_outputs(model, X, batch_size=7)
+    assert_array_equal(found["labels"], logits(X).argmax(axis=1))
+    assert_allclose(found["probabilities"].sum(axis=1), 1)
+    named = CallableModel(logits, classes=["a", "b", "c"])
+    assert set(extract_outputs(named, X)) == {"outputs"}
+    labels = extract_outputs(named, X, outputs="logits")["labels"]
+    assert_array_equal(labels, np.array(["a", "b", "c"])[found["labels"]])
+    fault = DoubleFault.from_estimators(named, named, X, np.array(list("abc"))[y])
+    assert fault.statistic_ == np.mean(found["labels"] != y)
+
+
+def test_measures_and_tables(model, rows):
+    X, y = rows
+    other = CallableModel(lambda X: {"logits": logits(X)[:, ::-1]})
+    P, Q = (extract_outputs(m, X)["probabilities"] for m in (model, other))
+    expected = JensenShannonDivergence().fit(P, Q).statistic_
+    found = JensenShannonDivergence.from_estimators(model, other, X).statistic_
+    assert found == pytest.approx(expected)
+    table = compare(model, other, X, y, measures=["CKA", "functional"], **quick)
+    table = table.set_index("measure")
+    assert table.loc["CKA", "compared"] == "hidden / output"
+    value = CKA().fit(hidden(X), logits(X)[:, ::-1]).score_
+    assert table.loc["CKA", "value"] == pytest.approx(value)
+    assert table.loc["JensenShannonDivergence", "value"] == pytest.approx(expected)
+    assert "known by what it returns" in table.loc["SaliencySimilarity", "note"]
+    layers = extract_representations(model, X)
+    assert similarity_matrix(CKA(), layers).shape == (2, 2)
+    display = SimilarityMatrixDisplay.from_estimators("CKA", model, other, X)
+    assert display.matrix.shape == (2, 1)
+
+
+def test_a_bare_function_is_a_model(rows):
+    X, _ = rows
+    assert_allclose(extract_representations(hidden, X)["output"], hidden(X))
+    assert Disagreement.from_estimators(logits, logits, X).distance_ == 0
+    both = extract_representations(
+        lambda X: {"hidden": hidden(X), "logits": logits(X)}, X
+    )
+    assert list(both) == ["hidden", "output"]
+    assert_allclose(both["output"], logits(X))
+    table = compare(hidden, hidden, X, measures="CKA", **quick)
+    assert table.value[0] == pytest.approx(1)
+
+
+def test_one_function_of_all_layers(rows):
+    X, _ = rows
+    model = CallableModel(layers=lambda X: {"hidden": hidden(X), "output": logits(X)})
+    assert list(extract_representations(model, X)) == ["hidden", "output"]
+    found = extract_outputs(model, X, outputs="logits")
+    assert_allclose(found["logits"], logits(X))
+    silent = CallableModel(layers=lambda X: {"hidden": hidden(X)})
+    assert list(extract_representations(silent, X)) == ["hidden"]
+    with pytest.raises(ValueError, match="gives hidden, none of which is its answer"):
+        extract_outputs(silent, X)
+
+
+# ----- batches ------------------------------------------------------------------------
+
+
+def test_batches_of_all_kinds(rows):
+    X, y = rows
+    expected = logits(X)
+    batches = [(X[i : i + 10], y[i : i + 10]) for i in (0, 10, 20)]
+    for data in (X, X.tolist(), batches, iter(batches)):
+        assert_allclose(extract_outputs(logits, data)["outputs"], expected)
+    table = pd.DataFrame(X, columns=list("abcde"))
+    by_name = extract_outputs(lambda X: logits(X[list("abcde")]), table, batch_size=7)
+    assert_allclose(by_name["outputs"], expected)
+    mapping = extract_outputs(
+        lambda batch: logits(batch["X"]), {"X": X, "y": y}, batch_size=7
+    )
+    assert_allclose(mapping["outputs"], expected)
+    two = extract_outputs(lambda a, b: logits(a) + b, [(X, expected, y)])
+    assert_allclose(two["outputs"], 2 * expected)
+    words = ["one", "three", "eleven"] * 5
+    lengths = extract_outputs(lambda batch: np.array([len(w) for w in batch]), words)
+    assert_array_equal(lengths["outputs"][:3], [3, 5, 6])
+
+
+def test_labels_come_with_the_batches(rows):
+    X, y = rows
+    batches = [(X[i : i + 10], y[i : i + 10]) for i in (0, 10, 20)]
+    found = DoubleFault.from_estimators(logits, logits, iter(batches)).statistic_
+    assert found == np.mean(logits(X).argmax(axis=1) != y)
+
+
+def test_torch_and_a_function_get_the_same_batches(rows):
+    torch = pytest.importorskip("torch")
+    X, y = (torch.as_tensor(array) for array in rows)
+    network = torch.nn.Linear(5, 8, bias=False).double()
+    network.weight.data = torch.as_tensor(W.T)
+    loader = torch.utils.data.DataLoader(
+        torch.utils.data.TensorDataset(X, y), batch_size=7, shuffle=True
+    )
+    half = CallableModel(lambda x: network(x).bfloat16())
+    full = CallableModel(lambda x: network(x))
+    found = JensenShannonDivergence.from_estimators(
+        network, full, loader, outputs="logits"
+    )
+    assert found.statistic_ == 0
+    assert extract_outputs(half, X)["outputs"].dtype == np.float32
+
+
+def test_functions_of_jax(rows):
+    jnp = pytest.importorskip("jax.numpy")
+    X, _ = rows
+
+    def network(X):
+        h = jnp.maximum(jnp.asarray(X) @ W, 0)
+        return {"hidden": h, "logits": h @ V}
+
+    layers = extract_representations(network, X)
+    assert_allclose(layers["hidden"], hidden(X), rtol=1e-4, atol=1e-5)
+    half = extract_outputs(lambda X: network(X)["logits"].astype(jnp.bfloat16), X)
+    assert half["outputs"].dtype == np.float32
+    assert Disagreement.from_estimators(network, logits, X).distance_ == 0
+
+
+# ----- what is refused ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda: CallableModel(), "Pass outputs, layers or both"),
+        (lambda: CallableModel(W), "outputs must be a function.*ndarray"),
+        (lambda: CallableModel(layers=3), "layers must be a function.*int"),
+        (lambda: CallableModel(layers=hidden), "must return a mapping.*ndarray"),
+        (lambda: CallableModel(lambda X: X[:2]), r"shape \(2, 5\), and no row for"),
+        (lambda: CallableModel(lambda X: 1.0), r"'output'.*shape \(\), and no row"),
+        (lambda: CallableModel(lambda X: [object()] * 30), "holds object values"),
+        (lambda: OnnxModel("nowhere.onnx"), "There is no file|needs onnxruntime"),
+    ],
+)
+def test_what_is_no_model_is_refused(rows, make, message):
+    with pytest.raises((ValueError, ImportError), match=message):
+        extract_representations(make(), rows[0])
+
+
+def test_empty_and_uneven_batches_are_refused(rows):
+    X, _ = rows
+    with pytest.raises(ValueError, match="iterator.*no rows"):
+        extract_representations(hidden, iter(()))
+    uneven = [X[:10], X[10:, :3]]
+    with pytest.raises(ValueError, match="other shapes from batch to batch"):
+        extract_representations(lambda X: X, iter(uneven))
+
+
+def test_representation(model):
+    assert repr(CallableModel(logits, layers=hidden)) == (
+        "CallableModel(outputs=logits, layers=hidden)"
+    )
