@@ -60,9 +60,9 @@ def berts(n_rows):
     kinds = (torch.nn.Linear, torch.nn.LayerNorm)
     layers = [_networks.layers_of(model, kinds)[:32] for model in models]
     rows = [
-        {name: values[start : start + 64] for name, values in data.items()}
-        for start in range(0, n_rows, 64)
+        {name: values[row] for name, values in data.items()} for row in range(n_rows)
     ]
+    rows = torch.utils.data.DataLoader(rows, batch_size=64)
     return {
         "forward": lambda: forward(models, rows),
         "CKA, masked mean": lambda: streamed(CKA(debias="rows"), models, layers, rows),
