@@ -7,8 +7,9 @@ import sys
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from pandas.testing import assert_frame_equal
 
-from sksim.pairwise import LayerwiseSimilarity
+from sksim.pairwise import LayerwiseSimilarity, layer_similarity_matrix
 from sksim.rsm import CKA, MinibatchCKA
 
 torch = pytest.importorskip("torch")
@@ -136,3 +137,66 @@ def test_parts_may_have_few_rows():
     both = part("grams", [2]).merge(part("grams", [2])).merge(part("grams", [0]))
     assert both.result().n_samples == 24
     assert np.isfinite(both.result().scores.to_numpy()).all()
+
+
+# ----- p-values corrected for the number of cells -------------------------------------
+
+
+def independent_networks():
+    """The second's last layer has nothing to do with the first's layers."""
+    torch.manual_seed(0)
+    a = torch.nn.Sequential(torch.nn.Linear(12, 8), torch.nn.Tanh())
+    b = torch.nn.ModuleDict(
+        {"same": torch.nn.Linear(6, 5), "other": torch.nn.Linear(6, 5)}
+    )
+
+    def layers_of_a(batch):
+        return {"0": a(batch[:, :12]).detach().numpy()}
+
+    def layers_of_b(batch):
+        return {
+            "same": b["same"](batch[:, :6]).detach().numpy(),
+            "other": b["other"](batch[:, 12:]).detach().numpy(),
+        }
+
+    return layers_of_a, layers_of_b
+
+
+def test_corrected_pvalues():
+    data = torch.randn((200, 18), generator=torch.Generator().manual_seed(2))
+    models = independent_networks()
+    result = layer_similarity_matrix(
+        MinibatchCKA(), *models, list(data.split(50)), n_permutations=99, random_state=0
+    )
+    corrected = result.pvalues_corrected
+    assert corrected.loc["0", "same"] == 0.01
+    assert corrected.loc["0", "other"] > 0.05
+    assert "pvalue_corrected" in result.to_frame()
+    assert result.plot().pvalues.tolist() == corrected.to_numpy().tolist()
+    again = layer_similarity_matrix(
+        MinibatchCKA(), *models, list(data.split(50)), n_permutations=99, random_state=0
+    )
+    assert_frame_equal(again.pvalues_corrected, corrected)
+    plain = layer_similarity_matrix(MinibatchCKA(), *models, list(data.split(50)))
+    assert plain.pvalues_corrected is None
+    assert_allclose(np.exp(plain.log_pvalues), plain.pvalues)
+    with pytest.raises(ValueError, match="n_permutations=9 draws orders"):
+        layer_similarity_matrix(CKA(), *models, list(data.split(50)), n_permutations=9)
+
+
+def test_parts_with_orders_of_their_own_are_merged():
+    data = torch.randn((80, 18), generator=torch.Generator().manual_seed(2)).split(40)
+    models = independent_networks()
+    parts = [
+        LayerwiseSimilarity(
+            MinibatchCKA(), *models, n_permutations=9, random_state=seed
+        )
+        for seed in (0, 0, 1)
+    ]
+    for streamed, batch in zip(parts, (*data, data[1]), strict=True):
+        streamed.update(batch)
+    with pytest.raises(ValueError, match="own random_state"):
+        parts[0].merge(parts[1])
+    result = parts[0].merge(parts[2]).result()
+    assert result.n_samples == 80
+    assert 0.1 <= result.pvalues_corrected.to_numpy().min() <= 1
