@@ -35,18 +35,28 @@ class Keeping:
     sketch : int or None
     is_one_set : bool
         Whether a model is compared with itself.
+    n_permutations : int
     seed : int
     max_memory : float
     """
 
-    def __init__(self, measure, keep, sketch, *, is_one_set, seed, max_memory):
+    def __init__(
+        self, measure, keep, sketch, *, is_one_set, n_permutations, seed, max_memory
+    ):
         self.measure = measure
         self.is_one_set = is_one_set
         self.max_memory = max_memory
         self.kind, directory = _kind_of(measure, keep, sketch)
         self._may_become_moments = keep == "auto" and _is_of_moments(measure)
+        if n_permutations and self.kind != "grams":
+            raise ValueError(
+                f"n_permutations={n_permutations} draws orders of rows within batches, "
+                f"which {type(measure).__name__} with keep={keep!r} does not have. Use "
+                "MinibatchCKA, or sksim.inference.similarity_matrix_test on layers "
+                "that are at hand as arrays."
+            )
         if self.kind == "grams":
-            self._params = {"random_state": seed}
+            self._params = {"random_state": seed, "n_permutations": n_permutations}
         elif self.kind == "sketches":
             self._params = {"n_components": sketch, "random_state": seed}
         elif self.kind == "rows":
@@ -165,17 +175,21 @@ class Keeping:
         Returns
         -------
         numbers : dict of str to array of shape (n_layers_x, n_layers_y)
-            "statistics" and, where they are known, "standard_error", "z_scores" and
-            "pvalues".
+            "statistics" and, where they are known, "standard_error", "z_scores",
+            "pvalues", "log_pvalues" and "pvalues_corrected".
         """
         accumulator = self.accumulator
         if self.kind == "grams":
-            return {
+            numbers = {
                 "statistics": accumulator.scores,
                 "standard_error": accumulator.standard_errors,
                 "z_scores": accumulator.z_scores,
                 "pvalues": accumulator.pvalues,
+                "log_pvalues": accumulator.log_pvalues,
             }
+            if accumulator.n_permutations:
+                numbers["pvalues_corrected"] = accumulator.corrected_pvalues
+            return numbers
         if self.kind == "moments":
             return {"statistics": self._of_all_moments()}
         if self.kind == "sketches" and _takes_sketches(self.measure):

@@ -81,6 +81,10 @@ class LayerwiseSimilarity:
     y_true : callable or array-like of shape (n_samples,), default=None
         True labels, for measures that use them: from a batch to its labels, or those of
         all rows in the order in which these pass.
+    n_permutations : int, default=0
+        Orders of the rows within batches that are drawn for p-values corrected for the
+        number of cells; for :class:`~sksim.rsm.MinibatchCKA`. Each costs as much as
+        all products of a batch.
     output : {"score", "statistic"}, default="score"
         Scores, of which greater means more similar for every measure, or the measure's
         native numbers.
@@ -124,6 +128,7 @@ class LayerwiseSimilarity:
         keep: str | PathLike = "auto",
         sketch: int | None = None,
         y_true: Callable | ArrayLike | None = None,
+        n_permutations: int = 0,
         output: str = "score",
         random_state: RandomState | None = None,
         device: object | None = None,
@@ -147,6 +152,7 @@ class LayerwiseSimilarity:
             keep,
             sketch,
             is_one_set=is_one_set,
+            n_permutations=n_permutations,
             seed=self._seed,
             max_memory=max_memory,
         )
@@ -273,8 +279,8 @@ class LayerwiseSimilarity:
         is_score = self.output == "score"
         values = tags.orient(statistics) + 0.0 if is_score else statistics
         if self._way == "tokens":  # tokens of one input depend on each other
-            numbers.pop("z_scores", None)
-            numbers.pop("pvalues", None)
+            for name in ("z_scores", "pvalues", "log_pvalues", "pvalues_corrected"):
+                numbers.pop(name, None)
         tables = {
             name: pd.DataFrame(table, index=names[0], columns=names[1])
             for name, table in {"scores": values, **numbers}.items()
@@ -290,6 +296,8 @@ class LayerwiseSimilarity:
             standard_error=tables.get("standard_error"),
             z_scores=tables.get("z_scores"),
             pvalues=tables.get("pvalues"),
+            log_pvalues=tables.get("log_pvalues"),
+            pvalues_corrected=tables.get("pvalues_corrected"),
             n_samples=accumulator.n_samples,
             n_batches=accumulator.n_batches,
             kept=self._keeping.kind,
@@ -432,6 +440,7 @@ def _labels_of(batch):
         "keep": [str, PathLike],
         "sketch": [Interval(Integral, 2, None, closed="left"), None],
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
+        "n_permutations": [Interval(Integral, 0, None, closed="left")],
         "output": [StrOptions({"score", "statistic"})],
         "random_state": ["random_state"],
         "max_memory": [Interval(Real, 0, None, closed="neither")],
@@ -456,6 +465,7 @@ def layer_similarity_matrix(
     sketch: int | None = None,
     batch_size: int | None = None,
     y_true: Callable | ArrayLike | None = None,
+    n_permutations: int = 0,
     output: str = "score",
     random_state: RandomState | None = None,
     device: object | None = None,
@@ -509,13 +519,18 @@ def layer_similarity_matrix(
     y_true : callable or array-like of shape (n_samples,), default=None
         True labels, for measures that use them: from a batch to its labels, or those of
         all rows in the order in which these pass.
+    n_permutations : int, default=0
+        Orders of the rows within batches that are drawn for p-values corrected for the
+        number of cells; for :class:`~sksim.rsm.MinibatchCKA`. Each costs as much as
+        all products of a batch.
     output : {"score", "statistic"}, default="score"
         Scores, of which greater means more similar for every measure, or the measure's
         native numbers.
     random_state : int, RandomState instance or None, default=None
         Which rows of an array come into which batch, for
         :class:`~sksim.rsm.MinibatchCKA` without a seed of its own, as in its ``fit``;
-        and the signs of sketches. Batches of loaders are taken as they come.
+        and the signs of sketches, and the orders of ``n_permutations``. Batches of
+        loaders are taken as they come.
     device : str or torch.device, default=None
         Where layers are reduced to what is kept; None where they are made.
     max_memory : float, default=4e9
@@ -562,7 +577,8 @@ def layer_similarity_matrix(
     p-values are of the hypothesis that rows within a batch are exchangeable: sorted
     batches, and rows that depend on each other, make them invalid. They are those of
     the Pearson III distribution with the first three exact moments over all orders of
-    rows within batches; none is corrected for the number of cells.
+    rows within batches, each of its cell alone; with ``n_permutations`` there are
+    step-down p-values corrected for the number of cells as well.
 
     References
     ----------
@@ -600,6 +616,7 @@ def layer_similarity_matrix(
         keep=keep,
         sketch=sketch,
         y_true=y_true,
+        n_permutations=n_permutations,
         output=output,
         random_state=random_state,
         device=device,
