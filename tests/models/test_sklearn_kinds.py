@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import DBSCAN, KMeans, MeanShift
@@ -45,6 +46,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
+    MaxAbsScaler,
     MinMaxScaler,
     OneHotEncoder,
     RobustScaler,
@@ -60,7 +62,7 @@ from sksim.models import extract_outputs, extract_representations, input_gradien
 from sksim.models._extract import last_representation
 from sksim.models._layer import NoRepresentation
 from sksim.pairwise import compare
-from sksim.plot import RepresentationDisplay
+from sksim.plot import ModelMapDisplay, RepresentationDisplay
 from sksim.rsm import CKA
 
 X, Y = load_iris(return_X_y=True)
@@ -421,7 +423,9 @@ def test_two_scaled_inputs_warn(a, b):
     with pytest.warns(UserWarning, match="the same input"):
         compare(a, b, X, measures=["CKA"], **QUICK)
     with pytest.warns(UserWarning, match="the same input"):
-        RepresentationDisplay.from_estimators(a, b, pd.DataFrame(X).to_numpy())
+        RepresentationDisplay.from_estimators(a, b, X)
+    with pytest.warns(UserWarning, match="the same input"):
+        ModelMapDisplay.from_estimators("CKA", {"a": a, "b": b, "c": PCA().fit(X)}, X)
 
 
 @pytest.mark.parametrize(
@@ -438,6 +442,15 @@ def test_two_scaled_inputs_warn(a, b):
 def test_others_do_not(a, b):
     table = compare(a.fit(X, Y), b.fit(X, Y), X, measures=["CKA"], **QUICK)
     assert np.isfinite(table["value"][0])
+
+
+def test_sparse_inputs_are_inputs_too():
+    S = sparse.csr_array(X * (X > 2))
+    a, b = MaxAbsScaler().fit(S), StandardScaler(with_mean=False).fit(S)
+    with pytest.warns(UserWarning, match="the same input"):
+        value(a, b, S)
+    model = make_pipeline(MaxAbsScaler(), LogisticRegression(max_iter=500)).fit(S, Y)
+    assert value(model, a, S) < 1
 
 
 def test_a_constant_column_is_no_evidence():
