@@ -389,6 +389,13 @@ def test_transformers_and_clusterers_as_last_steps():
     assert_array_equal(last_representation(nothing, X)[1], X)
 
 
+def test_names_of_steps_are_no_patterns():
+    steps = [("a[0]", StandardScaler()), ("m*[1]", LogisticRegression())]
+    model = Pipeline(steps).fit(XB, YB)
+    assert last_representation(model, XB)[0] == "m*[1].decision_function"
+    assert list(extract_representations(model, XB, "a[0]")) == ["a[0]"]
+
+
 def test_steps_that_only_draw_rows_are_passed_over():
     class Sampler(BaseEstimator):
         def fit_resample(self, X, y):
@@ -633,6 +640,13 @@ def test_outlier_detectors(a, b):
     expected = RankCorrelation().fit(*(m.decision_function(XB) for m in (a, b))).score_
     assert table.loc["RankCorrelation", "value"] == pytest.approx(expected)
     assert "outlier detector and no classifier" in table.loc["DecisionDistance", "note"]
+
+
+def test_gradients_of_an_outlier_detector_are_those_of_its_score():
+    detector = EllipticEnvelope(random_state=0).fit(XB)
+    # minus the squared distance of Mahalanobis
+    expected = -2 * (XB - detector.location_) @ detector.precision_
+    assert_allclose(input_gradients(detector, XB), expected, atol=1e-6)
 
 
 def test_leaves_of_an_isolation_forest():
