@@ -42,7 +42,7 @@ from sklearn.model_selection import (
 from sklearn.multiclass import OneVsRestClassifier, OutputCodeClassifier
 from sklearn.multioutput import ClassifierChain
 from sklearn.neighbors import KernelDensity, KNeighborsClassifier, LocalOutlierFactor
-from sklearn.neural_network import MLPClassifier
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
@@ -350,6 +350,26 @@ def test_wrappers_of_regressors():
     assert_close(layers["output"][:, 0], model.predict(D))
     consensus = RANSACRegressor(random_state=0).fit(D, t)
     assert list(extract_representations(consensus, D)) == ["output"]
+
+
+def test_tables_reach_inner_models_as_in_fit():
+    D, t = load_diabetes(return_X_y=True, as_frame=True)
+    network = MLPRegressor(hidden_layer_sizes=(3,), max_iter=5, random_state=0)
+    model = RANSACRegressor(network, min_samples=100, random_state=0)
+    trees = CalibratedClassifierCV(RandomForestClassifier(3), ensemble=False)
+    threshold = FixedThresholdClassifier(scaled(RandomForestClassifier(3)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for fitted in (
+            model.fit(D, t),
+            trees.fit(D, t > 150),
+            threshold.fit(D, t > 150),
+        ):
+            assert hasattr(fitted, "feature_names_in_")
+    assert extract_representations(model, D)["hidden_1"].shape == (len(D), 3)
+    assert list(extract_representations(trees, D)) == ["trees", "output"]
+    layers = list(extract_representations(threshold, D))
+    assert layers[:2] == ["standardscaler", "randomforestclassifier.trees"]
 
 
 def test_an_inner_model_of_other_columns_is_left_alone():
