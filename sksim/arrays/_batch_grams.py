@@ -13,7 +13,12 @@ import numpy as np
 from scipy.linalg.blas import dsyrk, ssyrk
 
 from sksim.arrays._accumulator import LayerAccumulator, as_rows
-from sksim.arrays._batch_sums import FEWEST_ROWS, BatchSums, sums_of_cubes
+from sksim.arrays._batch_sums import (
+    FEWEST_ROWS,
+    BatchSums,
+    max_step_down,
+    sums_of_cubes,
+)
 from sksim.arrays._kernels import (
     kernel_matrix,
     median_distance,
@@ -125,6 +130,7 @@ class GramSums(LayerAccumulator):
         self.random_state = random_state
         self._widths = ({}, {})
         self._waiting = ({}, {})
+        self._is_one_set = False
         self._sums = None
         self._seeds = {random_state}
 
@@ -178,6 +184,7 @@ class GramSums(LayerAccumulator):
             the layers. One dictionary for both, or None, is one model against itself.
         """
         *both, n_samples = self._both(reduced_a, reduced_b)
+        self._is_one_set = both[0] is both[1]
         if n_samples < FEWEST_ROWS:
             self._waiting = tuple(
                 {name: layer.rows for name, layer in layers.items()} for layers in both
@@ -185,7 +192,7 @@ class GramSums(LayerAccumulator):
             return
         self._waiting = ({}, {})
         grams = [list(layers.values()) for layers in both]
-        if both[0] is both[1]:
+        if self._is_one_set:
             grams[1] = grams[0]
         self._add(self._sums_of(grams, n_samples))
 
@@ -281,8 +288,10 @@ class GramSums(LayerAccumulator):
         self._seeds = self._seeds | other._seeds
         if other._sums is not None:
             self._add(other._sums)
+        self._is_one_set = other._is_one_set if other.n_batches else self._is_one_set
         if any(other._waiting):
-            self.update(*other._waiting)
+            waiting_a, waiting_b = other._waiting
+            self.update(waiting_a, None if other._is_one_set else waiting_b)
         return self
 
     def empty(self, random_state=None):
@@ -326,6 +335,7 @@ class GramSums(LayerAccumulator):
         state = {
             **self._named_state(),
             "seeds": np.array(sorted(self._seeds)),
+            "is_one_set": np.array(self._is_one_set),
         }
         for side, letter in enumerate("ab"):
             widths = self._widths[side]
@@ -357,6 +367,7 @@ class GramSums(LayerAccumulator):
         """
         sums = cls(**params)
         sums._take_names(state)
+        sums._is_one_set = bool(state["is_one_set"])
         sums._seeds = {int(seed) for seed in state["seeds"]}
         for side, letter in enumerate("ab"):
             names, widths = state[f"width_names_{letter}"], state[f"widths_{letter}"]
@@ -437,8 +448,27 @@ class GramSums(LayerAccumulator):
 
     @property
     def pvalues(self):
-        """How probable an alignment at least as large is by chance, of each cell."""
-        return np.exp(self.log_pvalues)
+        """How probable an alignment at least as large is by chance, of each cell.
+
+        Not below the smallest normal number, where only the logarithm says more.
+        """
+        return np.maximum(np.exp(self.log_pvalues), np.finfo(float).tiny)
+
+    @property
+    def corrected_pvalues(self):
+        """The same corrected for the number of cells, by the orders that were drawn.
+
+        Of one model against itself each pair counts once, and none with itself.
+        """
+        z = self.z_scores
+        tested = np.isfinite(z)
+        if self._is_one_set:
+            tested &= np.triu(np.ones_like(tested), k=1)
+        corrected = np.full(z.shape, np.nan)
+        corrected[tested] = max_step_down(z[tested], self.null_z_scores[:, tested])
+        if self._is_one_set:
+            corrected = np.fmin(corrected, corrected.T)
+        return corrected
 
     @property
     def null_z_scores(self):

@@ -238,6 +238,28 @@ def _units(powers, x, y):
     return x[:, None] ** powers[0] * y ** powers[1]
 
 
+def max_step_down(observed, draws):
+    """Westfall and Young's p-values of standardised statistics under the same orders.
+
+    Parameters
+    ----------
+    observed : array of shape (n_cells,)
+        Greater is more extreme.
+    draws : array of shape (n_draws, n_cells)
+
+    Returns
+    -------
+    pvalues : array of shape (n_cells,)
+    """
+    order = np.argsort(-observed, kind="stable")
+    # largest of this cell and of all that are less extreme, under each order
+    largest = np.maximum.accumulate(draws[:, order[::-1]], axis=1)[:, ::-1]
+    counts = np.sum(largest >= observed[order], axis=0)
+    pvalues = np.empty(len(order))
+    pvalues[order] = np.maximum.accumulate((counts + 1) / (len(draws) + 1))
+    return pvalues
+
+
 # ----- third moments ------------------------------------------------------------------
 
 _CUBES = [((0, 1), (0, 1), (0, 1)), ((0, 1), (0, 2), (1, 2))]

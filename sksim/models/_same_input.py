@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+from scipy import sparse
 
 # A column is another one, shifted and scaled, if the cosine of both is that close to 1.
 # Scalers of single precision stay within 1e-13; of noise it takes a share of 1e-4.
@@ -36,6 +37,10 @@ def is_input(view, data):
     view : array of shape (n_samples, n_columns)
     data : array-like
     """
+    if sparse.issparse(data):
+        if np.shape(view) != data.shape:
+            return False  # dense it may be far wider than the view
+        data = data.toarray()
     Z, X = _standardized(view), _standardized(data)
     # two points are always on a line
     if Z is None or X is None or len(Z) < 3 or 0 in (Z.shape[1], X.shape[1]):

@@ -443,7 +443,13 @@ def _wrapper_layers(model, rows):
         selected = cache(partial(_apply, model, rows))
         before = {"transform": Layer(lambda: columns(selected()), role=BEFORE)}
         return before | _without_output(_layers(inner, selected))
-    return _without_output(_layers(inner, rows))
+    return _without_output(_layers(inner, _as_handed_on(rows, model, inner)))
+
+
+def _as_handed_on(rows, model, inner):
+    """Rows without the names of columns, where the model keeps these from its inner."""
+    has_names = [hasattr(m, "feature_names_in_") for m in (model, inner)]
+    return (lambda: np.asarray(rows())) if has_names == [True, False] else rows
 
 
 # attributes that hold the one model inside
@@ -471,7 +477,8 @@ def _calibrated_layers(model, rows):
     """Layers of the calibrated model, or probabilities of each of several."""
     members = model.calibrated_classifiers_
     if len(members) == 1:
-        return _without_output(_layers(members[0].estimator, rows))
+        inner = members[0].estimator
+        return _without_output(_layers(inner, _as_handed_on(rows, model, inner)))
     return _member_layers([member.predict_proba for member in members], rows)
 
 

@@ -17,6 +17,7 @@ from sksim._sklearn_compat import Interval, validate_params
 from sksim._typing import ArrayLike, Measure, Model, RandomState
 from sksim.base._row_names import refuse_other_rows
 from sksim.base._tags import tags_of
+from sksim.inference._estimates import chosen_method
 from sksim.inference._interval import interval_of
 from sksim.inference._rounding import rounding_of
 from sksim.inference._test import null_of, similarity_test_of
@@ -204,7 +205,9 @@ def compare(
     what. P-values that don't come of orders (McNemar's) are corrected by Holm's
     method among themselves. Measures that are one statistic count once.
 
-    Intervals of shares of rows, such as disagreement, are exact (Clopper and Pearson).
+    Intervals of shares of rows, such as disagreement, are exact (Clopper and Pearson),
+    those of differences of accuracies Tango's, and those of other measures of outputs
+    allow for a row that was not seen where it is known what that may do (Gaffke).
     Others are the jackknife's, for the measures for which it is valid (tag
     ``intervals``): one part of the rows after the other is left out. The parts are the
     groups, if there are any; else the single rows of up to 100, or 50 random parts.
@@ -571,8 +574,9 @@ def _limits(comparison, job, work):
         return {}, "no interval: none is valid for this measure"
     n_samples = comparison.n_samples
     groups = job.groups
-    if groups is None and "exact" in comparison.tags.intervals:
-        low, high = _interval(comparison, job, None, "exact").confidence_interval
+    method = chosen_method(comparison.tags, "auto", groups)
+    if method != "jackknife":
+        low, high = _interval(comparison, job, groups, method).confidence_interval
         return {"interval_low": low, "interval_high": high}, ""
     if groups is None and n_samples > _MAX_SINGLE_ROWS:
         order = np.random.default_rng(job.seed).permutation(n_samples)

@@ -13,6 +13,7 @@ from sksim._optional import import_extra
 from sksim._typing import ArrayLike, Axes, Layers, Measure, Model
 from sksim.models import extract_representations
 from sksim.models._extract import last_representation, refuse_unrepeatable
+from sksim.models._same_input import warn_of_inputs
 from sksim.pairwise import similarity_matrix
 
 
@@ -186,6 +187,7 @@ class ModelMapDisplay:
             else:
                 found = extract_representations(model, data, layer)
                 layers[name] = list(found.values())[-1]
+        warn_of_inputs(list(layers.values()), data)
         return cls.from_representations(
             measure, layers, y_true=y_true, n_clusters=n_clusters
         )

@@ -356,7 +356,7 @@ def test_no_pvalue_below_the_share_of_one_order():
         X = np.random.default_rng(seed).normal(size=(50, 20))
         long.update({"a": X})
     # the square root of the number of batches away, where tails underflow
-    assert long.pvalues.item() == 0
+    assert long.pvalues.item() == np.finfo(float).tiny
     assert -200 * 149 < long.log_pvalues.item() < -5000
 
 
@@ -372,6 +372,34 @@ def test_draws_are_orders_of_rows_within_batches():
         moved = {name: rows[np.concatenate(orders)] for name, rows in b.items()}
         z = streamed(a, moved, [10, 20]).z_scores
         assert_allclose(sums.null_z_scores[draw], z, rtol=1e-10)
+
+
+def test_pvalues_are_corrected_for_the_number_of_cells():
+    a, b = layers(60), layers(60, widths=(4, 9), seed=1)
+    rng = np.random.default_rng(0)
+    b["noise"] = rng.normal(size=(60, 5))
+    sums = streamed(a, b, [30, 30], n_permutations=99)
+    corrected = sums.corrected_pvalues
+    # by hand: each cell against the largest of itself and of all with less
+    z, null = sums.z_scores.ravel(), sums.null_z_scores.reshape(99, -1)
+    expected = [
+        (1 + np.sum(null[:, z <= z[i]].max(axis=1) >= z[i])) / 100
+        for i in range(len(z))
+    ]
+    for i in np.argsort(-z):
+        expected[i] = max(
+            e for e, other in zip(expected, z, strict=True) if other >= z[i]
+        )
+    assert_allclose(corrected.ravel(), expected)
+    assert corrected[:, :2].max() == 0.01
+    assert corrected[:, 2].min() > 0.05
+    a["noise"] = b["noise"]
+    alone = GramSums(n_permutations=19)
+    alone.update(a)
+    corrected = alone.corrected_pvalues
+    assert np.array_equal(corrected, corrected.T, equal_nan=True)
+    assert np.isnan(np.diagonal(corrected)).all()
+    assert corrected[0, 1] == 0.05 < corrected[0, 3]
 
 
 @pytest.mark.slow

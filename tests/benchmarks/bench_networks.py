@@ -60,9 +60,9 @@ def berts(n_rows):
     kinds = (torch.nn.Linear, torch.nn.LayerNorm)
     layers = [_networks.layers_of(model, kinds)[:32] for model in models]
     rows = [
-        {name: values[start : start + 64] for name, values in data.items()}
-        for start in range(0, n_rows, 64)
+        {name: values[row] for name, values in data.items()} for row in range(n_rows)
     ]
+    rows = torch.utils.data.DataLoader(rows, batch_size=64)
     return {
         "forward": lambda: forward(models, rows),
         "CKA, masked mean": lambda: streamed(CKA(debias="rows"), models, layers, rows),
@@ -201,7 +201,7 @@ def errors_of(n_rows):
     models = _networks.resnets()
     data = _networks.images(n_rows, 64)
     layers = [_networks.layers_of(model, torch.nn.Conv2d) for model in models]
-    batches = list(data.split(50))
+    batches = torch.utils.data.DataLoader(data, batch_size=50)
     methods = {
         "MinibatchCKA": lambda: streamed(MinibatchCKA(), models, layers, batches),
         "pytorch-cka": lambda: pytorch_cka(models, layers, batches),
@@ -209,7 +209,7 @@ def errors_of(n_rows):
     found = {f"{name}, float32": method() for name, method in there(methods).items()}
     for model in models:
         model.double()
-    batches[:] = [batch.double() for batch in batches]
+    batches = torch.utils.data.DataLoader(data.double(), batch_size=50)
     exact = streamed(MinibatchCKA(), models, layers, batches)
     if "pytorch-cka, float32" in found:
         found["pytorch-cka, float64"] = pytorch_cka(models, layers, batches)

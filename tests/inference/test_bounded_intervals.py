@@ -503,6 +503,29 @@ def test_three_groups_are_too_few_and_classes_are_no_groups():
 # ----- subsampling -------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("size", [15, 45])
+def test_subsamples_share_rows_that_do_not_vary(size):
+    """In all of the rows but a few there is little left that varies."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 4))
+    y = X + rng.normal(size=X.shape)
+    result = similarity_interval(
+        CKA(debias="rows"),
+        X,
+        y,
+        method="subsample",
+        subsample_size=size,
+        random_state=0,
+        n_resamples=199,
+    )
+    scale = (size / (60 - size)) ** 0.5
+    expected = scale * np.std(result.replicates, ddof=1)
+    assert result.standard_error == pytest.approx(expected)
+    deviations = scale * (result.replicates - result.replicates.mean())
+    expected = result.score - np.quantile(deviations, [0.975, 0.025])
+    assert result.confidence_interval == pytest.approx(tuple(expected))
+
+
 def test_limits_of_subsamples_are_turned_round():
     """Subsamples of a skewed statistic lie far below: the truth may lie far above."""
     rng = np.random.default_rng(0)

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import DBSCAN, KMeans, MeanShift
@@ -41,10 +42,11 @@ from sklearn.model_selection import (
 from sklearn.multiclass import OneVsRestClassifier, OutputCodeClassifier
 from sklearn.multioutput import ClassifierChain
 from sklearn.neighbors import KernelDensity, KNeighborsClassifier, LocalOutlierFactor
-from sklearn.neural_network import MLPClassifier
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
+    MaxAbsScaler,
     MinMaxScaler,
     OneHotEncoder,
     RobustScaler,
@@ -60,7 +62,7 @@ from sksim.models import extract_outputs, extract_representations, input_gradien
 from sksim.models._extract import last_representation
 from sksim.models._layer import NoRepresentation
 from sksim.pairwise import compare
-from sksim.plot import RepresentationDisplay
+from sksim.plot import ModelMapDisplay, RepresentationDisplay
 from sksim.rsm import CKA
 
 X, Y = load_iris(return_X_y=True)
@@ -350,6 +352,26 @@ def test_wrappers_of_regressors():
     assert list(extract_representations(consensus, D)) == ["output"]
 
 
+def test_tables_reach_inner_models_as_in_fit():
+    D, t = load_diabetes(return_X_y=True, as_frame=True)
+    network = MLPRegressor(hidden_layer_sizes=(3,), max_iter=5, random_state=0)
+    model = RANSACRegressor(network, min_samples=100, random_state=0)
+    trees = CalibratedClassifierCV(RandomForestClassifier(3), ensemble=False)
+    threshold = FixedThresholdClassifier(scaled(RandomForestClassifier(3)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for fitted in (
+            model.fit(D, t),
+            trees.fit(D, t > 150),
+            threshold.fit(D, t > 150),
+        ):
+            assert hasattr(fitted, "feature_names_in_")
+    assert extract_representations(model, D)["hidden_1"].shape == (len(D), 3)
+    assert list(extract_representations(trees, D)) == ["trees", "output"]
+    layers = list(extract_representations(threshold, D))
+    assert layers[:2] == ["standardscaler", "randomforestclassifier.trees"]
+
+
 def test_an_inner_model_of_other_columns_is_left_alone():
     class Squared(ClassifierMixin, BaseEstimator):
         def fit(self, X, y):
@@ -387,6 +409,13 @@ def test_transformers_and_clusterers_as_last_steps():
     assert_array_equal(last_representation(nothing, X)[1], X)
 
 
+def test_names_of_steps_are_no_patterns():
+    steps = [("a[0]", StandardScaler()), ("m*[1]", LogisticRegression())]
+    model = Pipeline(steps).fit(XB, YB)
+    assert last_representation(model, XB)[0] == "m*[1].decision_function"
+    assert list(extract_representations(model, XB, "a[0]")) == ["a[0]"]
+
+
 def test_steps_that_only_draw_rows_are_passed_over():
     class Sampler(BaseEstimator):
         def fit_resample(self, X, y):
@@ -421,7 +450,9 @@ def test_two_scaled_inputs_warn(a, b):
     with pytest.warns(UserWarning, match="the same input"):
         compare(a, b, X, measures=["CKA"], **QUICK)
     with pytest.warns(UserWarning, match="the same input"):
-        RepresentationDisplay.from_estimators(a, b, pd.DataFrame(X).to_numpy())
+        RepresentationDisplay.from_estimators(a, b, X)
+    with pytest.warns(UserWarning, match="the same input"):
+        ModelMapDisplay.from_estimators("CKA", {"a": a, "b": b, "c": PCA().fit(X)}, X)
 
 
 @pytest.mark.parametrize(
@@ -438,6 +469,15 @@ def test_two_scaled_inputs_warn(a, b):
 def test_others_do_not(a, b):
     table = compare(a.fit(X, Y), b.fit(X, Y), X, measures=["CKA"], **QUICK)
     assert np.isfinite(table["value"][0])
+
+
+def test_sparse_inputs_are_inputs_too():
+    S = sparse.csr_array(X * (X > 2))
+    a, b = MaxAbsScaler().fit(S), StandardScaler(with_mean=False).fit(S)
+    with pytest.warns(UserWarning, match="the same input"):
+        value(a, b, S)
+    model = make_pipeline(MaxAbsScaler(), LogisticRegression(max_iter=500)).fit(S, Y)
+    assert value(model, a, S) < 1
 
 
 def test_a_constant_column_is_no_evidence():
@@ -620,6 +660,13 @@ def test_outlier_detectors(a, b):
     expected = RankCorrelation().fit(*(m.decision_function(XB) for m in (a, b))).score_
     assert table.loc["RankCorrelation", "value"] == pytest.approx(expected)
     assert "outlier detector and no classifier" in table.loc["DecisionDistance", "note"]
+
+
+def test_gradients_of_an_outlier_detector_are_those_of_its_score():
+    detector = EllipticEnvelope(random_state=0).fit(XB)
+    # minus the squared distance of Mahalanobis
+    expected = -2 * (XB - detector.location_) @ detector.precision_
+    assert_allclose(input_gradients(detector, XB), expected, atol=1e-6)
 
 
 def test_leaves_of_an_isolation_forest():

@@ -15,15 +15,12 @@ from sksim.base._comparison import MomentComparison
 from sksim.base._layers import named_errors
 from sksim.base._tags import tags_of
 from sksim.base._validation import rounding_of
-from sksim.inference._step_down import holm, step_down
 from sksim.pairwise._matrix import similarity_matrix
 from sksim.pairwise._stream._row_store import RowStore
 
 WORDS = ("auto", "grams", "moments", "rows")
 # The unbiased estimator of HSIC divides by n - 3.
 _FEWEST_OF_GRAMS = 4
-# z-scores are sums in double precision, of matrices that may come from single.
-_ROUNDING = 1e-6
 # Neighbours and distances of sketches come out too low: the Jaccard index of ten
 # neighbours by .06 at 256 columns, by .01 at 1024, of .645.
 _FEWEST_COLUMNS = 1024
@@ -102,34 +99,26 @@ class Keeping:
     sketch : int or None
     is_one_set : bool
         Whether a model is compared with itself.
+    n_permutations : int
     seed : int
     max_memory : float
-    n_permutations : int, default=0
-        Orders of the rows within batches that are drawn.
     """
 
     def __init__(
-        self,
-        measure,
-        keep,
-        sketch,
-        *,
-        is_one_set,
-        seed,
-        max_memory,
-        n_permutations=0,
+        self, measure, keep, sketch, *, is_one_set, n_permutations, seed, max_memory
     ):
         self.measure = measure
         self.is_one_set = is_one_set
         self.max_memory = max_memory
         self.kind, directory = _kind_of(measure, keep, sketch)
+        self._may_become_moments = keep == "auto" and _is_of_moments(measure)
         if n_permutations and self.kind != "grams":
             raise ValueError(
-                "n_permutations is for measures that average over batches, not for "
-                f"{type(measure).__name__}: sksim.inference.similarity_matrix_test "
-                "permutes rows of layers that are at hand."
+                f"n_permutations={n_permutations} draws orders of rows within batches, "
+                f"which {type(measure).__name__} with keep={keep!r} does not have. Use "
+                "MinibatchCKA, or sksim.inference.similarity_matrix_test on layers "
+                "that are at hand as arrays."
             )
-        self._may_become_moments = keep == "auto" and _is_of_moments(measure)
         if self.kind == "grams":
             self._params = {"random_state": seed, "n_permutations": n_permutations}
         elif self.kind == "sketches":
@@ -251,17 +240,20 @@ class Keeping:
         -------
         numbers : dict of str to array of shape (n_layers_x, n_layers_y)
             "statistics" and, where they are known, "standard_error", "z_scores",
-            "pvalues" and "pvalues_corrected".
+            "pvalues", "log_pvalues" and "pvalues_corrected".
         """
         accumulator = self.accumulator
         if self.kind == "grams":
-            return {
+            numbers = {
                 "statistics": accumulator.scores,
                 "standard_error": accumulator.standard_errors,
                 "z_scores": accumulator.z_scores,
                 "pvalues": accumulator.pvalues,
-                "pvalues_corrected": self._corrected(),
+                "log_pvalues": accumulator.log_pvalues,
             }
+            if accumulator.n_permutations:
+                numbers["pvalues_corrected"] = accumulator.corrected_pvalues
+            return numbers
         if self.kind == "moments":
             return {"statistics": self._of_all_moments()}
         if self.kind == "sketches" and _takes_sketches(self.measure):
@@ -275,24 +267,6 @@ class Keeping:
             self.measure, Xs, Ys, y_true=y_true, output="statistic"
         )
         return {"statistics": matrix.to_numpy()}
-
-    def _corrected(self):
-        """P-values corrected for the number of cells; nan where none was tested."""
-        accumulator = self.accumulator
-        z, pvalues = accumulator.z_scores, accumulator.pvalues
-        tested = np.isfinite(z)
-        if self.is_one_set:
-            tested &= np.triu(np.ones(z.shape, dtype=bool), k=1)
-        found = np.full(z.shape, np.nan)
-        if not accumulator.n_permutations:
-            found[tested] = holm(pvalues[tested])
-        elif tested.any():
-            nulls = accumulator.null_z_scores[:, tested].T
-            rounding = [_ROUNDING] * len(nulls)
-            found[tested] = step_down(
-                z[tested], nulls, pvalues[tested], rounding=rounding
-            )
-        return np.fmin(found, found.T) if self.is_one_set else found
 
     def _of_all_moments(self):
         accumulator, measure = self.accumulator, self.measure

@@ -13,13 +13,6 @@ if TYPE_CHECKING:
 else:  # which imports this sub-package
     SimilarityMatrixDisplay = object
 
-_COLUMNS = {
-    "standard_error": "standard_error",
-    "z_scores": "z_score",
-    "pvalues": "pvalue",
-    "pvalues_corrected": "pvalue_corrected",
-}
-
 
 @dataclass(frozen=True, kw_only=True)
 class LayerSimilarityResult(ResultMixin):
@@ -38,11 +31,14 @@ class LayerSimilarityResult(ResultMixin):
         change places within batches; its mean is 0. None as above.
     pvalues : DataFrame of the same shape, or None
         Of each cell by itself: how probable so large a score is by chance, from three
-        exact moments of that distribution. None as above.
+        exact moments of that distribution; never 0. None as above.
+    log_pvalues : DataFrame of the same shape, or None
+        Natural logarithms of the p-values, also where these are smaller than any number
+        of double precision.
     pvalues_corrected : DataFrame of the same shape, or None
-        Corrected for the number of cells: by Holm's method, or by the largest z-score
-        under each of the permutations that were asked for. Of a model with itself each
-        pair counts once, and a layer with itself does not. None as above.
+        p-values corrected for the number of cells by Westfall and Young's step-down
+        over orders that were drawn; None without ``n_permutations``. Of one model
+        against itself each pair counts once, and a layer with itself is nan.
     n_samples : int
         Number of rows.
     n_batches : int
@@ -62,6 +58,7 @@ class LayerSimilarityResult(ResultMixin):
     standard_error: pd.DataFrame | None
     z_scores: pd.DataFrame | None
     pvalues: pd.DataFrame | None
+    log_pvalues: pd.DataFrame | None = field(repr=False)
     pvalues_corrected: pd.DataFrame | None
     n_samples: int
     n_batches: int
@@ -85,23 +82,25 @@ class LayerSimilarityResult(ResultMixin):
             "y": list(self.scores.columns) * n_rows,
             "score": self.scores.to_numpy().ravel(),
         }
-        for name, column in _COLUMNS.items():
+        for name in ("standard_error", "z_scores", "pvalues", "pvalues_corrected"):
             values = getattr(self, name)
             if values is not None:
+                column = name.replace("scores", "score").replace("pvalues", "pvalue")
                 columns[column] = values.to_numpy().ravel()
         return pd.DataFrame(columns)
 
     def plot(
         self, ax: Axes | None = None, *, show_pvalues: bool = True, **options: object
     ) -> SimilarityMatrixDisplay:
-        """Heat map of the scores, with stars where corrected p-values are small.
+        """Heat map of the scores, with stars where p-values are small.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
             Where to draw; None for a new figure.
         show_pvalues : bool, default=True
-            Whether to mark cells by their corrected p-values, if there are any.
+            Whether to mark cells by their p-values, if there are any: the corrected
+            ones where there are some.
         **options : object
             As of :meth:`sksim.plot.SimilarityMatrixDisplay.plot`.
 
@@ -112,6 +111,8 @@ class LayerSimilarityResult(ResultMixin):
         """
         from sksim.plot import SimilarityMatrixDisplay
 
-        pvalues = self.pvalues_corrected if show_pvalues else None
+        corrected = self.pvalues_corrected
+        pvalues = self.pvalues if corrected is None else corrected
+        pvalues = pvalues if show_pvalues else None
         display = SimilarityMatrixDisplay.from_matrix(self.scores, pvalues=pvalues)
         return display.plot(ax, **options)

@@ -80,11 +80,6 @@ class LayerwiseSimilarity:
     sketch : int, default=None
         Number of columns of a folded sketch that is kept of wider rows: debiased linear
         CKA of sketches is corrected for their noise; other measures need 1024.
-    n_permutations : int, default=0
-        Orders of the rows within batches that are drawn, for
-        :class:`~sksim.rsm.MinibatchCKA`, to correct p-values by the largest z-score of
-        all cells under each order. Each costs about as much as the comparison of all
-        pairs. 0 corrects by Holm's method. Parts that are merged need other seeds.
     outputs : {"logits", "probabilities", "labels", "predictions"}, default=None
         What networks return, for measures of outputs; or one word for each model. None
         is enough where they return an object with ``logits``. See
@@ -95,6 +90,10 @@ class LayerwiseSimilarity:
         True labels, for measures that use them: from a batch to its labels, or those of
         all rows in the order in which these pass. Measures of outputs take those that
         come with the batches, if it is None.
+    n_permutations : int, default=0
+        Orders of the rows within batches that are drawn for p-values corrected for the
+        number of cells; for :class:`~sksim.rsm.MinibatchCKA`. Each costs as much as
+        all products of a batch.
     output : {"score", "statistic"}, default="score"
         Scores, of which greater means more similar for every measure, or the measure's
         native numbers.
@@ -137,10 +136,10 @@ class LayerwiseSimilarity:
         inputs: Callable | Sequence[Callable] | None = None,
         keep: str | PathLike = "auto",
         sketch: int | None = None,
-        n_permutations: int = 0,
         outputs: str | Sequence[str | None] | None = None,
         classes: Sequence | None = None,
         y_true: Callable | ArrayLike | None = None,
+        n_permutations: int = 0,
         output: str = "score",
         random_state: RandomState | None = None,
         device: object | None = None,
@@ -165,7 +164,10 @@ class LayerwiseSimilarity:
                     "pairs: pass their outputs to its fit."
                 )
             given = {"layers": layers, "layers_b": layers_b, "reduce": reduce}
-            _refuse_of_layers(self.measure, **given, sketch=sketch)
+            given |= {"mask": mask, "inputs": inputs, "sketch": sketch}
+            given |= {"keep": None if keep == "auto" else keep}
+            given |= {"n_permutations": n_permutations or None}
+            _refuse_of_layers(self.measure, **given)
             both = (model_a, model_a if model_b is None else model_b)
             self._asked = Asked(both, outputs=outputs, classes=classes)
             self._keeping = OutputsKept(self.measure)
@@ -182,9 +184,9 @@ class LayerwiseSimilarity:
             keep,
             sketch,
             is_one_set=is_one_set,
+            n_permutations=n_permutations,
             seed=self._seed,
             max_memory=max_memory,
-            n_permutations=n_permutations,
         )
         if reduce is None:
             self._way = "flatten" if self._keeping.kind == "grams" else "mean"
@@ -321,7 +323,7 @@ class LayerwiseSimilarity:
         is_score = self.output == "score"
         values = tags.orient(statistics) + 0.0 if is_score else statistics
         if self._way == "tokens":  # tokens of one input depend on each other
-            for name in ("z_scores", "pvalues", "pvalues_corrected"):
+            for name in ("z_scores", "pvalues", "log_pvalues", "pvalues_corrected"):
                 numbers.pop(name, None)
         tables = {
             name: pd.DataFrame(table, index=names[0], columns=names[1])
@@ -338,6 +340,7 @@ class LayerwiseSimilarity:
             standard_error=tables.get("standard_error"),
             z_scores=tables.get("z_scores"),
             pvalues=tables.get("pvalues"),
+            log_pvalues=tables.get("log_pvalues"),
             pvalues_corrected=tables.get("pvalues_corrected"),
             n_samples=accumulator.n_samples,
             n_batches=accumulator.n_batches,
@@ -491,8 +494,8 @@ def _labels_of(batch):
     {
         "keep": [str, PathLike],
         "sketch": [Interval(Integral, 2, None, closed="left"), None],
-        "n_permutations": [Interval(Integral, 0, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
+        "n_permutations": [Interval(Integral, 0, None, closed="left")],
         "output": [StrOptions({"score", "statistic"})],
         "random_state": ["random_state"],
         "max_memory": [Interval(Real, 0, None, closed="neither")],
@@ -515,11 +518,11 @@ def layer_similarity_matrix(
     inputs: Callable | Sequence[Callable] | None = None,
     keep: str | PathLike = "auto",
     sketch: int | None = None,
-    n_permutations: int = 0,
     outputs: str | Sequence[str | None] | None = None,
     classes: Sequence | None = None,
     batch_size: int | None = None,
     y_true: Callable | ArrayLike | None = None,
+    n_permutations: int = 0,
     output: str = "score",
     random_state: RandomState | None = None,
     device: object | None = None,
@@ -567,9 +570,6 @@ def layer_similarity_matrix(
         :class:`LayerwiseSimilarity`.
     sketch : int, default=None
         Number of columns of a folded sketch that is kept of wider rows.
-    n_permutations : int, default=0
-        Orders of the rows within batches that are drawn, to correct p-values by the
-        largest z-score of all cells under each order; 0 corrects by Holm's method.
     outputs : {"logits", "probabilities", "labels", "predictions"}, default=None
         What networks return, for measures of outputs; or one word for each model. None
         is enough where they return an object with ``logits``. See
@@ -583,13 +583,18 @@ def layer_similarity_matrix(
         True labels, for measures that use them: from a batch to its labels, or those of
         all rows in the order in which these pass. Measures of outputs take those that
         come with the batches, if it is None.
+    n_permutations : int, default=0
+        Orders of the rows within batches that are drawn for p-values corrected for the
+        number of cells; for :class:`~sksim.rsm.MinibatchCKA`. Each costs as much as
+        all products of a batch.
     output : {"score", "statistic"}, default="score"
         Scores, of which greater means more similar for every measure, or the measure's
         native numbers.
     random_state : int, RandomState instance or None, default=None
         Which rows of an array come into which batch, for
         :class:`~sksim.rsm.MinibatchCKA` without a seed of its own, as in its ``fit``;
-        and the signs of sketches. Batches of loaders are taken as they come.
+        and the signs of sketches, and the orders of ``n_permutations``. Batches of
+        loaders are taken as they come.
     device : str or torch.device, default=None
         Where layers are reduced to what is kept; None where they are made.
     max_memory : float, default=4e9
@@ -636,9 +641,8 @@ def layer_similarity_matrix(
     p-values are of the hypothesis that rows within a batch are exchangeable: sorted
     batches, and rows that depend on each other, make them invalid. They are those of
     the Pearson III distribution with the first three exact moments over all orders of
-    rows within batches. Corrected ones are Holm's, which holds whatever depends on
-    what; permutations use that neighbouring layers are much alike, and are the more
-    powerful the more of them there are.
+    rows within batches, each of its cell alone; with ``n_permutations`` there are
+    step-down p-values corrected for the number of cells as well.
 
     References
     ----------
@@ -675,10 +679,10 @@ def layer_similarity_matrix(
         inputs=inputs,
         keep=keep,
         sketch=sketch,
-        n_permutations=n_permutations,
         outputs=outputs,
         classes=classes,
         y_true=y_true,
+        n_permutations=n_permutations,
         output=output,
         random_state=random_state,
         device=device,
