@@ -47,8 +47,8 @@ class ProgressBar:
 
     Parameters
     ----------
-    total : int
-        Number of steps.
+    total : int or None
+        Number of steps; None if nobody knows.
     label : str
         What is being done.
     enabled : bool, default=True
@@ -57,7 +57,8 @@ class ProgressBar:
 
     def __init__(self, total, label, *, enabled=True):
         # a disabled bar of tqdm would still make its locks
-        self._line = _Line(total, label) if enabled and total > 0 else None
+        is_shown = enabled and (total is None or total > 0)
+        self._line = _Line(total, label) if is_shown else None
 
     def __enter__(self):
         return self
@@ -89,6 +90,7 @@ class _Line(tqdm):
             mininterval=0.1 if on_terminal else 5.0,
             miniters=1,
             ascii=".#",
-            bar_format="{desc} [{bar:24}] {n_fmt}/{total_fmt}, {remaining} left"
-            "{postfix}",
+            bar_format="{n_fmt} {desc} in {elapsed}{postfix}"
+            if total is None
+            else "{desc} [{bar:24}] {n_fmt}/{total_fmt}, {remaining} left{postfix}",
         )

@@ -199,6 +199,53 @@ def _run(readers, data, batch_size):
     return answers, np.concatenate(labels) if is_labelled else None
 
 
+class Asked:
+    """Models that are asked for their answers batch by batch.
+
+    Parameters
+    ----------
+    models : sequence of fitted models
+    outputs, classes : as of `answered`
+    """
+
+    def __init__(self, models, *, outputs=None, classes=None):
+        self.models = list(models)
+        self._kinds = kind_of_each(outputs, self.models)
+        self._readers = {id(m): _reader(m) for m in self.models if is_network(m)}
+        readers = [self._readers.get(id(model)) for model in self.models]
+        self._classes = _classes_of_each(classes, readers)
+
+    def ask(self, batch):
+        """Answers to a batch.
+
+        Returns
+        -------
+        models : list
+            Networks as estimators that know their answers, others as they were.
+        rows : object
+            What the others are applied to.
+        y_true : array of shape (n_samples,) or None
+            True labels that came with the batch.
+        """
+        with ExitStack() as stack:
+            for reader in self._readers.values():
+                stack.enter_context(reader._running())
+            answers = {
+                k: reader._answer_to(batch) for k, reader in self._readers.items()
+            }
+        found = [
+            _as_estimator(model, answers[id(model)][:2], kind, own)
+            if id(model) in answers
+            else model
+            for model, kind, own in zip(
+                self.models, self._kinds, self._classes, strict=True
+            )
+        ]
+        n_inputs = max((answer[2] for answer in answers.values()), default=1)
+        rows = batch[0] if isinstance(batch, list | tuple) else batch
+        return found, rows, _labels_in(batch, n_inputs)
+
+
 # ----- networks that know their answers -----------------------------------------------
 
 

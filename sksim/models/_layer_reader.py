@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Mapping
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
+from itertools import chain
 
 import numpy as np
 
@@ -163,10 +164,13 @@ class TorchReader:
 
     def _home(self, is_floating):
         """Device, and precision of numbers that are not whole, of the module."""
-        held = [*self.model.parameters(), *self.model.buffers()]
-        home = {"device": held[0].device} if held else {}
-        dtypes = [tensor.dtype for tensor in held if tensor.is_floating_point()]
-        return home | ({"dtype": dtypes[0]} if is_floating and dtypes else {})
+        held = chain(self.model.parameters(), self.model.buffers())
+        first = next(held, None)
+        if first is None:
+            return {}
+        floating = (t.dtype for t in chain([first], held) if t.is_floating_point())
+        dtype = next(floating, None) if is_floating else None
+        return {"device": first.device} | ({} if dtype is None else {"dtype": dtype})
 
     # ----- the small pass -------------------------------------------------------------
 
@@ -209,11 +213,10 @@ class TorchReader:
             return SmallPass(few)
         answers = _answers(output)
         small.note("output", self.model, answers)
-        if self.layers is None and any(
-            known() is answer for known in last[1] for answer in answers
-        ):
+        whole = next((a for a in answers if few in a.shape), None)
+        if self.layers is None and any(known() is whole for known in last[1]):
             # the last submodule's output goes by one name only
-            self._last = last[0]
+            self._last = last[0] if whole is not None else None
         return small
 
     # ----- layers ---------------------------------------------------------------------
@@ -290,32 +293,31 @@ class _Run:
     def note(self, name, module, output):
         """A module has returned an output."""
         key = _key_of_call(self.calls, name)
-        if key == self.reader._last:
-            key = "output"
-        if self.reader.names is None or key in self.reader.names:
-            self._keep(key, _answers(output))
+        name = "output" if key == self.reader._last else key
+        if self.reader.names is None or name in self.reader.names:
+            self._keep(key, _answers(output), name)
 
-    def _keep(self, key, answers):
-        """Reduce a layer, if it has rows."""
+    def _keep(self, key, answers, name):
+        """Reduce the layer of a call, if it has rows, under a name."""
         reader = self.reader
         try:
             place = reader.place_of(key, answers, self.n_rows)
             rows, features = place.rows_of(answers, self.n_rows)
             rows = rows.detach()
-            if reader.reduction.way_of(key) is not None:
+            if reader.reduction.way_of(name) is not None:
                 rows = _single(rows)
-            rows = reader.reduction.rows_of(key, rows, features, self.mask, self.batch)
+            rows = reader.reduction.rows_of(name, rows, features, self.mask, self.batch)
         except NoRows as reason:
-            reader.leave_out(key, reason, self.n_rows)
+            reader.leave_out(name, reason, self.n_rows)
         else:
-            self.found[key] = reader.finish(key, rows)
+            self.found[name] = reader.finish(name, rows)
 
     def end(self, output):
         """The output of the whole module is a layer, too."""
         reader = self.reader
         reader.kind = None if logits_of(output) is None else "logits"
         if reader.wants("output") and "output" not in self.found:
-            self._keep("output", _answers(output))
+            self._keep("output", _answers(output), "output")
         if not self.found and "output" in reader.left_out:
             raise ValueError(
                 f"No layer of {reader.name}, not even its output, has a row for each "

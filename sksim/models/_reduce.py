@@ -182,11 +182,11 @@ def _mean(layer, features, axis, mask):
 
 
 def _flat(layer, features, axis, mask):
-    xp = array_api_compat.array_namespace(layer)
     if axis is not None:
+        xp = array_api_compat.array_namespace(layer)
         counts = _weights(layer, axis, mask)
         layer = xp.where(counts, layer, xp.zeros_like(layer))
-    return xp.reshape(layer, (layer.shape[0], -1))
+    return layer.reshape(layer.shape[0], -1)
 
 
 def _tokens(layer, features, mask):

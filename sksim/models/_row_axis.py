@@ -75,7 +75,7 @@ class Place:
         if tensor.ndim <= self.axis or tensor.shape[self.axis] % n_rows:
             raise NoRows(_shape_for(tensor, n_rows))
         times = tensor.shape[self.axis] // n_rows
-        tensor = tensor.movedim(self.axis, 0)
+        tensor = tensor.movedim(self.axis, 0) if self.axis else tensor
         features = 1 if self.channels_first else tensor.ndim - 1
         if times == 1:
             return tensor, features

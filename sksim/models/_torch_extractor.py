@@ -154,7 +154,7 @@ def collected(reader, batches, total, *, verbose=0):
     layers : dict of str to tensor
     """
     parts = []
-    with ProgressBar(total, "batches", enabled=verbose > 0) as bar:
+    with ProgressBar(total or None, "batches", enabled=verbose > 0) as bar:
         for batch in batches:
             parts.append(reader.read(batch))
             refuse_other_layers(parts[0], parts[-1], len(parts), reader.name)

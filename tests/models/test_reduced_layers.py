@@ -442,3 +442,42 @@ def test_a_list_of_unequal_batches_is_one_of_batches():
     found = extract_representations(model, list(X.split(4)), reduce="mean")
     for name, layer in expected.items():
         assert_allclose(found[name], layer, rtol=1e-5, atol=1e-6)
+
+
+class TwoAnswers(nn.Module):
+    """The last module makes what is not, or not first, among the answers."""
+
+    def __init__(self, kind):
+        super().__init__()
+        torch.manual_seed(0)
+        self.hidden, self.pooler = nn.Linear(3, 4), nn.Linear(4, 2)
+        self.kind = kind
+
+    def forward(self, x):
+        hidden = self.hidden(x)
+        pooled = self.pooler(hidden)
+        if self.kind == "loss":
+            return pooled.mean(), pooled
+        return (hidden, pooled) if self.kind == "hidden first" else (pooled, hidden)
+
+
+@pytest.mark.parametrize(
+    "kind, names",
+    [
+        ("hidden first", ["hidden", "pooler", "output"]),
+        ("pooled first", ["hidden", "output"]),
+        ("loss", ["hidden", "output"]),
+    ],
+)
+def test_which_answer_is_the_output(kind, names):
+    X = torch.randn(6, 3)
+    model = TwoAnswers(kind)
+    with torch.no_grad():
+        hidden = model.hidden(X)
+        pooled = model.pooler(hidden)
+    found = extract_representations(model, X, batch_size=4)
+    assert list(found) == names
+    expected = hidden if kind == "hidden first" else pooled
+    assert_allclose(found["output"], expected, rtol=1e-5, atol=1e-6)
+    only = extract_representations(model, X, "output")["output"]
+    assert_allclose(only, expected, rtol=1e-5, atol=1e-6)

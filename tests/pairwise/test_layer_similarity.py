@@ -1,6 +1,7 @@
 """Layers of two models in one pass have the numbers of layers at hand."""
 
 import json
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 from sklearn.neural_network import MLPClassifier
 
+from sksim.functional import (
+    CohenKappa,
+    Disagreement,
+    ErrorConsistency,
+    JensenShannonDivergence,
+    PerformanceDifference,
+    RankCorrelation,
+)
 from sksim.models import extract_representations
 from sksim.neighbors import NeighborJaccard
 from sksim.pairwise import (
@@ -16,6 +25,7 @@ from sksim.pairwise import (
     layer_similarity_matrix,
     similarity_matrix,
 )
+from sksim.report import write_report
 from sksim.rsm import CKA, MinibatchCKA
 
 torch = pytest.importorskip("torch")
@@ -509,7 +519,6 @@ def test_what_can_be_kept(nets, images):
         (MinibatchCKA(), "row", "keep must be one of 'auto', 'grams'.*got 'row'"),
         (CKA(), "grams", "MinibatchCKA\\(\\) estimates CKA"),
         (NeighborJaccard(), "moments", "keep='rows'"),
-        ("Disagreement", "auto", "Disagreement compares labels, not pairs of layers"),
         (CKA("precomputed"), "auto", "CKA compares matrices"),
     ]:
         with pytest.raises(ValueError, match=message):
@@ -532,6 +541,30 @@ def test_too_much_is_refused_with_the_ways_out(nets, images):
     with pytest.raises(ValueError, match="Moments of layers with .* take .*sketch=512"):
         layer_similarity_matrix(CKA(), *nets, images, max_memory=100.0)
     nets[0]._forward_pre_hooks.clear()
+
+
+@pytest.mark.parametrize("keep", ["grams", "moments", "directory"])
+def test_memory_does_not_grow_with_the_rows(keep, tmp_path):
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(40, 60), nn.Tanh(), nn.Linear(60, 50))
+    measure = MinibatchCKA() if keep == "grams" else CKA()
+
+    def peak(n_batches):
+        folder = tmp_path / f"{n_batches}"
+        batches = (torch.randn(50, 40) for _ in range(n_batches))
+        streamed = LayerwiseSimilarity(
+            measure, net, keep=folder if keep == "directory" else keep
+        )
+        streamed.update(torch.randn(50, 40))
+        tracemalloc.start()
+        for batch in batches:
+            streamed.update(batch)
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    # the rows of 90 batches would be 3 MB
+    assert peak(100) < peak(10) + 1e5
 
 
 def test_values_that_are_missing(images):
@@ -573,6 +606,105 @@ def test_sorted_batches_are_noticed(nets, images):
     for y in (mixed, labels * 0):
         layer_similarity_matrix(MinibatchCKA(), *nets, [(images, y)] * 2)
     layer_similarity_matrix(CKA(), *nets, data)  # to which the order is nothing
+
+
+# ----- measures of outputs ------------------------------------------------------------
+
+
+@pytest.fixture
+def classifiers():
+    torch.manual_seed(0)
+    return nn.Linear(5, 3), nn.Linear(5, 3).double()
+
+
+@pytest.fixture
+def labelled():
+    torch.manual_seed(1)
+    return torch.randn(103, 5), torch.randint(0, 3, (103,))
+
+
+OF_OUTPUTS = [
+    Disagreement(),
+    CohenKappa(),
+    ErrorConsistency(),
+    JensenShannonDivergence(),
+    RankCorrelation(),
+    PerformanceDifference(),
+]
+
+
+@pytest.mark.parametrize("measure", OF_OUTPUTS, ids=str)
+def test_outputs_are_compared_in_the_same_pass(measure, classifiers, labelled):
+    X, y = labelled
+    expected = type(measure).from_estimators(
+        *classifiers, X, y.numpy(), outputs="logits"
+    )
+    shuffling = torch.utils.data.DataLoader(
+        torch.utils.data.TensorDataset(X, y), batch_size=20, shuffle=True
+    )
+    options = {"outputs": "logits"}
+    for data, given in (
+        (shuffling, {}),
+        (X, {"y_true": y.numpy(), "batch_size": 30}),
+        ([(X, y * 0)], {"y_true": lambda batch: y}),
+    ):
+        result = layer_similarity_matrix(
+            measure, *classifiers, data, **options, **given
+        )
+        assert result.kept == "outputs"
+        assert result.n_samples == 103
+        # an order of summation of its own, in single precision of one model
+        assert result.scores.iloc[0, 0] == pytest.approx(expected.score_, abs=1e-8)
+    statistic = layer_similarity_matrix(
+        measure, *classifiers, shuffling, output="statistic", **options
+    )
+    assert statistic.scores.iloc[0, 0] == pytest.approx(expected.statistic_, abs=1e-8)
+
+
+def test_parts_of_outputs(classifiers, labelled, tmp_path):
+    X, y = labelled
+    batches = [(X[:50], y[:50]), (X[50:], y[50:])]
+    whole = layer_similarity_matrix(
+        CohenKappa(), *classifiers, batches, outputs="logits"
+    ).scores
+    parts = []
+    for batch in batches:
+        part = LayerwiseSimilarity(CohenKappa(), *classifiers, outputs="logits")
+        part.update(batch)
+        parts.append(part)
+    empty = LayerwiseSimilarity(CohenKappa(), *classifiers, outputs="logits")
+    total = empty.merge(parts[0]).merge(parts[1])
+    assert_array_equal(total.result().scores, whole)
+    file = {"checkpoint": tmp_path / "x", "checkpoint_seconds": 0}
+    with pytest.raises(Stop):
+        layer_similarity_matrix(
+            CohenKappa(), *classifiers, stopping(batches, 1), outputs="logits", **file
+        )
+    again = layer_similarity_matrix(
+        CohenKappa(), *classifiers, batches, outputs="logits", **file
+    )
+    assert_array_equal(again.scores, whole)
+
+
+def test_bad_calls_for_outputs(classifiers, labelled):
+    X = labelled[0]
+    for options, message in [
+        ({"layers": "output"}, "layers is for measures of representations"),
+        ({"reduce": "mean"}, "reduce is for measures of representations"),
+        ({"keep": "rows"}, "keep is for measures of representations"),
+        ({"n_permutations": 9}, "n_permutations is for measures of representations"),
+        ({"measure": "FleissKappa"}, "FleissKappa compares groups of models"),
+        ({"measure": CKA()}, r"for measures of outputs, not for CKA\(\)"),
+    ]:
+        call = {"measure": Disagreement(), "outputs": "logits"} | options
+        with pytest.raises(ValueError, match=message):
+            LayerwiseSimilarity(call.pop("measure"), *classifiers, **call)
+    with pytest.raises(ValueError, match="say which by outputs='logits'"):
+        layer_similarity_matrix(JensenShannonDivergence(), *classifiers, X)
+    with pytest.raises(ValueError, match="No batch has passed yet"):
+        LayerwiseSimilarity(Disagreement(), *classifiers).result()
+    with pytest.raises(ValueError, match="no rows"):
+        layer_similarity_matrix(Disagreement(), *classifiers, iter([]))
 
 
 # ----- parts, and going on ------------------------------------------------------------
@@ -719,6 +851,16 @@ def test_result(nets, images):
 def test_progress(nets, images, capsys):
     layer_similarity_matrix(MinibatchCKA(), *nets, batches_of(images), verbose=1)
     assert "batches [####" in capsys.readouterr().err
+    generator = iter(batches_of(images))
+    layer_similarity_matrix(MinibatchCKA(), *nets, generator, verbose=1)
+    assert "5 batches in 00:0" in capsys.readouterr().err
+
+
+def test_report(nets, images):
+    pytest.importorskip("jinja2")
+    result = layer_similarity_matrix(MinibatchCKA(), *nets, images)
+    html = write_report({"Pairs": result.to_frame()}, figures={"Layers": result.scores})
+    assert "z_score" in html and "<svg" in html
 
 
 def test_no_batches(nets, images):
@@ -744,7 +886,7 @@ def test_pvalues_of_independent_nets_are_uniform():
             MinibatchCKA(),
             a,
             b,
-            list(pairs.split(20)),
+            iter(pairs.split(20)),
             inputs=(lambda x: x[:, 0], lambda x: x[:, 1]),
         )
         pvalues.append(result.pvalues.iloc[0, 0])

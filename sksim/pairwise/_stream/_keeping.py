@@ -1,5 +1,6 @@
 """What is kept of the layers of two models while the data pass by."""
 
+import json
 import os
 from pathlib import Path
 
@@ -23,6 +24,69 @@ _FEWEST_OF_GRAMS = 4
 # Neighbours and distances of sketches come out too low: the Jaccard index of ten
 # neighbours by .06 at 256 columns, by .01 at 1024, of .645.
 _FEWEST_COLUMNS = 1024
+
+
+class OutputsKept:
+    """Outputs of two models, and how a measure of outputs is computed from them.
+
+    Parameters
+    ----------
+    measure : BaseSimilarity
+    """
+
+    kind = "outputs"
+    fewest_rows = 1
+    needs_random_batches = False
+
+    def __init__(self, measure):
+        self.measure = measure
+        self.accumulator = None
+
+    def expect(self, n_samples):
+        """Outputs are few, however many rows are to come."""
+
+    def update(self, models, rows, y_true):
+        """Add the outputs to a batch of models that know them."""
+        outputs = self.measure._outputs_of(models, rows, None)
+        x, y = outputs.arrays
+        if self.accumulator is None:
+            self.accumulator = _sums_of_outputs()(self.measure, classes=outputs.classes)
+        uses_labels = "y_true" in tags_of(self.measure).view_keywords
+        self.accumulator.update(
+            {"output": x}, {"output": y}, y_true=y_true if uses_labels else None
+        )
+
+    def merge(self, other):
+        """Add what another part has kept; it stays as it is."""
+        if self.accumulator is None:
+            self.resume(other.state(), None)
+        elif other.accumulator is not None:
+            self.accumulator.merge(other.accumulator)
+
+    def state(self):
+        """All that was kept, as arrays."""
+        if self.accumulator is None:
+            return {"kept": np.array(self.kind)}
+        return {"kept": np.array(self.kind), **self.accumulator.state()}
+
+    def resume(self, state, seed):
+        """Go on from a state."""
+        if "settings" in state:
+            classes = json.loads(str(state["settings"]))["classes"]
+            self.accumulator = _sums_of_outputs().from_state(
+                state, self.measure, classes=classes
+            )
+
+    def numbers(self, y_true=None):
+        """The statistic of all rows, as a matrix of one pair."""
+        return {"statistics": np.array([[self.accumulator.fitted().statistic_]])}
+
+
+def _sums_of_outputs():
+    # of a family, which measures of representations don't need
+    from sksim.functional._output_sums import OutputSums
+
+    return OutputSums
 
 
 class Keeping:

@@ -43,8 +43,9 @@ class LayerSimilarityResult(ResultMixin):
         Number of rows.
     n_batches : int
         Number of batches.
-    kept : {"grams", "moments", "rows", "sketches"}
-        What was kept of the layers during the pass.
+    kept : {"grams", "moments", "rows", "sketches", "outputs"}
+        What was kept during the pass; "outputs" stands for what measures of outputs
+        need of them.
     left_out : dict of str to str
         Layers without a row for each input, and why they have none.
     measure : str
@@ -73,7 +74,7 @@ class LayerSimilarityResult(ResultMixin):
         -------
         frame : pandas.DataFrame
             Names of the two layers, their score and, where they are known, its standard
-            error, z-score and p-value.
+            error, z-score and p-values.
         """
         n_rows, n_columns = self.scores.shape
         columns = {

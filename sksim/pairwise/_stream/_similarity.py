@@ -13,15 +13,15 @@ import pandas as pd
 from sklearn.utils import check_random_state
 
 from sksim._progress import ProgressBar
-from sksim._sklearn_compat import Interval, StrOptions, num_samples, validate_params
+from sksim._sklearn_compat import Interval, StrOptions, validate_params
 from sksim._typing import Array, ArrayLike, Measure, Model, RandomState
 from sksim.base._tags import tags_of
 from sksim.discovery import check_measure
+from sksim.models._answers import Asked
 from sksim.models._batches import (
     batches_of,
-    is_cut,
     length_of,
-    parts_of,
+    number_of_rows,
     without_small_batches,
 )
 from sksim.models._extract import random_sampler_of
@@ -30,9 +30,10 @@ from sksim.models._reduce import Reduction
 from sksim.models._torch import is_torch_module
 from sksim.models._torch_extractor import without_rows
 from sksim.pairwise._stream._checkpoint import Checkpoint
-from sksim.pairwise._stream._keeping import Keeping
+from sksim.pairwise._stream._keeping import Keeping, OutputsKept
 from sksim.pairwise._stream._result import LayerSimilarityResult
 
+_OUTPUTS = ("labels", "probabilities", "outputs")
 _LABELS = ("labels", "label", "label_ids")
 
 
@@ -46,7 +47,8 @@ class LayerwiseSimilarity:
     Parameters
     ----------
     measure : estimator, class or str
-        A measure of representations, its class, or its name.
+        A measure of representations, its class, or its name. Or one of outputs, which
+        then are all that is compared.
     model_a : torch.nn.Module, fitted estimator or callable
         The model of the rows of the matrix. A callable, or the method ``layers_of`` of
         an object, makes a mapping of names to arrays of a batch.
@@ -78,9 +80,16 @@ class LayerwiseSimilarity:
     sketch : int, default=None
         Number of columns of a folded sketch that is kept of wider rows: debiased linear
         CKA of sketches is corrected for their noise; other measures need 1024.
+    outputs : {"logits", "probabilities", "labels", "predictions"}, default=None
+        What networks return, for measures of outputs; or one word for each model. None
+        is enough where they return an object with ``logits``. See
+        :ref:`network_outputs`.
+    classes : sequence, default=None
+        Class of each column of networks' outputs, or one such sequence for each model.
     y_true : callable or array-like of shape (n_samples,), default=None
         True labels, for measures that use them: from a batch to its labels, or those of
-        all rows in the order in which these pass.
+        all rows in the order in which these pass. Measures of outputs take those that
+        come with the batches, if it is None.
     n_permutations : int, default=0
         Orders of the rows within batches that are drawn for p-values corrected for the
         number of cells; for :class:`~sksim.rsm.MinibatchCKA`. Each costs as much as
@@ -127,6 +136,8 @@ class LayerwiseSimilarity:
         inputs: Callable | Sequence[Callable] | None = None,
         keep: str | PathLike = "auto",
         sketch: int | None = None,
+        outputs: str | Sequence[str | None] | None = None,
+        classes: Sequence | None = None,
         y_true: Callable | ArrayLike | None = None,
         n_permutations: int = 0,
         output: str = "score",
@@ -145,6 +156,27 @@ class LayerwiseSimilarity:
         self._name = repr(self.measure)
         self._draws = getattr(self.measure, "random_state", 0) is None
         self._set_seed(int(seed))
+        self._asked, self._readers, self._way = None, [], reduce
+        if tags_of(self.measure).inputs in _OUTPUTS:
+            if tags_of(self.measure).arity != "pair":
+                raise ValueError(
+                    f"{type(self.measure).__name__} compares groups of models, not "
+                    "pairs: pass their outputs to its fit."
+                )
+            given = {"layers": layers, "layers_b": layers_b, "reduce": reduce}
+            given |= {"mask": mask, "inputs": inputs, "sketch": sketch}
+            given |= {"keep": None if keep == "auto" else keep}
+            given |= {"n_permutations": n_permutations or None}
+            _refuse_of_layers(self.measure, **given)
+            both = (model_a, model_a if model_b is None else model_b)
+            self._asked = Asked(both, outputs=outputs, classes=classes)
+            self._keeping = OutputsKept(self.measure)
+            return
+        if outputs is not None or classes is not None:
+            raise ValueError(
+                "outputs and classes are for measures of outputs, not for "
+                f"{self._name}."
+            )
         is_one_set = model_b is None or model_b is model_a
         is_one_set = is_one_set and (layers_b is None or layers_b == layers)
         self._keeping = Keeping(
@@ -156,10 +188,8 @@ class LayerwiseSimilarity:
             seed=self._seed,
             max_memory=max_memory,
         )
-        self._way = reduce
         if reduce is None:
             self._way = "flatten" if self._keeping.kind == "grams" else "mean"
-        self._readers = []
         sides = [(model_a, layers)]
         if not is_one_set:
             model_b = model_a if model_b is None else model_b
@@ -193,6 +223,10 @@ class LayerwiseSimilarity:
             What a loader gives: inputs, and what belongs to them. If an error or an
             interrupt comes in between, nothing of the batch counts, and no hook stays.
         """
+        if self._asked is not None:
+            models, rows, labels = self._asked.ask(batch)
+            self._keeping.update(models, rows, self._labels_of_outputs(batch, labels))
+            return
         layers = [reader.read(batch) for reader in self._readers]
         labels = self.y_true(batch) if callable(self.y_true) else None
         self._keeping.update(*layers, *[None] * (2 - len(layers)))
@@ -200,6 +234,16 @@ class LayerwiseSimilarity:
             self._labels.append(np.asarray(labels))
         if self._keeping.needs_random_batches:
             self._seen.note(_labels_of(batch) if labels is None else labels)
+
+    def _labels_of_outputs(self, batch, found):
+        """True labels of a batch: those that are given, or that came with it."""
+        if self.y_true is None:
+            return found
+        if callable(self.y_true):
+            return self.y_true(batch)
+        accumulator = self._keeping.accumulator
+        start = 0 if accumulator is None else accumulator.n_samples
+        return self.y_true[start : start + length_of(batch)]
 
     def merge(self, other: "LayerwiseSimilarity") -> "LayerwiseSimilarity":
         """Add the batches of another part of the data.
@@ -264,7 +308,7 @@ class LayerwiseSimilarity:
             Scores, and what is known of them.
         """
         accumulator = self._keeping.accumulator
-        if accumulator.n_samples + accumulator.n_waiting == 0:
+        if accumulator is None or accumulator.n_samples + accumulator.n_waiting == 0:
             raise ValueError("No batch has passed yet: there is nothing to compare.")
         numbers = self._keeping.numbers(self._all_labels())
         names = [list(side) for side in accumulator.names]
@@ -308,7 +352,7 @@ class LayerwiseSimilarity:
 
     def _all_labels(self):
         if callable(self.y_true):
-            return np.concatenate(self._labels)
+            return np.concatenate(self._labels) if self._labels else None
         return self.y_true
 
     def _left_out(self):
@@ -340,15 +384,26 @@ class LayerwiseSimilarity:
 
     def _settings(self):
         """What must be the same for a pass that goes on, as text."""
-        models = [
-            _fingerprint(getattr(reader, "model", reader.name))
-            for reader in self._readers
-        ]
+        if self._asked is None:
+            models = [getattr(r, "model", r.name) for r in self._readers]
+        else:
+            models = self._asked.models
+        models = [_fingerprint(model) for model in models]
         return {
             "measure": self._name,
             "models": " ".join(models),
             "reduce": _brief(self._way),
         }
+
+
+def _refuse_of_layers(measure, **given):
+    """Raise where something is said of layers, and outputs are compared."""
+    for name, value in given.items():
+        if value is not None:
+            raise ValueError(
+                f"{name} is for measures of representations: {type(measure).__name__} "
+                f"compares {tags_of(measure).inputs}, the outputs of both models."
+            )
 
 
 def _of_side(inputs, side):
@@ -366,7 +421,7 @@ def _of_side(inputs, side):
 def _fingerprint(model):
     """Name of a model, and of a module a hash of its weights."""
     if not is_torch_module(model):
-        return str(model)
+        return model if isinstance(model, str) else type(model).__name__
     found = hashlib.sha256()
     for name, tensor in model.state_dict().items():
         found.update(f"{name}{tuple(tensor.shape)}".encode())
@@ -463,6 +518,8 @@ def layer_similarity_matrix(
     inputs: Callable | Sequence[Callable] | None = None,
     keep: str | PathLike = "auto",
     sketch: int | None = None,
+    outputs: str | Sequence[str | None] | None = None,
+    classes: Sequence | None = None,
     batch_size: int | None = None,
     y_true: Callable | ArrayLike | None = None,
     n_permutations: int = 0,
@@ -486,7 +543,7 @@ def layer_similarity_matrix(
     measure : estimator, class or str
         A measure of representations, its class, or its name. With
         :class:`~sksim.rsm.MinibatchCKA` nothing needs to be pooled, and p-values come
-        free of charge.
+        free of charge. Or a measure of outputs, which then are all that is compared.
     model_a, model_b : torch.nn.Module, fitted estimator or callable
         The models of the rows and of the columns. A callable, or the method
         ``layers_of`` of an object, makes a mapping of names to arrays of a batch. The
@@ -513,12 +570,19 @@ def layer_similarity_matrix(
         :class:`LayerwiseSimilarity`.
     sketch : int, default=None
         Number of columns of a folded sketch that is kept of wider rows.
+    outputs : {"logits", "probabilities", "labels", "predictions"}, default=None
+        What networks return, for measures of outputs; or one word for each model. None
+        is enough where they return an object with ``logits``. See
+        :ref:`network_outputs`.
+    classes : sequence, default=None
+        Class of each column of networks' outputs, or one such sequence for each model.
     batch_size : int, default=None
         Rows of a batch that is cut from an array or a mapping; None takes that of
         :class:`~sksim.rsm.MinibatchCKA`, or 256.
     y_true : callable or array-like of shape (n_samples,), default=None
         True labels, for measures that use them: from a batch to its labels, or those of
-        all rows in the order in which these pass.
+        all rows in the order in which these pass. Measures of outputs take those that
+        come with the batches, if it is None.
     n_permutations : int, default=0
         Orders of the rows within batches that are drawn for p-values corrected for the
         number of cells; for :class:`~sksim.rsm.MinibatchCKA`. Each costs as much as
@@ -615,6 +679,8 @@ def layer_similarity_matrix(
         inputs=inputs,
         keep=keep,
         sketch=sketch,
+        outputs=outputs,
+        classes=classes,
         y_true=y_true,
         n_permutations=n_permutations,
         output=output,
@@ -635,9 +701,9 @@ def layer_similarity_matrix(
     keeping = streamed._keeping
     order = _random_order(streamed) if keeping.needs_random_batches else None
     batches, total = batches_of(data, batch_size or own_size or 256, order=order)
-    keeping.expect(_number_of_rows(data))
+    keeping.expect(number_of_rows(data))
     joined = without_small_batches(batches, keeping.fewest_rows)
-    with ProgressBar(total, "batches", enabled=verbose > 0) as bar:
+    with ProgressBar(total or None, "batches", enabled=verbose > 0) as bar:
         for count in file.skip(joined):
             bar.step(n=count)
         for batch, count in joined:
@@ -646,7 +712,8 @@ def layer_similarity_matrix(
             if file.is_due:
                 file.write(streamed.state())
             bar.step(n=count)
-    if keeping.accumulator.n_batches + keeping.accumulator.n_waiting == 0:
+    accumulator = keeping.accumulator
+    if accumulator is None or accumulator.n_batches + accumulator.n_waiting == 0:
         raise ValueError(without_rows(data))
     if checkpoint is not None:
         file.write(streamed.state())
@@ -668,14 +735,3 @@ def _random_order(streamed):
     """Order of the rows of an array, as `MinibatchCKA.fit` draws it."""
     seed = streamed.measure._draw_seed()
     return np.random.default_rng(seed).permutation
-
-
-def _number_of_rows(data):
-    """Rows that will pass, as far as that is known; else 0."""
-    if is_cut(data):
-        parts = parts_of(data) if isinstance(data, Mapping) else [data]
-        return num_samples(parts[0]) if parts else 0
-    if isinstance(data, list | tuple):
-        return sum(map(length_of, data))
-    dataset = getattr(data, "dataset", None)
-    return len(dataset) if hasattr(dataset, "__len__") else 0
