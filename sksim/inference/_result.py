@@ -19,7 +19,10 @@ class SimilarityTestResult(ResultMixin):
     score : float
         The statistic, oriented so that greater means more similar.
     pvalue : float
-        Probability of a score at least as extreme under the null hypothesis.
+        Probability of a score at least as extreme under the null hypothesis; never 0.
+    log_pvalue : float
+        Its natural logarithm, also where the p-value itself is smaller than any number
+        of double precision, for which ``pvalue`` is then the smallest, 2e-308.
     null_distribution : ndarray of shape (n_permutations,) or None
         Scores under the null hypothesis; None where only their moments are known.
     null_mean, null_std : float
@@ -40,6 +43,7 @@ class SimilarityTestResult(ResultMixin):
     statistic: float
     score: float
     pvalue: float
+    log_pvalue: float
     null_distribution: np.ndarray | None = field(repr=False)
     null_mean: float
     null_std: float
@@ -48,6 +52,14 @@ class SimilarityTestResult(ResultMixin):
     method: str
     n_permutations: int
     alternative: str = "greater"
+
+
+def with_logarithm(pvalue=None, log_pvalue=None):
+    """Fields ``pvalue`` and ``log_pvalue`` of a result, of one of them."""
+    if log_pvalue is None:
+        return {"pvalue": pvalue, "log_pvalue": math.log(pvalue)}
+    pvalue = max(math.exp(log_pvalue), float(np.finfo(float).tiny))
+    return {"pvalue": pvalue, "log_pvalue": log_pvalue}
 
 
 def permutation_pvalue(score, null, alternative, *, rounding, exact=False):

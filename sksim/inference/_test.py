@@ -23,6 +23,7 @@ from sksim.inference._result import (
     SimilarityTestResult,
     permutation_pvalue,
     standardized,
+    with_logarithm,
 )
 from sksim.inference._rounding import rounding_of
 
@@ -100,7 +101,8 @@ def similarity_test(
         measure has an exact test, such as McNemar's. "pearson3" draws none: for
         statistics of the form tr(K P L P'), such as CKA and mean squared CCA, the
         null mean, variance and skewness are exact and the p-value is that of a Pearson
-        type III distribution, so that it can be as small as it needs to be.
+        type III distribution, so that it can be as small as it needs to be
+        (``log_pvalue``). It needs 10 rows.
     groups : array-like of shape (n_samples,), default=None
         Group of each row, where rows belong together and are never split: patches of
         one image. Whole groups change places with groups of their size. Free
@@ -127,7 +129,7 @@ def similarity_test(
     Returns
     -------
     result : SimilarityTestResult
-        With the attributes ``statistic``, ``score``, ``pvalue``,
+        With the attributes ``statistic``, ``score``, ``pvalue``, ``log_pvalue``,
         ``null_distribution``, ``null_mean``, ``null_std`` (all three of the score),
         ``z_score``, ``calibrated_score``, ``method`` and ``n_permutations``.
 
@@ -246,7 +248,7 @@ def similarity_test_of(
     return SimilarityTestResult(
         statistic=statistic,
         score=score,
-        pvalue=pvalue,
+        **with_logarithm(pvalue),
         null_distribution=scores,
         null_mean=null_mean,
         null_std=null_std,
@@ -305,7 +307,7 @@ def _pearson3_result(comparison, statistic, alternative, design):
     return SimilarityTestResult(
         statistic=statistic,
         score=score,
-        pvalue=moments.pvalue(statistic, alternative),
+        **with_logarithm(log_pvalue=moments.log_pvalue(statistic, alternative)),
         null_distribution=None,
         null_mean=null_mean,
         null_std=moments.std,
