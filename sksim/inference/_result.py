@@ -24,9 +24,10 @@ class SimilarityTestResult(ResultMixin):
         Its natural logarithm, also where the p-value itself is smaller than any number
         of double precision, for which ``pvalue`` is then the smallest, 2e-308.
     null_distribution : ndarray of shape (n_permutations,) or None
-        Scores under the null hypothesis; None where only their moments are known.
+        Scores under the null hypothesis, or statistics where these are signed; None
+        where only their moments are known.
     null_mean, null_std : float
-        Mean and standard deviation of the score under the null hypothesis.
+        Their mean and standard deviation.
     z_score : float
         The score in standard deviations from its null mean; nan if there are none.
     calibrated_score : float
