@@ -59,6 +59,7 @@ from .evaluation import LayerIdentification as LayerIdentification
 from .evaluation import layer_identification as layer_identification
 from .functional import AdversarialTransferability as AdversarialTransferability
 from .functional import Ambiguity as Ambiguity
+from .functional import CochranQ as CochranQ
 from .functional import CohenKappa as CohenKappa
 from .functional import CoincidentFailureDiversity as CoincidentFailureDiversity
 from .functional import DecisionDistance as DecisionDistance

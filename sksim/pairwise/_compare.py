@@ -531,8 +531,7 @@ def _against_chance(comparison, inputs, job, work):
 
 def _has_exact_test(comparison, job):
     """Whether the p-value is that of the measure's own exact test."""
-    is_pair = comparison.tags.arity == "pair"
-    return is_pair and job.groups is None and comparison.exact_pvalue() is not None
+    return job.groups is None and comparison.exact_pvalue("less") is not None
 
 
 def _tested(comparison, inputs, family, design, result):
