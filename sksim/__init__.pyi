@@ -26,6 +26,7 @@ from .alignment import CorrelationMatch as CorrelationMatch
 from .alignment import LinearRegressionSimilarity as LinearRegressionSimilarity
 from .alignment import MaximumMatching as MaximumMatching
 from .alignment import OrthogonalProcrustes as OrthogonalProcrustes
+from .alignment import PartialSoftMatching as PartialSoftMatching
 from .alignment import PartialWhiteningShapeMetric as PartialWhiteningShapeMetric
 from .alignment import PermutationProcrustes as PermutationProcrustes
 from .alignment import SoftMatching as SoftMatching
