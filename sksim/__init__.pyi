@@ -127,12 +127,15 @@ from .neighbors import SecondOrderCosine as SecondOrderCosine
 from .neighbors import SharedNeighborSequence as SharedNeighborSequence
 from .neighbors import TripletAgreement as TripletAgreement
 from .pairwise import AlignedRows as AlignedRows
+from .pairwise import AlignmentCurveResult as AlignmentCurveResult
 from .pairwise import LayerSimilarityResult as LayerSimilarityResult
 from .pairwise import LayerwiseSimilarity as LayerwiseSimilarity
 from .pairwise import align_rows as align_rows
+from .pairwise import alignment_curve as alignment_curve
 from .pairwise import compare as compare
 from .pairwise import layer_similarity_matrix as layer_similarity_matrix
 from .pairwise import similarity_matrix as similarity_matrix
+from .plot import AlignmentCurveDisplay as AlignmentCurveDisplay
 from .plot import ModelMapDisplay as ModelMapDisplay
 from .plot import PermutationNullDisplay as PermutationNullDisplay
 from .plot import RepresentationDisplay as RepresentationDisplay
