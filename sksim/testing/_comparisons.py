@@ -306,6 +306,26 @@ def check_bootstrap_is_valid(measure):
     )
 
 
+def check_row_kinds(measure):
+    """Counts of kinds of rows give the statistic, where intervals are by them."""
+    tags = tags_of(measure)
+    comparison = opened(measure, n_samples=30)
+    kinds = comparison.row_kinds()
+    named = "gaffke" in tags.intervals
+    assert named == (kinds is not None), (
+        f"the tag 'intervals' {'names' if named else 'does not name'} 'gaffke', and "
+        f"there are {'no ' if kinds is None else ''}kinds of rows"
+    )
+    if kinds is None:
+        return
+    for rows in (np.arange(30), np.arange(2, 25)):
+        counts = np.bincount(kinds.of_row[rows], minlength=kinds.n_kinds)
+        expected = number(comparison.of_rows(rows).value())
+        assert_close(
+            kinds.value_of(counts), expected, "of counts of kinds", 1e-9, 1e-12
+        )
+
+
 # ----- many pairs, wrappers, gradients ------------------------------------------------
 
 
