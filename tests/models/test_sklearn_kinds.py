@@ -57,7 +57,12 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import get_tags
 from sklearn.utils.discovery import all_estimators
 
-from sksim.functional import Disagreement, JensenShannonDivergence, RankCorrelation
+from sksim.functional import (
+    Disagreement,
+    JensenShannonDivergence,
+    KrippendorffAlpha,
+    RankCorrelation,
+)
 from sksim.models import extract_outputs, extract_representations, input_gradients
 from sksim.models._extract import last_representation
 from sksim.models._layer import NoRepresentation
@@ -619,6 +624,15 @@ def test_regressors_of_several_targets():
     assert "3 numbers for each row" in table.loc["Disagreement", "note"]
     assert "3 numbers for each row" in table.loc["FleissKappa", "note"]
     assert np.isfinite(table.loc["CKA", "value"])
+
+
+def test_predicted_amounts_are_no_names():
+    D, t = load_diabetes(return_X_y=True)
+    a, b = (Ridge(alpha=alpha).fit(D, t) for alpha in (0.1, 1))
+    table = notes(a, b, D, t)
+    assert "level='interval'" in table.loc["KrippendorffAlpha", "note"]
+    measure = KrippendorffAlpha.from_estimators([a, b], D, level="interval")
+    assert 0 < measure.score_ < 1
 
 
 def test_one_target_is_a_vector():
