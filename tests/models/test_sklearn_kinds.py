@@ -66,7 +66,7 @@ from sksim.functional import (
 from sksim.models import extract_outputs, extract_representations, input_gradients
 from sksim.models._extract import last_representation
 from sksim.models._layer import NoRepresentation
-from sksim.pairwise import compare
+from sksim.pairwise import compare, layer_similarity_matrix, similarity_matrix
 from sksim.plot import ModelMapDisplay, RepresentationDisplay
 from sksim.rsm import CKA
 
@@ -799,6 +799,23 @@ def test_categories():
     assert value(a, a, TABLE, "Disagreement") == 0
     layers = extract_representations(a, TABLE, batch_size=7)
     assert layers["featureunion"].shape == (30, 4)
+
+
+@pytest.mark.parametrize("batch_size", [None, 29])
+def test_layers_of_tables_and_texts_in_one_pass(batch_size):
+    encode = ColumnTransformer([("c", OneHotEncoder(), ["c"])], remainder="passthrough")
+    a, b = (make_pipeline(encode, m) for m in (LogisticRegression(), SVC()))
+    layers = [
+        extract_representations(m.fit(TABLE, NAMES), TABLE, "*.*") for m in (a, b)
+    ]
+    result = layer_similarity_matrix(
+        "CKA", a, b, TABLE, layers="*.*", batch_size=batch_size
+    )
+    assert_allclose(result.scores, similarity_matrix("CKA", *layers), atol=1e-9)
+    model = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(TEXTS, NAMES)
+    result = layer_similarity_matrix("CKA", model, None, TEXTS, batch_size=batch_size)
+    layers = extract_representations(model, TEXTS)
+    assert_allclose(result.scores, similarity_matrix("CKA", layers), atol=1e-9)
 
 
 def test_steps_that_give_text_are_no_representation():
