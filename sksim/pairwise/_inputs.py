@@ -8,6 +8,7 @@ import pandas as pd
 
 from sksim._sklearn_compat import num_samples
 from sksim.arrays._namespace import get_namespace_and_device, is_numpy
+from sksim.base import BaseFunctionalSimilarity
 from sksim.base._class_names import column_names, order_of_grades
 from sksim.base._readable import (
     as_values,
@@ -311,6 +312,7 @@ class ModelPair:
         self.data = data
         self.y_true = self.labels = y_true
         self.known = known
+        self._outputs = {}
         self.kinds = kind_of_each(known.get("outputs"), self.models)
 
     @cached_property
@@ -362,11 +364,20 @@ class ModelPair:
         try:
             if keywords:
                 refuse_unknown_labels(models, y_true)
-            outputs = measure._outputs_of(models, self.data, None)
+            outputs = self._outputs_for(measure, models)
         except ValueError as error:
             raise NotApplicable(str(error)) from error
         x, y = _pair_of(outputs.arrays)
         return Inputs(tags.inputs, x, y, {**keywords, "classes": outputs.classes})
+
+    def _outputs_for(self, measure, models):
+        """Outputs in a measure's form; models are asked once for all that take one."""
+        if type(measure)._outputs_of is not BaseFunctionalSimilarity._outputs_of:
+            return measure._outputs_of(models, self.data, None)
+        form = tags_of(measure).inputs
+        if form not in self._outputs:
+            self._outputs[form] = measure._outputs_of(models, self.data, None)
+        return self._outputs[form]
 
     def _models_for(self, tags):
         """The models themselves, and the rows that a measure applies them to."""

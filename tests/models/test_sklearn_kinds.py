@@ -635,6 +635,25 @@ def test_predicted_amounts_are_no_names():
     assert 0 < measure.score_ < 1
 
 
+def test_models_are_asked_once_for_all_measures_alike():
+    class Counting(LogisticRegression):
+        n_calls = 0
+
+        def predict(self, X):
+            type(self).n_calls += 1
+            return super().predict(X)
+
+    model = Counting().fit(XB, YB)
+    measures = ["Disagreement", "CohenKappa", "FleissKappa", "DoubleFault"]
+    table = compare(model, model, XB, YB, measures=measures, **QUICK)
+    assert Counting.n_calls == 2
+    table = table.set_index("measure")
+    assert table.loc["Disagreement", "value"] == 0
+    assert table.loc["CohenKappa", "value"] == table.loc["FleissKappa", "value"] == 1
+    errors = np.mean(model.predict(XB) != YB)
+    assert table.loc["DoubleFault", "value"] == pytest.approx(errors)
+
+
 def test_one_target_is_a_vector():
     D, t = load_diabetes(return_X_y=True)
     a, b = LinearRegression().fit(D, t[:, None]), Lasso().fit(D, t)
