@@ -28,12 +28,14 @@ from sksim.base._validation import (
 )
 from sksim.models._answers import (
     answered,
+    is_network,
     kind_of_each,
     labels_of_rows,
     refuse_unknown_labels,
     rows_of,
 )
 from sksim.models._batches import number_of_rows, random_sampler_of
+from sksim.models._inside import check_estimator
 from sksim.models._last_layers import last_layers
 from sksim.models._layer import NoRepresentation
 
@@ -308,6 +310,8 @@ class ModelPair:
     tells_why = True
 
     def __init__(self, a, b, data, y_true=None, **known):
+        for name, model in (("a", a), ("b", b)):
+            _refuse_no_model(model, name)
         self.models = a, b
         self.data = data
         self.y_true = self.labels = y_true
@@ -389,6 +393,18 @@ class ModelPair:
         # labels go along with the rows, whether or not they are required
         keywords = {"data": data, "y_true": y_true}
         return Inputs("models", *self.models, keywords)
+
+
+def _refuse_no_model(model, name):
+    """Raise where no measure could be computed, before the first of them is."""
+    if is_network(model):
+        return
+    if (
+        isinstance(model, type)
+        or hasattr(model, "fit")
+        or not hasattr(model, "predict")
+    ):
+        check_estimator(model, name)
 
 
 def _pair_of(arrays):

@@ -873,3 +873,21 @@ def test_native_models_are_refused_by_the_name_of_the_adapter():
             call()
     with pytest.raises(ValueError, match="the class LogisticRegression: pass a fitted"):
         extract_outputs(LogisticRegression, XB)
+
+
+@pytest.mark.parametrize("measures", ["Disagreement", "CKA", "functional"])
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (LogisticRegression(), "LogisticRegression instance is not fitted"),
+        (GridSearchCV(Ridge(), {}), "GridSearchCV instance is not fitted"),
+        (LogisticRegression, "b is the class LogisticRegression: pass a fitted"),
+        (object(), "b must be a fitted scikit-learn estimator.*got object"),
+    ],
+)
+def test_no_measure_takes_what_is_no_fitted_model(model, message, measures):
+    estimator = LogisticRegression().fit(XB, YB)
+    with pytest.raises(ValueError, match=message):
+        compare(estimator, model, XB, measures=measures, **QUICK)
+    with pytest.raises(ValueError, match="not fitted|the class|no method predict"):
+        Disagreement.from_estimators(estimator, model, XB)
