@@ -8,6 +8,7 @@ import pandas as pd
 
 from sksim._sklearn_compat import num_samples
 from sksim.arrays._namespace import get_namespace_and_device, is_numpy
+from sksim.base import BaseFunctionalSimilarity
 from sksim.base._class_names import column_names, order_of_grades
 from sksim.base._readable import (
     as_values,
@@ -27,12 +28,14 @@ from sksim.base._validation import (
 )
 from sksim.models._answers import (
     answered,
+    is_network,
     kind_of_each,
     labels_of_rows,
     refuse_unknown_labels,
     rows_of,
 )
 from sksim.models._batches import number_of_rows, random_sampler_of
+from sksim.models._inside import check_estimator
 from sksim.models._last_layers import last_layers
 from sksim.models._layer import NoRepresentation
 
@@ -307,10 +310,13 @@ class ModelPair:
     tells_why = True
 
     def __init__(self, a, b, data, y_true=None, **known):
+        for name, model in (("a", a), ("b", b)):
+            _refuse_no_model(model, name)
         self.models = a, b
         self.data = data
         self.y_true = self.labels = y_true
         self.known = known
+        self._outputs = {}
         self.kinds = kind_of_each(known.get("outputs"), self.models)
 
     @cached_property
@@ -362,11 +368,20 @@ class ModelPair:
         try:
             if keywords:
                 refuse_unknown_labels(models, y_true)
-            outputs = measure._outputs_of(models, self.data, None)
+            outputs = self._outputs_for(measure, models)
         except ValueError as error:
             raise NotApplicable(str(error)) from error
         x, y = _pair_of(outputs.arrays)
         return Inputs(tags.inputs, x, y, {**keywords, "classes": outputs.classes})
+
+    def _outputs_for(self, measure, models):
+        """Outputs in a measure's form; models are asked once for all that take one."""
+        if type(measure)._outputs_of is not BaseFunctionalSimilarity._outputs_of:
+            return measure._outputs_of(models, self.data, None)
+        form = tags_of(measure).inputs
+        if form not in self._outputs:
+            self._outputs[form] = measure._outputs_of(models, self.data, None)
+        return self._outputs[form]
 
     def _models_for(self, tags):
         """The models themselves, and the rows that a measure applies them to."""
@@ -378,6 +393,18 @@ class ModelPair:
         # labels go along with the rows, whether or not they are required
         keywords = {"data": data, "y_true": y_true}
         return Inputs("models", *self.models, keywords)
+
+
+def _refuse_no_model(model, name):
+    """Raise where no measure could be computed, before the first of them is."""
+    if is_network(model):
+        return
+    if (
+        isinstance(model, type)
+        or hasattr(model, "fit")
+        or not hasattr(model, "predict")
+    ):
+        check_estimator(model, name)
 
 
 def _pair_of(arrays):
