@@ -15,13 +15,17 @@ class CorrectnessSimilarity(BaseFunctionalSimilarity):
     """A function of how many rows both, one or none of two models get right.
 
     The view is the vector of correct predictions, so that relabelling its rows moves
-    each prediction together with its truth.
+    each prediction together with its truth. Rows in the order of that vector are most
+    alike: the same rows are right.
     """
 
     _kind = RowSumComparison
 
     def _view(self, X, xp, y_true):
         return y_true == X
+
+    def _row_key(self, view, xp):
+        return to_numpy(view, xp=xp)
 
     def _row_terms(self, view_x, view_y, xp):
         return xp.stack([view_x & view_y, view_x & ~view_y, view_y & ~view_x], axis=1)
@@ -48,6 +52,9 @@ class GroupCorrectness(BaseGroupSimilarity):
 
     def _view(self, X, xp, y_true):
         return y_true == X
+
+    def _row_key(self, view, xp):
+        return to_numpy(view, xp=xp)
 
     def _aggregate(self, views, xp):
         counts = np.bincount(_n_right(views, xp), minlength=len(views) + 1)

@@ -1,7 +1,7 @@
 """Null-corrected measures, for Pipelines and grids."""
 
 import math
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 from sklearn import get_config
@@ -26,11 +26,23 @@ from sksim.base._row_names import refuse_other_groups
 from sksim.base._tags import tags_of
 from sksim.discovery import check_measure
 from sksim.inference._checks import refuse_unpaired
+from sksim.inference._correction import (
+    above_critical,
+    best_score,
+    corrected_score,
+    critical_value,
+    is_constant,
+    warn_of_constant,
+)
 from sksim.inference._moments import null_moments
 from sksim.inference._nulls import RowNull, null_statistics
 from sksim.inference._permutations import row_orders
-from sksim.inference._result import calibrated_score, standardized
+from sksim.inference._result import standardized
+from sksim.inference._rounding import rounding_of
 from sksim.inference._test import is_free
+
+# Scores by fitted maps are told apart by so much: those of one map differed by 3e-15.
+_OF_MAPS = 1e-9
 
 
 class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
@@ -41,7 +53,9 @@ class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
     with the measure's score :math:`s`, its best score :math:`s_{max}` (0 for distances,
     whose score is negative) and the mean :math:`E_0` of the score over all orders of
     y's rows. 0 by chance, 1 at best, negative below chance: representations of
-    different widths and numbers of rows become comparable.
+    different widths and numbers of rows become comparable. With ``zero="critical"``
+    the critical value of a test takes the place of :math:`E_0`, and what does not
+    reach it is 0.
 
     Parameters
     ----------
@@ -52,6 +66,12 @@ class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
         takes the closed form where the measure has one.
     n_permutations : int, default=199
         Number of random permutations.
+    zero : {"mean", "critical"}, default="mean"
+        Which score counts as 0: the null mean, or the critical value at ``level``,
+        below which all scores are 0.
+    level : float, default=0.05
+        Level of the critical value: with r = ceil((1 - level) (n_permutations + 1))
+        it is the r-th smallest of the score and those of the permuted rows.
     permute : {"rows", "shift"}, default="rows"
         What changes places: see :func:`similarity_test`.
     random_state : int, RandomState instance or None, default=None
@@ -68,6 +88,8 @@ class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
     null_mean_, null_std_ : float
         Mean and standard deviation of the measure's score under the null hypothesis;
         the latter is nan where only the mean has a closed form.
+    zero_, best_ : float
+        The measure's scores that count as 0 and as 1.
     z_score_ : float
         The measure's score in standard deviations from its null mean.
     n_features_in_ : int
@@ -76,8 +98,13 @@ class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
     Raises
     ------
     ValueError
-        If the measure has no best score, is not paired, or has no closed form and
-        ``null="exact"``.
+        If the measure has no best score (and ``zero="mean"``), is not paired, or has no
+        closed form and ``null="exact"``.
+
+    Warns
+    -----
+    UserWarning
+        If all orders give the same score, up to rounding: the corrected one is nan.
 
     See Also
     --------
@@ -90,8 +117,16 @@ class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
     ``groups`` and ``strata`` (see :func:`similarity_test`), and pass other metadata,
     such as ``y_true``, on to the measure.
 
+    The best score is the measure's bound where a view compared with itself reaches it.
+    Elsewhere it is the best that any order of the rows reaches: the share of rows that
+    both models get wrong is at most that of the better one, and 1 for a model compared
+    with itself. A measure without a best score, such as HSIC, has a score in its own
+    unit with ``zero="critical"``: what it has above the critical value.
+
     References
     ----------
+    F. Gröger et al. arXiv:2602.14486, 2026 (the critical value).
+
     L. Hubert, P. Arabie. Comparing partitions. Journal of Classification, 1985 (the
     same correction, of the Rand index).
 
@@ -113,6 +148,8 @@ class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
         "measure": [HasMethods(["fit", "score"])],
         "null": [StrOptions({"auto", "exact", "permutation"})],
         "n_permutations": [Interval(Integral, 1, None, closed="left")],
+        "zero": [StrOptions({"mean", "critical"})],
+        "level": [Interval(Real, 0, 1, closed="neither")],
         "permute": [StrOptions({"rows", "shift"})],
         "random_state": ["random_state"],
     }
@@ -126,12 +163,16 @@ class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
         *,
         null="auto",
         n_permutations=199,
+        zero="mean",
+        level=0.05,
         permute="rows",
         random_state=None,
     ):
         self.measure = measure
         self.null = null
         self.n_permutations = n_permutations
+        self.zero = zero
+        self.level = level
         self.permute = permute
         self.random_state = random_state
 
@@ -171,11 +212,13 @@ class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
         comparison = measure._open_to_fit(X, y, **params)
         self.measure_ = measure._fit_to(comparison)
         self.statistic_ = measure.statistic_
-        mean, std = self._null_moments(comparison, design)
-        tags = tags_of(measure)
-        self.null_mean_, self.null_std_ = mean, std
-        self.score_ = calibrated_score(measure.score_, mean, tags)
-        self.z_score_ = standardized(measure.score_, mean, std, rounding=1e-9)
+        null = self._null_of(comparison, measure.score_, design)
+        self.null_mean_, self.null_std_, self.zero_ = null
+        self.best_ = best_score(comparison)
+        rounding = _rounding_of(comparison, measure.statistic_)
+        self.score_ = self._corrected(measure.score_, null, self.best_, rounding)
+        mean, std, _ = null
+        self.z_score_ = standardized(measure.score_, mean, std, rounding=rounding)
         return self
 
     def score(self, X=None, y=None, groups=None, strata=None, **score_params):
@@ -210,12 +253,15 @@ class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
         tags = tags_of(measure)
         if tags.score_uses_fit:
             score = measure.score(X, y, **params)
-            mean = float(np.mean(self._scores_by_fitted_maps(X, y, design, params)))
-        else:
-            comparison = measure._open(X, y, reset=False, **params)
-            score = comparison.score()
-            mean, _ = self._null_moments(comparison, design)
-        return calibrated_score(score, mean, tags)
+            scores = self._scores_by_fitted_maps(X, y, design, params)
+            null = self._of_scores(score, scores)
+            return self._corrected(score, null, tags.orient(tags.best), _OF_MAPS)
+        comparison = measure._open(X, y, reset=False, **params)
+        statistic = comparison.statistic()
+        score = tags.orient(statistic)
+        null = self._null_of(comparison, score, design)
+        rounding = _rounding_of(comparison, statistic)
+        return self._corrected(score, null, best_score(comparison), rounding)
 
     def _check(self, measure):
         tags = tags_of(measure)
@@ -226,23 +272,26 @@ class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
                 f"{name} is not tested by permuting rows, so that its null mean is not "
                 "what unrelated representations would give."
             )
-        if not math.isfinite(tags.best):
+        if self.zero == "mean" and not math.isfinite(tags.best):
             raise ValueError(
                 f"{name} has no best score to be scaled to 1: its range is "
-                f"{tags.bounds}. Use a normalised measure."
+                f"{tags.bounds}. Use a normalised measure, or zero='critical'."
             )
 
-    def _null_moments(self, comparison, design):
-        """Mean and standard deviation of the score under the null hypothesis."""
+    def _null_of(self, comparison, score, design):
+        """Null mean and standard deviation of the score, and what counts as 0."""
         tags = comparison.tags
         free = is_free(design)
-        if self.null != "permutation" and free:
+        closed = None
+        if self.null != "permutation" and free and self.zero == "mean":
             closed = _closed_form(comparison)
-            if closed is not None:
-                return tags.orient(closed[0]), closed[1]
+        if closed is not None:
+            mean = tags.orient(closed[0])
+            return mean, closed[1], mean
         if self.null == "exact":
             raise ValueError(
-                f"{type(comparison.owner).__name__} has no closed form of its null mean"
+                f"{type(comparison.owner).__name__} has no closed form of its "
+                f"{'null mean' if self.zero == 'mean' else 'critical value'}"
                 f"{'' if free else ' for this design'}. Use null='permutation'."
             )
         null = RowNull(comparison, **design)
@@ -251,7 +300,23 @@ class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
                 null, self.n_permutations, n_jobs=None, verbose=0, batch_size=64
             )
         )
-        return float(np.mean(scores)), _std(scores)
+        return self._of_scores(score, scores)
+
+    def _of_scores(self, score, scores):
+        mean = float(np.mean(scores))
+        zero = mean
+        if self.zero == "critical":
+            zero = critical_value(score, scores, self.level)
+        return mean, _std(scores), zero
+
+    def _corrected(self, score, null, best, rounding):
+        """Null-corrected score; a warning says why it is nan."""
+        mean, std, zero = null
+        if is_constant(score, mean, std, best, rounding=rounding):
+            warn_of_constant(type(self.measure_).__name__, mean)
+            return math.nan
+        correct = above_critical if self.zero == "critical" else corrected_score
+        return correct(score, zero, best)
 
     def _scores_by_fitted_maps(self, X, y, design, params):
         """Scores of the fitted maps on new rows, with those of y permuted."""
@@ -307,6 +372,11 @@ class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
         tags.target_tags.multi_output = True
         tags.non_deterministic = self.random_state is None
         return tags
+
+
+def _rounding_of(comparison, statistic):
+    unmoved = RowNull(comparison, random_state=0).unmoved
+    return float(rounding_of(comparison, statistic, unmoved))
 
 
 def _closed_form(comparison):

@@ -19,10 +19,10 @@ from sksim.base._tags import tags_of
 from sksim.base._validation import row_metadata
 from sksim.discovery import check_measure
 from sksim.inference._checks import refuse_unpaired
+from sksim.inference._correction import MatrixCorrection
 from sksim.inference._permutations import row_orders
 from sksim.inference._result import (
     SimilarityTestResult,
-    calibrated_score,
     permutation_pvalue,
     standardized,
 )
@@ -50,7 +50,8 @@ class SimilarityMatrixTestResult(ResultMixin):
     null_mean, null_std : ndarray of shape (n_layers_x, n_layers_y)
         Mean and standard deviation of each cell under the null hypothesis.
     calibrated_scores : ndarray of shape (n_layers_x, n_layers_y)
-        (score - null_mean) / (best score - null_mean).
+        (score - null_mean) / (best score - null_mean), or with ``zero="critical"`` the
+        same above the critical value; nan where the null does not vary.
     aggregate : SimilarityTestResult or None
         Test of one statistic of the whole matrix, if one was asked for.
     names_x, names_y : list of str
@@ -120,6 +121,8 @@ _AGGREGATES = {
         "correction": [StrOptions({"max", "holm", "fdr_bh"})],
         "alpha": [Interval(Real, 0, 1, closed="neither")],
         "aggregate": [StrOptions(set(_AGGREGATES)), callable, None],
+        "zero": [StrOptions({"mean", "critical"})],
+        "level": [Interval(Real, 0, 1, closed="neither")],
         "groups": ["array-like", None],
         "strata": ["array-like", None],
         "permute": [StrOptions({"rows", "shift"})],
@@ -141,6 +144,8 @@ def similarity_matrix_test(
     correction: str = "max",
     alpha: float = 0.05,
     aggregate: str | Callable[[np.ndarray], float] | None = None,
+    zero: str = "mean",
+    level: float = 0.05,
     groups: ArrayLike | None = None,
     strata: ArrayLike | None = None,
     permute: str = "rows",
@@ -184,6 +189,12 @@ def similarity_matrix_test(
         mean, the mean over rows of each row's largest value, or a function of the
         matrix. Searching for the best pair of layers raises similarity also between
         unrelated models; its own null distribution knows of the search.
+    zero : {"mean", "critical"}, default="mean"
+        Which score counts as 0 in ``calibrated_scores``, and in that of the aggregate:
+        the null mean, or the critical value, below which all scores are 0; see
+        :class:`CalibratedSimilarity`.
+    level : float, default=0.05
+        Level of the critical value.
     groups : array-like of shape (n_samples,), default=None
         Group of each row, where rows belong together.
     strata : array-like of shape (n_samples,) or (n_samples, n_strata), default=None
@@ -295,19 +306,23 @@ def similarity_matrix_test(
     matrices["z_scores"] = z_scores
     full = {name: _fill(values, tested) for name, values in matrices.items()}
     corrected = full["pvalues_corrected"]
+    correct = MatrixCorrection(zero, level)
+    calibrated, best = correct.cells(layers.grid, scores, null, rounding=rounding)
     return SimilarityMatrixTestResult(
         scores=scores,
         null_mean=null_mean,
         null_std=null_std,
-        calibrated_scores=np.array(
-            [
-                [calibrated_score(s, m, tags) for s, m in zip(*rows, strict=True)]
-                for rows in zip(scores, null_mean, strict=True)
-            ]
-        ),
+        calibrated_scores=calibrated,
         significant=np.where(np.isnan(corrected), np.inf, corrected) <= alpha,
         aggregate=_test_of_aggregate(
-            aggregate, scores, null, tested, tags, rounding=float(rounding.max())
+            aggregate,
+            scores,
+            null,
+            tested,
+            tags,
+            rounding=float(rounding.max()),
+            correct=correct,
+            best=best,
         ),
         names_x=[str(name) for name in layers.names_x],
         names_y=[str(name) for name in layers.names_y],
@@ -411,7 +426,9 @@ def _benjamini_hochberg(pvalues, observed, z_null):
     return false_discovery_control(pvalues)
 
 
-def _test_of_aggregate(aggregate, scores, null, tested, tags, *, rounding):
+def _test_of_aggregate(
+    aggregate, scores, null, tested, tags, *, rounding, correct, best
+):
     """Test of one statistic of the whole matrix."""
     if aggregate is None:
         return None
@@ -436,7 +453,9 @@ def _test_of_aggregate(aggregate, scores, null, tested, tags, *, rounding):
         null_mean=mean,
         null_std=std,
         z_score=standardized(score, mean, std, rounding=rounding),
-        calibrated_score=calibrated_score(score, mean, tags),
+        calibrated_score=correct.number(
+            "The aggregate", score, values, float(function(best)), rounding=rounding
+        ),
         method="permutation",
         n_permutations=len(values),
     )

@@ -28,7 +28,7 @@ class SimilarityTestResult(ResultMixin):
         The score in standard deviations from its null mean; nan if there are none.
     calibrated_score : float
         (score - null_mean) / (best score - null_mean): 0 by chance, 1 at best; nan for
-        a measure without a best score.
+        a measure without a best score, or whose null does not vary.
     method : {"permutation", "exact", "pearson3"}
         Where the p-value comes from.
     n_permutations : int
@@ -91,11 +91,3 @@ def standardized(score, mean, std, *, rounding):
     if not std > rounding * max(abs(mean), abs(score)):
         return math.nan
     return (score - mean) / std
-
-
-def calibrated_score(score, null_mean, tags):
-    """Null-corrected score: 0 by chance, 1 at best."""
-    best = tags.orient(tags.best)
-    if not (math.isfinite(best) and math.isfinite(null_mean)) or best == null_mean:
-        return math.nan
-    return (score - null_mean) / (best - null_mean)

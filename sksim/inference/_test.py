@@ -12,11 +12,15 @@ from sksim.base._tags import tags_of
 from sksim.base._validation import row_metadata
 from sksim.discovery import check_measure
 from sksim.inference._checks import refuse_unpaired
+from sksim.inference._correction import (
+    best_score,
+    calibrated_score,
+    corrected_score,
+)
 from sksim.inference._moments import null_moments, refuse_unreliable
 from sksim.inference._nulls import ExchangeNull, GroupNull, RowNull, null_statistics
 from sksim.inference._result import (
     SimilarityTestResult,
-    calibrated_score,
     permutation_pvalue,
     standardized,
 )
@@ -216,7 +220,7 @@ def similarity_test_of(
     alternative = alternative or ("less" if tags.null == "exchange" else "greater")
     if method == "pearson3":
         return _pearson3_result(comparison, statistic, alternative, design)
-    null = _null_of(tags)(comparison, **design)
+    null = null_of(tags)(comparison, **design)
     exact = _is_exact(method, null.n_distinct, n_permutations)
     scores = tags.orient(
         null_statistics(
@@ -247,7 +251,9 @@ def similarity_test_of(
         null_mean=null_mean,
         null_std=null_std,
         z_score=standardized(score, null_mean, null_std, rounding=rounding),
-        calibrated_score=calibrated_score(score, null_mean, tags),
+        calibrated_score=calibrated_score(
+            comparison, score, null_mean, null_std, rounding=rounding
+        ),
         method="exact" if exact else "permutation",
         n_permutations=len(scores),
         alternative=alternative,
@@ -260,7 +266,8 @@ def is_free(design):
     return design["permute"] == "rows" and all(part is None for part in designs)
 
 
-def _null_of(tags):
+def null_of(tags):
+    """Class of what is exchangeable for a measure with these tags."""
     if tags.arity == "group":
         return GroupNull
     return ExchangeNull if tags.null == "exchange" else RowNull
@@ -304,7 +311,7 @@ def _pearson3_result(comparison, statistic, alternative, design):
         null_std=moments.std,
         # a null that does not vary is refused above
         z_score=(score - null_mean) / moments.std,
-        calibrated_score=calibrated_score(score, null_mean, tags),
+        calibrated_score=corrected_score(score, null_mean, best_score(comparison)),
         method="pearson3",
         n_permutations=0,
         alternative=alternative,

@@ -18,7 +18,8 @@ from sksim._typing import ArrayLike, Measure, Model, RandomState
 from sksim.base._row_names import refuse_other_rows
 from sksim.base._tags import tags_of
 from sksim.inference._interval import interval_of
-from sksim.inference._test import similarity_test_of
+from sksim.inference._rounding import rounding_of
+from sksim.inference._test import null_of, similarity_test_of
 from sksim.pairwise._align_rows import joined_pair
 from sksim.pairwise._chance import Designs, Tested, corrected
 from sksim.pairwise._inputs import (
@@ -515,7 +516,7 @@ def _against_chance(comparison, inputs, job, work):
         "pvalue": result.pvalue,
         "null": f"{null} ({why_not})" if why_not else null,
     }
-    return found, note, _tested(comparison, inputs, null, result)
+    return found, note, _tested(comparison, inputs, null, design, result)
 
 
 def _has_exact_test(comparison, job):
@@ -524,9 +525,10 @@ def _has_exact_test(comparison, job):
     return is_pair and job.groups is None and comparison.exact_pvalue() is not None
 
 
-def _tested(comparison, inputs, family, result):
+def _tested(comparison, inputs, family, design, result):
     """What the correction of a p-value needs."""
     shares_orders = comparison.tags.null == "rows"
+    null = null_of(comparison.tags)(comparison, **design)
     widths = _widths(inputs)
     return Tested(
         measure=comparison.owner,
@@ -538,7 +540,7 @@ def _tested(comparison, inputs, family, result):
         family=family,
         score=result.score,
         pvalue=result.pvalue,
-        rounding=comparison.rounding,
+        rounding=float(rounding_of(comparison, result.statistic, null.unmoved)),
         null=result.null_distribution if shares_orders else None,
         exact=result.method == "exact",
     )

@@ -190,7 +190,8 @@ def test_what_replaces_the_undefined_does_so_in_a_test_too():
     )
     with pytest.warns(UndefinedMetricWarning, match="set to 0.0"):
         assert measure.fit(labels, labels).score_ == 0
-    result = similarity_test(measure, labels, labels, n_permutations=9)
+    with pytest.warns(UserWarning, match="is 0 in whatever order the rows are"):
+        result = similarity_test(measure, labels, labels, n_permutations=9)
     assert (result.score, result.pvalue) == (0, 1)
 
 

@@ -100,6 +100,7 @@ REPRESENTATIONS = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore:.*in whatever order:UserWarning")
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("measure", REPRESENTATIONS, ids=repr)
 def test_fast_path_equals_recomputation_of_wide_views(measure, shape):

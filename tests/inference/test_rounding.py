@@ -49,6 +49,7 @@ def test_ties_are_seen_in_both_precisions(measure, dtype):
     assert drawn.pvalue == cell.pvalues[0, 0] > 0.015
 
 
+@pytest.mark.filterwarnings("ignore:.*in whatever order:UserWarning")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_null_that_does_not_vary_has_no_z(dtype):
     """Rows at equal distances from each other: their order makes no difference."""

@@ -394,3 +394,12 @@ def test_subsets_of_rows_count_by_their_size():
     options = {"measures": measure, "n_permutations": 99, "confidence_level": None}
     table = compare(X, y, cost_limit=99 * 2 * 10**3 - 1, **options)
     assert "up to 2.0e+05 row operations" in table.note[0]
+
+
+def test_single_precision_of_wide_rows_is_corrected_by_its_own_rounding():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(20, 20_000)).astype(np.float32)
+    y = (X + rng.normal(size=X.shape)).astype(np.float32)
+    table = table_of(X, y, measures=["CKA", "OrthogonalProcrustes"])
+    assert list(table.pvalue) == list(table.pvalue_adjusted) == [0.01, 0.01]
+    assert (table.calibrated_score > 0.25).all()
