@@ -48,15 +48,14 @@ class Inputs:
     metadata: dict
 
 
-def _with_labels(tags, y_true):
-    """Keywords of ``fit``: labels for the measures that use them."""
-    if "y_true" not in tags.view_keywords:
-        return {}
-    if y_true is not None:
-        return {"y_true": y_true}
-    if "y_true" in tags.requires:
+def _known_of(tags, y_true, metadata):
+    """Keywords of ``fit``: what is known of the rows, for the measures that use it."""
+    given = {"y_true": y_true, **(metadata or {})}
+    known = {name: given.get(name) for name in tags.view_keywords if name in given}
+    known = {name: value for name, value in known.items() if value is not None}
+    if "y_true" in tags.requires and "y_true" not in known:
         raise NotApplicable("it needs the true labels, y_true.")
-    return {}
+    return known
 
 
 class ArrayPair:
@@ -66,6 +65,8 @@ class ArrayPair:
     ----------
     a, b : array-like
     y_true : array-like or None
+    metadata : dict or None
+        What else is known of the rows.
     **names : object
         What measures of outputs are to know of the columns' names.
     """
@@ -73,7 +74,7 @@ class ArrayPair:
     # arrays are for the measures that take them, of which the others say nothing
     tells_why = False
 
-    def __init__(self, a, b, y_true=None, **names):
+    def __init__(self, a, b, y_true=None, metadata=None, **names):
         self.names = names
         for name, array in (("a", a), ("b", b)):
             if hasattr(array, "fit") or hasattr(array, "named_modules"):
@@ -93,7 +94,7 @@ class ArrayPair:
             known = [_known(array) for array in (a, b)]
             if all(map(len, known)):
                 refuse_mixed_kinds(known, ["a", "b"])
-        self.y_true = y_true
+        self.y_true, self.metadata = y_true, metadata
         self.arrays = a, b
         are_named = bool(names) or None not in (column_names(a), column_names(b))
         self.offers = _offers(a, b, are_named=are_named)
@@ -106,7 +107,7 @@ class ArrayPair:
     def inputs_of(self, measure):
         """Inputs of one measure; NotApplicable says why there are none."""
         tags = tags_of(measure)
-        keywords = _with_labels(tags, self.y_true)
+        keywords = _known_of(tags, self.y_true, self.metadata)
         wanted = {tags.inputs, *({"probabilities", "outputs"} & set(tags.requires))}
         # vectors of numbers are grades to measures that take fractions
         are_grades = "outputs" in self.offers and self.arrays[0].ndim == 1
@@ -272,15 +273,17 @@ class ModelPair:
     data : array-like of shape (n_samples, n_features), or iterable of batches
         Networks see each batch together, in whatever order batches come.
     y_true : array-like or None
+    metadata : dict or None
+        What else is known of the rows.
     """
 
     # models could do more than they do: what they can't is worth a line
     tells_why = True
 
-    def __init__(self, a, b, data, y_true=None):
+    def __init__(self, a, b, data, y_true=None, metadata=None):
         self.models = a, b
         self.data = data
-        self.y_true = y_true
+        self.y_true, self.metadata = y_true, metadata
 
     @cached_property
     def _representations(self):
@@ -304,7 +307,7 @@ class ModelPair:
     def inputs_of(self, measure):
         """Inputs of one measure; NotApplicable says why there are none."""
         tags = tags_of(measure)
-        keywords = _with_labels(tags, self.y_true)
+        keywords = _known_of(tags, self.y_true, self.metadata)
         if tags.inputs == "representation":
             return Inputs(*self._representations, keywords)
         if tags.inputs == "models":
