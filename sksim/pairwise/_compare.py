@@ -18,6 +18,7 @@ from sksim._typing import ArrayLike, Measure, Metadata, Model, RandomState
 from sksim.base._row_names import refuse_other_rows
 from sksim.base._tags import tags_of
 from sksim.base._validation import row_metadata
+from sksim.inference._estimates import chosen_method
 from sksim.inference._interval import interval_of
 from sksim.inference._rounding import rounding_of
 from sksim.inference._test import null_of, similarity_test_of
@@ -128,7 +129,7 @@ def compare(
         Number of permutations behind each p-value and each null mean; 0 for none. The
         smallest p-value is 1 / (n_permutations + 1).
     confidence_level : float or None, default=0.95
-        Level of the intervals; None for none. An interval costs fifty to a hundred
+        Level of the intervals; None for none. An interval costs up to a hundred
         comparisons, see Notes.
     groups : array-like of shape (n_samples,), default=None
         Group of each row, see :func:`sksim.inference.similarity_test`.
@@ -205,15 +206,16 @@ def compare(
     what. P-values that don't come of orders (McNemar's) are corrected by Holm's
     method among themselves. Measures that are one statistic count once.
 
-    Intervals of shares of rows, such as disagreement, are exact (Clopper and Pearson).
-    Others are the jackknife's, for the measures for which it is valid (tag
-    ``intervals``): one part of the rows after the other is left out. The parts are the
-    groups, if there are any; else the single rows of up to 100, or 50 random parts.
+    Intervals are those of :func:`sksim.inference.similarity_interval`: of shares of
+    rows, such as disagreement, exact (Clopper and Pearson), of differences of accuracy
+    Tango's, of bounded means by random weights, and the jackknife's where it is valid
+    (tag ``intervals``): one part of the rows after the other is left out. The parts are
+    the groups, if there are any; else the single rows of up to 100, or 50 random parts.
     They say how far the score would vary with other inputs; nominal .95 intervals of
     four measures covered .94 to .99 in simulations. The interval of a debiased
     measure is around its value at unlimited rows, others are around the expectation at
-    this number of rows: of few rows and many columns a high interval does not mean
-    more than chance. :func:`sksim.inference.similarity_interval` offers other ways.
+    this number of rows: of few rows and many columns a high interval does not mean more
+    than chance.
 
     Examples
     --------
@@ -582,29 +584,28 @@ def _limits(comparison, job, work):
     """Columns of the interval, and a note."""
     if "jackknife" not in comparison.tags.intervals:
         return {}, "no interval: none is valid for this measure"
-    n_samples = comparison.n_samples
-    groups = job.groups
-    if groups is None and "exact" in comparison.tags.intervals:
-        low, high = _interval(comparison, job, None, "exact").confidence_interval
-        return {"interval_low": low, "interval_high": high}, ""
-    if groups is None and n_samples > _MAX_SINGLE_ROWS:
-        order = np.random.default_rng(job.seed).permutation(n_samples)
-        groups = order % _N_PARTS
-    n_parts = n_samples if groups is None else len(np.unique(groups))
-    dear = work.too_dear(n_parts, "similarity_interval")
-    if dear:
-        return {}, f"no interval: {n_parts} comparisons {dear}"
+    n_samples, groups = comparison.n_samples, job.groups
+    method = chosen_method(comparison.tags, "auto", groups)
+    if method == "jackknife":
+        if groups is None and n_samples > _MAX_SINGLE_ROWS:
+            order = np.random.default_rng(job.seed).permutation(n_samples)
+            groups = order % _N_PARTS
+        n_parts = n_samples if groups is None else len(np.unique(groups))
+        dear = work.too_dear(n_parts, "similarity_interval")
+        if dear:
+            return {}, f"no interval: {n_parts} comparisons {dear}"
     try:
-        result = _interval(comparison, job, groups)
+        result = _interval(comparison, job, groups, method)
     except ValueError as error:
         return {}, f"no interval: {error}"
-    if not result.standard_error > 1e-12 * max(1.0, abs(result.score)):
+    varies = result.standard_error > 1e-12 * max(1.0, abs(result.score))
+    if method == "jackknife" and not varies:
         return {}, "no interval: the score is the same whichever rows are left out"
     low, high = result.confidence_interval
     return {"interval_low": low, "interval_high": high}, ""
 
 
-def _interval(comparison, job, groups, method="jackknife"):
+def _interval(comparison, job, groups, method):
     return interval_of(
         comparison,
         method=method,
