@@ -58,15 +58,14 @@ class Inputs:
     metadata: dict
 
 
-def _with_labels(tags, y_true):
-    """Keywords of ``fit``: labels for the measures that use them."""
-    if "y_true" not in tags.view_keywords:
-        return {}
-    if y_true is not None:
-        return {"y_true": y_true}
-    if "y_true" in tags.requires:
+def _known_of(tags, y_true, metadata):
+    """Keywords of ``fit``: what is known of the rows, for the measures that use it."""
+    given = {"y_true": y_true, **(metadata or {})}
+    known = {name: given.get(name) for name in tags.view_keywords if name in given}
+    known = {name: value for name, value in known.items() if value is not None}
+    if "y_true" in tags.requires and "y_true" not in known:
         raise NotApplicable("it needs the true labels, y_true.")
-    return {}
+    return known
 
 
 class ArrayPair:
@@ -76,6 +75,8 @@ class ArrayPair:
     ----------
     a, b : array-like
     y_true : array-like or None
+    metadata : dict or None
+        What else is known of the rows.
     **names : object
         What measures of outputs are to know of the columns' names.
     """
@@ -83,7 +84,7 @@ class ArrayPair:
     # arrays are for the measures that take them, of which the others say nothing
     tells_why = False
 
-    def __init__(self, a, b, y_true=None, **names):
+    def __init__(self, a, b, y_true=None, metadata=None, **names):
         self.names = names
         for name, array in (("a", a), ("b", b)):
             if hasattr(array, "fit") or hasattr(array, "named_modules"):
@@ -104,6 +105,7 @@ class ArrayPair:
             if all(map(len, known)):
                 refuse_mixed_kinds(known, ["a", "b"])
         self.y_true = self.labels = y_true
+        self.metadata = metadata
         self.arrays = a, b
         are_named = bool(names) or None not in (column_names(a), column_names(b))
         self.offers = _offers(a, b, are_named=are_named)
@@ -116,7 +118,7 @@ class ArrayPair:
     def inputs_of(self, measure):
         """Inputs of one measure; NotApplicable says why there are none."""
         tags = tags_of(measure)
-        keywords = _with_labels(tags, self.y_true)
+        keywords = _known_of(tags, self.y_true, self.metadata)
         wanted = {tags.inputs, *({"probabilities", "outputs"} & set(tags.requires))}
         # vectors of numbers are grades to measures that take fractions
         are_grades = "outputs" in self.offers and self.arrays[0].ndim == 1
@@ -302,6 +304,8 @@ class ModelPair:
     data : array-like of shape (n_samples, n_features), or iterable of batches
         Networks see each batch together, in whatever order batches come.
     y_true : array-like or None
+    metadata : dict or None
+        What else is known of the rows.
     **known : object
         What is said of the outputs of networks, see `sksim.models._answers.answered`.
     """
@@ -309,12 +313,13 @@ class ModelPair:
     # models could do more than they do: what they can't is worth a line
     tells_why = True
 
-    def __init__(self, a, b, data, y_true=None, **known):
+    def __init__(self, a, b, data, y_true=None, metadata=None, **known):
         for name, model in (("a", a), ("b", b)):
             _refuse_no_model(model, name)
         self.models = a, b
         self.data = data
         self.y_true = self.labels = y_true
+        self.metadata = metadata
         self.known = known
         self._outputs = {}
         self.kinds = kind_of_each(known.get("outputs"), self.models)
@@ -357,16 +362,16 @@ class ModelPair:
         """Inputs of one measure; NotApplicable says why there are none."""
         tags = tags_of(measure)
         if tags.inputs == "representation":
-            keywords = _with_labels(tags, self.y_true)
+            keywords = _known_of(tags, self.y_true, self.metadata)
             return Inputs(*self._representations, keywords)
         if tags.inputs == "models":
             return self._models_for(tags)
         if not hasattr(measure, "_outputs_of"):
             raise NotApplicable(f"it compares {tags.inputs}, not models.")
         models, y_true = self._answered()
-        keywords = _with_labels(tags, y_true)
+        keywords = _known_of(tags, y_true, self.metadata)
         try:
-            if keywords:
+            if "y_true" in keywords:
                 refuse_unknown_labels(models, y_true)
             outputs = self._outputs_for(measure, models)
         except ValueError as error:
@@ -389,7 +394,7 @@ class ModelPair:
             return Inputs("models", *self.models, {})
         self._refuse_other_than_logits()
         data, y_true = self._rows()
-        _with_labels(tags, y_true)
+        _known_of(tags, y_true, self.metadata)
         # labels go along with the rows, whether or not they are required
         keywords = {"data": data, "y_true": y_true}
         return Inputs("models", *self.models, keywords)

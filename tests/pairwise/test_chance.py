@@ -56,14 +56,14 @@ def test_outputs_are_compared_within_classes():
 
 
 def test_accurate_models_and_hard_classes_are_not_called_similar():
-    # 100 pairs of unrelated models; the Monte Carlo error of .05 is .022
+    # 60 pairs of unrelated models; the Monte Carlo error of .05 is .028
     measures = [Disagreement(), ErrorConsistency()]
     rejected = np.zeros(2)
-    for seed in range(100):
+    for seed in range(60):
         outputs = classifiers(np.random.default_rng(seed), hard=1)
         table = compare(*outputs[:2], y_true=outputs[2], measures=measures, **FAST)
         rejected += (table.pvalue <= 0.05).to_numpy()
-    assert (rejected / 100 <= 0.11).all()
+    assert (rejected / 60 <= 0.12).all()
 
 
 def test_representations_are_compared_by_rows():
@@ -248,7 +248,7 @@ def random_pair(kind, rng):
     return X, y + rng.normal(size=y.shape) * rng.exponential(size=widths[1]), truth
 
 
-def values_on(kind, n_inputs=30):
+def values_on(kind, n_inputs=40):
     """Scores of all measures on random pairs, and what each is said to be."""
     scores, statistics = {}, {}
     for seed in range(n_inputs):
