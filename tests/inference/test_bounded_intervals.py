@@ -370,6 +370,24 @@ def test_nothing_that_varies_still_has_a_width():
     assert unlimited.confidence_interval == (-np.inf, 0)
 
 
+def test_replicates_that_are_nearly_all_the_same_have_a_width_too():
+    a = np.zeros(300, int)
+    b = (np.arange(300) < 1).astype(int)
+    result = similarity_interval(
+        Disagreement(),
+        a,
+        b,
+        method="subsample",
+        subsample_size=3,
+        n_resamples=200,
+        random_state=0,
+    )
+    assert result.standard_error > 0
+    assert np.mean(result.replicates == 0) > 0.975
+    low, high = result.confidence_interval
+    assert low < -1 / 300 < high
+
+
 def test_limits_of_rows_that_were_not_seen():
     limits = of_unseen_rows(0.5, (0.0, np.inf), 30)
     assert limits.low(0.05) == pytest.approx(0.5 * 0.05 ** (1 / 30))
