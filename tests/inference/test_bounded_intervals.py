@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from _reference import reference_values
 from scipy import stats
+from sklearn import config_context
 from sklearn.preprocessing import FunctionTransformer
 
 from sksim.compose import TransformedViews
@@ -428,6 +429,23 @@ def test_replicates_that_are_refused_are_undefined():
             CKA(debias="rows", kernel="rbf"), X, y, groups=group
         )
     assert result.n_undefined == 1
+
+
+@pytest.mark.parametrize("namespace", ["torch", "array_api_strict"])
+@pytest.mark.parametrize("method", ["auto", "jackknife"])
+@pytest.mark.parametrize(
+    "measure", [Disagreement(), CohenKappa(), JensenShannonDivergence()], ids=repr
+)
+def test_arrays_of_other_libraries(measure, method, namespace):
+    xp = pytest.importorskip(namespace)
+    outputs, known = _outputs(measure, np.random.default_rng(3))
+    known = {} if isinstance(measure, Disagreement) else known
+    expected = similarity_interval(measure, *outputs, method=method, **known)
+    with config_context(array_api_dispatch=True):
+        there = (xp.asarray(array) for array in outputs)
+        found = similarity_interval(measure, *there, method=method, **known)
+    assert found.confidence_interval == pytest.approx(expected.confidence_interval)
+    assert found.standard_error == pytest.approx(expected.standard_error)
 
 
 # ----- strata ------------------------------------------------------------------------
