@@ -316,6 +316,8 @@ def last_representation(model, data):
     if not is_network(model):
         name = representation_layer(model, data)
         return name, extract_representations(model, data, name)[name]
+    if is_adaptable(model):
+        model = adapted(model)._with_last_hidden()
     layers = extract_representations(model, data)
     name = last_hidden(layers)
     return name, layers[name]
