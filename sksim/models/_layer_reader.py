@@ -407,12 +407,24 @@ def _leaves(modules):
 def _refuse_scripted(model):
     import torch
 
+    kind = ""
     if isinstance(model, torch.jit.ScriptModule):
+        kind = "scripted or traced"
+    elif isinstance(model, torch.fx.GraphModule) and not _calls_modules(model.graph):
+        kind = "exported"
+    if kind:
         raise NoRepresentation(
-            f"{type(model).__name__} is a scripted module, which has no layers that "
-            "can be read: no hook of its submodules is called. Ask for "
-            "layers='output', or pass the module that it was made of."
+            f"{type(model).__name__} is {kind}: no hook of its submodules is called, "
+            "so that its layers can't be read. Ask for layers='output', pass the "
+            "module that it was made of, or sksim.models.CallableModel(outputs=..., "
+            "layers=...) with a function that returns the layers."
         )
+
+
+def _calls_modules(graph):
+    """Whether a graph of torch.fx runs submodules, rather than their operations."""
+    targets = {node.target for node in graph.nodes if node.op == "call_module"}
+    return bool(targets - {"_guards_fn"})
 
 
 def _parameters(model):

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import numpy as np
 
@@ -46,7 +46,8 @@ def sequential_parts(module):
 def evaluating(module):
     """Module in evaluation mode; each part is left in the mode it was in."""
     modes = [(part, part.training) for part in module.modules()]
-    module.eval()
+    with suppress(NotImplementedError):  # exported modules have one mode for ever
+        module.eval()
     try:
         yield
     finally:
@@ -108,7 +109,13 @@ def apply_module(module, X):
 
 
 def _output(module, batch):
-    output = module(batch)
+    try:
+        output = module(batch)
+    except (RuntimeError, TypeError, IndexError) as error:
+        raise ValueError(
+            f"{type(module).__name__} can't be run on rows in one array of floating-"
+            f"point numbers, which this measure passes: {error}"
+        ) from error
     logits = logits_of(output)
     if logits is not None:
         return logits
