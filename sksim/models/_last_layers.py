@@ -51,7 +51,7 @@ def _of_networks(networks, data):
     """Last layers of networks by key."""
     readers = {
         key: reader_of(
-            adapted(network) if is_adaptable(network) else network,
+            adapted(network)._with_last_hidden() if is_adaptable(network) else network,
             reduction=Reduction("mean"),
         )
         for key, network in networks.items()

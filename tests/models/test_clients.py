@@ -95,6 +95,11 @@ def test_onnx(rows, tmp_path, opset):
     table = compare(path, graph, X, y, measures=["CKA", "functional"], **quick)
     table = table.set_index("measure")
     assert table.loc["CKA", "value"] == pytest.approx(1)
+    # what goes into the last layer with weights
+    assert table.loc["CKA", "compared"] == "hidden"
+    assert list(extract_representations(graph, X, "s*")) == ["sums"]
+    with pytest.raises(ValueError, match="no layer 'tail'.*sums, hidden, output"):
+        extract_representations(graph, X, "tail")
     assert table.loc["JensenShannonDivergence", "value"] == 0
     assert table.loc["DoubleFault", "value"] == np.mean(labels != y)
 
