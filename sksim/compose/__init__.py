@@ -2,6 +2,12 @@
 
 from sksim.compose._deconfounded import DeconfoundedSimilarity
 from sksim.compose._shape_space import ShapeSpace
+from sksim.compose._stochastic_shape import StochasticShapeMetric
 from sksim.compose._transformed import TransformedViews
 
-__all__ = ["DeconfoundedSimilarity", "ShapeSpace", "TransformedViews"]
+__all__ = [
+    "DeconfoundedSimilarity",
+    "ShapeSpace",
+    "StochasticShapeMetric",
+    "TransformedViews",
+]
