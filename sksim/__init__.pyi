@@ -26,6 +26,7 @@ from .alignment import CorrelationMatch as CorrelationMatch
 from .alignment import LinearRegressionSimilarity as LinearRegressionSimilarity
 from .alignment import MaximumMatching as MaximumMatching
 from .alignment import OrthogonalProcrustes as OrthogonalProcrustes
+from .alignment import PartialSoftMatching as PartialSoftMatching
 from .alignment import PartialWhiteningShapeMetric as PartialWhiteningShapeMetric
 from .alignment import PermutationProcrustes as PermutationProcrustes
 from .alignment import SoftMatching as SoftMatching
@@ -56,9 +57,11 @@ from .datasets import make_layer_stack as make_layer_stack
 from .datasets import read_array as read_array
 from .discovery import all_measures as all_measures
 from .evaluation import LayerIdentification as LayerIdentification
+from .evaluation import compare_layer_identifications as compare_layer_identifications
 from .evaluation import layer_identification as layer_identification
 from .functional import AdversarialTransferability as AdversarialTransferability
 from .functional import Ambiguity as Ambiguity
+from .functional import CochranQ as CochranQ
 from .functional import CohenKappa as CohenKappa
 from .functional import CoincidentFailureDiversity as CoincidentFailureDiversity
 from .functional import DecisionDistance as DecisionDistance
@@ -125,12 +128,15 @@ from .neighbors import SecondOrderCosine as SecondOrderCosine
 from .neighbors import SharedNeighborSequence as SharedNeighborSequence
 from .neighbors import TripletAgreement as TripletAgreement
 from .pairwise import AlignedRows as AlignedRows
+from .pairwise import AlignmentCurveResult as AlignmentCurveResult
 from .pairwise import LayerSimilarityResult as LayerSimilarityResult
 from .pairwise import LayerwiseSimilarity as LayerwiseSimilarity
 from .pairwise import align_rows as align_rows
+from .pairwise import alignment_curve as alignment_curve
 from .pairwise import compare as compare
 from .pairwise import layer_similarity_matrix as layer_similarity_matrix
 from .pairwise import similarity_matrix as similarity_matrix
+from .plot import AlignmentCurveDisplay as AlignmentCurveDisplay
 from .plot import ModelMapDisplay as ModelMapDisplay
 from .plot import PermutationNullDisplay as PermutationNullDisplay
 from .plot import RepresentationDisplay as RepresentationDisplay

@@ -119,7 +119,10 @@ def _make_parser():
         help="array of a file with several; given twice: that of A, then that of B",
     )
     compare.add_argument(
-        "--labels", metavar="FILE", help="file of the true labels, for some measures"
+        "--labels",
+        metavar="FILE",
+        help="file of the true labels: for some measures, and so that p-values of "
+        "outputs are of rows of one class",
     )
     compare.add_argument(
         "--groups",

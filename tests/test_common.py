@@ -7,7 +7,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sksim import all_measures
-from sksim.alignment import OrthogonalProcrustes
+from sksim.alignment import OrthogonalProcrustes, PartialSoftMatching
 from sksim.cca import PWCCA, SVCCA, MeanSquaredCCA
 from sksim.functional import (
     AdversarialTransferability,
@@ -111,6 +111,7 @@ VARIANTS = [
     DecodingSimilarity(0),
     DecodingSimilarity(float("inf")),
     DecodingSimilarity(scale=True),
+    PartialSoftMatching(0.3),
     OrthogonalProcrustes(center=False),
     OrthogonalProcrustes(scale=False),
     JensenShannonDivergence(base=2, sqrt=True),
@@ -132,6 +133,10 @@ VARIANTS = [
     NeighborJaccard(n_neighbors=3, metric="euclidean"),
     RankSimilarity(n_neighbors=3, metric="euclidean"),
     CKNNA(metric="euclidean"),
+    CKNNA(estimator="row_centred"),
+    CKNNA(estimator="hsic_unbiased"),
+    CKNNA(estimator="hsic_biased"),
+    CKNNA(estimator="masked_then_centred", metric="euclidean"),
     SecondOrderCosine(n_neighbors=4),
     GraphBasedSimilarity(n_neighbors=5),
     CycleKNN(2, metric="euclidean", ties="index"),

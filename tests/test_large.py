@@ -84,6 +84,7 @@ def test_no_square_matrix_of_many_rows(measure, monkeypatch):
 OF_COLUMNS = {
     "CorrelationMatch",
     "NeuronGraphModularity",
+    "PartialSoftMatching",
     "PermutationProcrustes",
     "SoftMatching",
 }

@@ -3,6 +3,7 @@
 from sksim.alignment._correlation_match import CorrelationMatch
 from sksim.alignment._cosine import AlignedCosine
 from sksim.alignment._maximum_match import MaximumMatching
+from sksim.alignment._partial_matching import PartialSoftMatching
 from sksim.alignment._permutation import PermutationProcrustes, SoftMatching
 from sksim.alignment._procrustes import OrthogonalProcrustes
 from sksim.alignment._regression import LinearRegressionSimilarity
@@ -15,6 +16,7 @@ __all__ = [
     "LinearRegressionSimilarity",
     "MaximumMatching",
     "OrthogonalProcrustes",
+    "PartialSoftMatching",
     "PartialWhiteningShapeMetric",
     "PermutationProcrustes",
     "SoftMatching",

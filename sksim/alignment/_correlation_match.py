@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sksim._sklearn_compat import StrOptions
+from sksim.alignment._matched_units import MatchedUnitsMixin
 from sksim.arrays._linalg import centered, refuse_constant
 from sksim.arrays._matching import assignment_vector, best_assignment, index_array
 from sksim.arrays._namespace import (
@@ -36,7 +37,21 @@ class UnitColumns(View):
     _row_fields = ("rows",)
 
 
-class CorrelationMatch(MomentMixin, AlignmentMixin, BaseSimilarity):
+def unit_columns(X, *, xp, role):
+    """Centred columns of unit norm."""
+    rows, mean, scale, squared_norm = centered(X, xp=xp)
+    refuse_constant(squared_norm, role)
+    # columns may differ so much in scale that their squares underflow
+    largest = xp.max(xp.abs(rows), axis=0)
+    largest = xp.where(largest == 0, xp.ones_like(largest), largest)
+    rows = rows / largest
+    norms = xp.sqrt(column_sum_of_squares(rows, xp=xp))
+    deviations = norms * largest * (scale / rows.shape[0] ** 0.5)
+    rows = rows / xp.where(norms == 0, xp.ones_like(norms), norms)
+    return UnitColumns(rows, mean, deviations)
+
+
+class CorrelationMatch(MatchedUnitsMixin, MomentMixin, AlignmentMixin, BaseSimilarity):
     r"""Correlation match: how well single neurons find a counterpart.
 
     With the correlations :math:`C_{ij}` of column i of R and column j of R', the mean
@@ -129,16 +144,7 @@ class CorrelationMatch(MomentMixin, AlignmentMixin, BaseSimilarity):
         self.absolute = absolute
 
     def _view(self, X, xp, role):
-        rows, mean, scale, squared_norm = centered(X, xp=xp)
-        refuse_constant(squared_norm, role)
-        # columns may differ so much in scale that their squares underflow
-        largest = xp.max(xp.abs(rows), axis=0)
-        largest = xp.where(largest == 0, xp.ones_like(largest), largest)
-        rows = rows / largest
-        norms = xp.sqrt(column_sum_of_squares(rows, xp=xp))
-        deviations = norms * largest * (scale / rows.shape[0] ** 0.5)
-        rows = rows / xp.where(norms == 0, xp.ones_like(norms), norms)
-        return UnitColumns(rows, mean, deviations)
+        return unit_columns(X, xp=xp, role=role)
 
     def _check_views(self, view_x, view_y):
         xp = namespace_of(view_x.mean)
@@ -194,6 +200,9 @@ class CorrelationMatch(MomentMixin, AlignmentMixin, BaseSimilarity):
             "_correlations": correlations,
         }
         return value, details
+
+    def _partners_of_x(self):
+        return self._partners[0]
 
     def _fit_maps(self, view_x, view_y, xp):
         C = self._correlations

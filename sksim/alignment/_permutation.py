@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sksim.alignment._matched_units import MatchedUnitsMixin, partners_of_plan
 from sksim.alignment._procrustes import OrthogonalProcrustes, root_of_difference
 from sksim.arrays._matching import (
     assignment_vector,
@@ -20,7 +21,7 @@ from sksim.base._alignment import maps_back
 from sksim.base._tags import SimilarityTags
 
 
-class PermutationProcrustes(OrthogonalProcrustes):
+class PermutationProcrustes(MatchedUnitsMixin, OrthogonalProcrustes):
     r"""Permutation Procrustes distance: the best one-to-one matching of neurons.
 
     .. math:: m(R, R') = \min_{P \text{ permutation}} \lVert R - R' P \rVert_F
@@ -139,6 +140,9 @@ class PermutationProcrustes(OrthogonalProcrustes):
         residual = matched[0] - matched[1]
         return squared + inner(residual, residual, xp=xp)
 
+    def _partners_of_x(self):
+        return assignment_vector(*self._matched, self.n_features_in_)
+
     def _fit_maps(self, view_x, view_y, xp):
         M = self._cross_product
         i, j = self._matched
@@ -173,7 +177,7 @@ class PermutationProcrustes(OrthogonalProcrustes):
         )
 
 
-class SoftMatching(OrthogonalProcrustes):
+class SoftMatching(MatchedUnitsMixin, OrthogonalProcrustes):
     r"""Soft matching distance: neurons matched by optimal transport.
 
     .. math:: m(R, R')^2 = \min_{T} \sum_{ij} T_{ij}
@@ -222,6 +226,8 @@ class SoftMatching(OrthogonalProcrustes):
     See Also
     --------
     PermutationProcrustes : One to one, with the unmatched columns in full.
+    PartialSoftMatching : Leaves units without a counterpart unmatched; with ``mass=1``
+        the soft matching correlation.
 
     Notes
     -----
@@ -307,6 +313,9 @@ class SoftMatching(OrthogonalProcrustes):
         mass = move_to(mass, xp=xp, device=device_of(A))
         return xp.sum(costs * xp.astype(mass, costs.dtype))
 
+    def _partners_of_x(self):
+        return partners_of_plan(self._plan, self.n_features_in_)
+
     def _fit_maps(self, view_x, view_y, xp):
         M = self._cross_product
         plan = self.transport_
@@ -368,13 +377,7 @@ def _transport(gains):
     if width_x == width_y:
         i, j = best_assignment(gains, xp=np)
         return i, j, np.full(width_x, 1 / width_x)
-    try:
-        from ot import emd
-    except ImportError as error:
-        raise ImportError(
-            "SoftMatching of unequal widths needs POT (Python Optimal Transport): "
-            "pip install sksim[transport]."
-        ) from error
+    emd = network_simplex("SoftMatching of unequal widths")
     # only the inner products depend on the plan; costs must not be negative, nor so
     # small that the solver takes them for zero
     costs = np.ascontiguousarray(gains.max() - gains, dtype=np.float64)
@@ -383,3 +386,14 @@ def _transport(gains):
     plan = emd(*margins, costs, numItermax=10_000_000)
     i, j = np.nonzero(plan)
     return i, j, plan[i, j]
+
+
+def network_simplex(who):
+    """POT's solver of transport problems, or the error that says who needs it."""
+    try:
+        from ot import emd
+    except ImportError as error:
+        raise ImportError(
+            f"{who} needs POT (Python Optimal Transport): pip install sksim[transport]."
+        ) from error
+    return emd

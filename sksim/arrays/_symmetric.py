@@ -159,10 +159,8 @@ class Factored(SymmetricForm):
 
     def exact(self, *, xp):
         """The same in double precision, centred to its last digit, on numpy."""
-        rows = as_float64(self.centred, xp=xp)
-        rows = rows - xp.mean(rows, axis=0)
         outer = hollow_outer_product if self.hollow else outer_product
-        return outer(rows, xp=xp)
+        return outer(self.rows, self.mean, xp=xp)
 
     def tile(self, rows, columns, *, xp):
         """Entries of some rows and columns, up to what hollow matrices leave out."""

@@ -324,7 +324,7 @@ class Comparison(Compared):
         """Exact mean of the statistic over all orders of rows, or None."""
         return self._null_mean() if self.is_exact("null_mean") else None
 
-    def exact_pvalue(self):
+    def exact_pvalue(self, alternative):
         """P-value of an exact test of the null hypothesis of the tags, or None."""
         return
 
@@ -420,6 +420,10 @@ class GroupComparison(Compared):
 
     def without_each_row(self):
         """Groups have no closed form without a row."""
+        return
+
+    def exact_pvalue(self, alternative):
+        """P-value of an exact test of the null hypothesis of the tags, or None."""
         return
 
     def pair_effects(self):

@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 from sksim._sklearn_compat import HasMethods, fit_context
+from sksim.base._confounder import as_columns_of_classes, classes_of_confounder
+from sksim.base._tags import tags_of
 from sksim.compose._wrapper import BaseWrapper
 
 
@@ -46,7 +48,23 @@ class DeconfoundedSimilarity(BaseWrapper):
 
     Notes
     -----
-    Keeps n x n matrices. ``z`` is routed metadata of ``fit`` and ``score``.
+    Keeps n x n matrices. ``z`` is routed metadata of ``fit`` and ``score``, and
+    ``metadata={"z": z}`` of :func:`sksim.inference.similarity_test`, of intervals, of
+    matrices and of :func:`sksim.pairwise.compare`: it travels with the rows. A z of
+    text, booleans or categories is one column for each class.
+
+    A permutation test takes what z explains from both sides, each with its own rows
+    in place, and permutes the residuals of y: z moves along with y's rows, and is not
+    regressed out again (the partial Mantel test). Its null hypothesis is that what is
+    left of the two sides has nothing in common. That is not the same as "nothing in
+    common but z": one multiple of z's matrix is taken out, and two maps of z that
+    weigh its directions alike stay alike. Of unrelated functions of z with noise (60
+    rows, 8 columns, z of 3 normal columns or 6 classes) the free test finds 28 to
+    41 % related by CKA and 8 to 35 % by RSA at the level of .05. Where z is a class,
+    ``strata=z`` asks the second question: rows change places with rows of the same z,
+    and it finds 2 and 4 %. ``compare`` does that by itself for a z of text, booleans or
+    categories. Cut a z of numbers into classes of like rows: the finer they are,
+    the less of it is left.
 
     References
     ----------
@@ -66,6 +84,16 @@ class DeconfoundedSimilarity(BaseWrapper):
     >>> CKA().fit(X, y).score_ > 0.9
     True
     >>> DeconfoundedSimilarity(CKA()).fit(X, y, z=z).score_ < 0.5
+    True
+
+    Two models that know the class of each input, and nothing else in common:
+
+    >>> from sksim.inference import similarity_test
+    >>> z = np.array(["cat", "dog", "eel"])[rng.integers(3, size=100)]
+    >>> means = dict(cat=[2, 0], dog=[0, 2], eel=[-2, -2])
+    >>> X, y = (rng.normal(size=(100, 2)) + [means[label] for label in z] for _ in "ab")
+    >>> measure = DeconfoundedSimilarity(CKA())
+    >>> similarity_test(measure, X, y, metadata={"z": z}, strata=z).pvalue > 0.05
     True
     """
 
@@ -89,8 +117,8 @@ class DeconfoundedSimilarity(BaseWrapper):
             First representation.
         y : array-like of shape (n_samples, n_features_y)
             Second representation of the same inputs.
-        z : array-like of shape (n_samples, n_features_z)
-            The inputs, or another confounder.
+        z : array-like of shape (n_samples, n_features_z) or (n_samples,)
+            The inputs, or another confounder: numbers, or a class of each row.
 
         Returns
         -------
@@ -108,7 +136,7 @@ class DeconfoundedSimilarity(BaseWrapper):
             New rows of the first representation.
         y : array-like of shape (n_samples, n_features_y), default=None
             The same new rows of the second representation.
-        z : array-like of shape (n_samples, n_features_z), default=None
+        z : array-like of shape (n_samples, n_features_z) or (n_samples,), default=None
             The inputs of the new rows.
 
         Returns
@@ -133,9 +161,16 @@ class DeconfoundedSimilarity(BaseWrapper):
                 "of X, such as the networks' inputs. Inside cross_val_score this needs "
                 "scikit-learn's metadata routing."
             )
+        codes = None if self._is_given else classes_of_confounder(values)
+        if codes is not None:
+            values = as_columns_of_classes(codes)
         z = super()._check_metadata(name, values, xp=xp, like=like)
         self.n_features_z_in_ = z.shape[1]
         return z
+
+    @property
+    def _is_given(self):
+        return tags_of(self.measure).precomputed
 
     def _min_samples(self):
         return self._inner._min_samples()

@@ -1,13 +1,17 @@
 """Whether corresponding layers of two networks find each other."""
 
+import math
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
 from sksim._results import ResultMixin
 from sksim._typing import ArrayLike, Measure, Model, RandomState
+from sksim.base._tags import tags_of
+from sksim.discovery import check_measure
 from sksim.models._readers import JointModels
 from sksim.pairwise import layer_similarity_matrix, similarity_matrix
 
@@ -28,10 +32,15 @@ class LayerIdentification(ResultMixin):
     found : DataFrame
         Row: a layer; column: how often which layer of the other network was the most
         similar, as a share.
+    standard_error : float
+        Of the accuracy, over networks, by the jackknife; nan for two networks.
+    jackknife : Series
+        The accuracy without each network.
 
     See Also
     --------
     layer_identification : Makes the result.
+    compare_layer_identifications : Tests several measures against the best.
 
     Examples
     --------
@@ -47,6 +56,8 @@ class LayerIdentification(ResultMixin):
     chance: float
     per_layer: pd.Series
     found: pd.DataFrame
+    standard_error: float
+    jackknife: pd.Series
 
     def to_frame(self) -> pd.DataFrame:
         """One row for each layer.
@@ -74,6 +85,7 @@ def layer_identification(
     layers: str | Sequence[str] | None = None,
     reduce: str | Callable | Mapping | object | None = None,
     batch_size: int | None = None,
+    symmetrize: bool | str = False,
     y_true: ArrayLike | Callable | None = None,
     n_jobs: int | None = None,
     random_state: RandomState | None = None,
@@ -103,6 +115,9 @@ def layer_identification(
         :class:`~sksim.rsm.MinibatchCKA`, and takes the mean otherwise.
     batch_size : int, default=None
         Rows of a batch that is cut from an array.
+    symmetrize : bool or "auto", default=False
+        Whether to add the score of (y, X) to that of (X, y); "auto" does for measures
+        that are not symmetric, such as regressions.
     y_true : array-like of shape (n_samples,), default=None
         True labels, for measures that use them; with models also a callable from a
         batch to its labels.
@@ -114,7 +129,8 @@ def layer_identification(
     Returns
     -------
     result : LayerIdentification
-        With the attributes ``accuracy``, ``chance``, ``per_layer`` and ``found``.
+        With the attributes ``accuracy``, ``chance``, ``per_layer``, ``found``,
+        ``standard_error`` and ``jackknife``.
 
     Raises
     ------
@@ -124,6 +140,7 @@ def layer_identification(
 
     See Also
     --------
+    compare_layer_identifications : Tests several measures against the best.
     sksim.models.extract_representations : Layers of a fitted model.
 
     Notes
@@ -145,6 +162,10 @@ def layer_identification(
     >>> layer_identification(CKA(), networks).accuracy
     1.0
     """
+    if symmetrize not in (True, False, "auto"):
+        raise ValueError(
+            f"symmetrize must be True, False or 'auto', got {symmetrize!r}."
+        )
     if data is None:
         names = _layer_names(networks)
         both = {
@@ -170,19 +191,114 @@ def layer_identification(
         names = _layer_names(_named_by_network(scores.index, len(networks)))
     n_networks, n_layers = len(networks), len(names)
     blocks = scores.to_numpy().reshape(n_networks, n_layers, n_networks, n_layers)
-    found = np.zeros((n_layers, n_layers))
-    for first in range(n_networks):
-        for second in range(n_networks):
-            if first != second:
-                found += _most_similar(blocks[first, :, second])
-    found = found / (n_networks * (n_networks - 1))
+    if symmetrize is True or (symmetrize == "auto" and not _is_symmetric(measure)):
+        blocks = blocks + np.transpose(blocks, (2, 3, 0, 1))
+    pairs = [
+        (first, second, _most_similar(blocks[first, :, second]))
+        for first in range(n_networks)
+        for second in range(n_networks)
+        if first != second
+    ]
+    found = np.mean([share for _, _, share in pairs], axis=0)
     hits = np.diag(found)
+    jackknife = [_accuracy_without(pairs, number) for number in range(n_networks)]
     return LayerIdentification(
         accuracy=float(np.mean(hits)),
         chance=1 / n_layers,
         per_layer=pd.Series(hits, index=names, name="accuracy"),
         found=pd.DataFrame(found, index=names, columns=names),
+        standard_error=_jackknife_error(jackknife),
+        jackknife=pd.Series(jackknife, name="accuracy").rename_axis("without"),
     )
+
+
+def compare_layer_identifications(
+    results: Mapping[Hashable, LayerIdentification],
+) -> pd.DataFrame:
+    """Test how much worse measures identify layers than the best of them.
+
+    Parameters
+    ----------
+    results : dict of str to LayerIdentification
+        Of several measures, on the same networks.
+
+    Returns
+    -------
+    comparison : DataFrame
+        One row for each measure, the best first: ``accuracy``, ``standard_error``,
+        ``difference`` to the best, its ``difference_error`` by the jackknife over
+        networks, ``z`` and the two-sided normal ``pvalue``. nan where nothing differs
+        or there are two networks only.
+
+    Raises
+    ------
+    ValueError
+        If the numbers of networks differ.
+
+    See Also
+    --------
+    layer_identification : Makes the results.
+
+    Notes
+    -----
+    The p-values are not corrected for the choice of the best, and the jackknife of few
+    networks is rough.
+
+    References
+    ----------
+    S. Kornblith, M. Norouzi, H. Lee, G. Hinton. Similarity of neural network
+    representations revisited. ICML, 2019, arXiv:1905.00414 (section 6.1).
+
+    Examples
+    --------
+    >>> from sksim.datasets import make_layer_stack
+    >>> from sksim.evaluation import compare_layer_identifications, layer_identification
+    >>> networks = make_layer_stack(n_networks=4, random_state=0)
+    >>> results = {m: layer_identification(m, networks) for m in ("CKA", "MeanCCA")}
+    >>> compare_layer_identifications(results).columns.tolist()[:3]
+    ['accuracy', 'standard_error', 'difference']
+    """
+    counts = {name: len(result.jackknife) for name, result in results.items()}
+    if len(set(counts.values())) > 1:
+        raise ValueError(
+            f"The results are of different numbers of networks: {counts}. Compare "
+            "measures on the same networks."
+        )
+    order = sorted(results, key=lambda name: -results[name].accuracy)
+    best = results[order[0]]
+    rows = []
+    for name in order:
+        result = results[name]
+        difference = best.accuracy - result.accuracy
+        error = _jackknife_error(best.jackknife - result.jackknife)
+        z = difference / error if error > 0 else math.nan
+        rows.append(
+            {
+                "accuracy": result.accuracy,
+                "standard_error": result.standard_error,
+                "difference": difference,
+                "difference_error": error,
+                "z": z,
+                "pvalue": 2 * float(norm.sf(abs(z))),
+            }
+        )
+    return pd.DataFrame(rows, index=pd.Index(order, name="measure"))
+
+
+def _is_symmetric(measure):
+    return tags_of(check_measure(measure)).symmetric
+
+
+def _accuracy_without(pairs, number):
+    """Accuracy over the pairs without one network; nan if none is left."""
+    shares = [share for *both, share in pairs if number not in both]
+    return float(np.mean([np.mean(np.diag(s)) for s in shares])) if shares else math.nan
+
+
+def _jackknife_error(values):
+    values = np.asarray(values)
+    n = len(values)
+    return float(np.sqrt((n - 1) / n * np.sum((values - values.mean()) ** 2)))
 
 
 def _refuse_dicts(networks):

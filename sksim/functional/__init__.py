@@ -2,6 +2,7 @@
 
 from sksim.functional._adversarial_transferability import AdversarialTransferability
 from sksim.functional._ambiguity import Ambiguity
+from sksim.functional._cochran_q import CochranQ
 from sksim.functional._cohen_kappa import CohenKappa
 from sksim.functional._coincident_failure_diversity import CoincidentFailureDiversity
 from sksim.functional._decision_distance import DecisionDistance
@@ -40,6 +41,7 @@ from sksim.functional._total_variation import TotalVariation
 __all__ = [
     "AdversarialTransferability",
     "Ambiguity",
+    "CochranQ",
     "CohenKappa",
     "CoincidentFailureDiversity",
     "DecisionDistance",

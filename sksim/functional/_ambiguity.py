@@ -1,6 +1,10 @@
 """Rows on which any two models of a group disagree."""
 
+import numpy as np
+
+from sksim.arrays._namespace import to_numpy
 from sksim.base import BaseGroupSimilarity
+from sksim.base._row_kinds import RowKinds
 from sksim.functional._tags import INTERVALS_OF_SHARES, label_tags
 
 
@@ -56,11 +60,24 @@ class Ambiguity(BaseGroupSimilarity):
         return X
 
     def _aggregate(self, views, xp):
+        differ = self._differ(views)
+        share = int(xp.count_nonzero(differ)) / differ.shape[0]
+        return share, {"row_values_": differ}
+
+    def _differ(self, views):
         differ = views[0] != views[1]
         for view in views[2:]:
             differ = differ | (views[0] != view)
-        share = int(xp.count_nonzero(differ)) / differ.shape[0]
-        return share, {"row_values_": differ}
+        return differ
+
+    def _row_kinds(self, views, xp):
+        return RowKinds(
+            of_row=to_numpy(self._differ(views), xp=xp).astype(np.int64),
+            value_of=lambda counts: counts[1] / counts.sum(),
+            extremes=np.arange(2),
+            n_kinds=2,
+            values=np.array([0.0, 1.0]),
+        )
 
     def _similarity_tags(self):
         return label_tags(

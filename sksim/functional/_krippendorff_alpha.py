@@ -136,6 +136,15 @@ class KrippendorffAlpha(UndefinedMixin, BaseGroupSimilarity):
         self.labels = labels
         self.replace_undefined_by = replace_undefined_by
 
+    def _outputs_of(self, estimators, data, response_method):
+        outputs = super()._outputs_of(estimators, data, response_method)
+        if self.level == "nominal" and any(map(_has_fractions, outputs.arrays)):
+            raise ValueError(
+                "the models predict fractions, which as names agree by accident only: "
+                "use KrippendorffAlpha(level='interval')."
+            )
+        return outputs
+
     def _validate_group(self, X, y=None, *, reset):
         names = None
         if y is None and are_arrays(X):
@@ -349,3 +358,8 @@ def _ratio_among(ratings):
         squares = _ratio_squared(distinct[rows, None], distinct[None, :])
         total += float(counts[rows] @ squares @ counts)
     return total
+
+
+def _has_fractions(predictions):
+    values = np.asarray(predictions)
+    return values.dtype.kind == "f" and bool(np.any(values % 1))

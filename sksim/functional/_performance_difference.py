@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.stats import binomtest
+from scipy.stats import binom, binomtest
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.metrics import check_scoring
 
@@ -106,7 +106,7 @@ class AccuracyComparison(RowSumComparison):
     def outcome(self):
         """Statistic, and details with McNemar's p-value."""
         statistic, details = super().outcome()
-        return statistic, {**details, "mcnemar_pvalue_": self.exact_pvalue()}
+        return statistic, {**details, "mcnemar_pvalue_": self._mcnemar("two-sided")}
 
     def paired_counts(self):
         """Numbers of rows that both, only the first, the second or none get right."""
@@ -114,13 +114,34 @@ class AccuracyComparison(RowSumComparison):
         parts = x & y, x & ~y, y & ~x, ~(x | y)
         return tuple(int(count(part)) for part in parts)
 
-    def exact_pvalue(self):
-        """McNemar's exact p-value that both models are equally accurate."""
-        x, y, count = self.view_x, self.view_y, self.xp.count_nonzero
-        only_x, only_y = int(count(x & ~y)), int(count(y & ~x))
-        if only_x + only_y == 0:
-            return 1.0
-        return float(binomtest(only_x, only_x + only_y).pvalue)
+    def exact_pvalue(self, alternative):
+        """McNemar's exact p-value that both models are equally accurate.
+
+        Of a signed difference "less" and "greater" are its two sides; without a sign
+        "less" similar is what "two-sided" is, and "greater" has no such test.
+        """
+        if self.measure.signed:
+            return self._mcnemar(alternative)
+        return None if alternative == "greater" else self._mcnemar("two-sided")
+
+    def _mcnemar(self, alternative):
+        _, only_x, only_y, _ = self.paired_counts()
+        return mcnemar_pvalue(only_x, only_y, alternative, mid_p=self.measure.mid_p)
+
+
+def mcnemar_pvalue(only_x, only_y, alternative, *, mid_p=False):
+    """McNemar's p-value, of the rows that one of two models alone gets right.
+
+    The mid-p value counts the observed number half.
+    """
+    n = only_x + only_y
+    if n == 0 or (alternative == "two-sided" and only_x == only_y):
+        return 1.0
+    pvalue = binomtest(only_x, n, alternative=alternative).pvalue
+    if mid_p:
+        n_sides = 2 if alternative == "two-sided" else 1
+        pvalue -= n_sides * binom.pmf(only_x, n, 0.5) / 2
+    return float(pvalue)
 
 
 class PerformanceDifference(BaseFunctionalSimilarity):
@@ -141,7 +162,11 @@ class PerformanceDifference(BaseFunctionalSimilarity):
         :func:`sklearn.metrics.make_scorer` makes it. It is given the outputs as X.
     signed : bool, default=False
         Whether to keep the sign: positive if the first model scores higher. The
-        similarity score is minus the absolute value either way.
+        similarity score is minus the absolute value either way. A test then asks for a
+        direction: see the notes.
+    mid_p : bool, default=False
+        Whether McNemar's p-values count the observed table half, with which they are
+        nearer to their level, and may exceed it a little. For accuracy only.
     labels : array-like of shape (n_classes,), default=None
         For outputs of several columns: class of each column. None takes the models'
         own with ``from_estimators``; else the sorted classes in ``y_true`` if they are
@@ -157,8 +182,8 @@ class PerformanceDifference(BaseFunctionalSimilarity):
         Score of each model.
     mcnemar_pvalue_ : float
         With ``scoring="accuracy"``, p-value of McNemar's exact test that both models
-        are equally accurate: among the rows that one model alone gets right, each
-        model has half. 1 if there are none. None with other scores.
+        are equally accurate (two-sided): among the rows that one model alone gets
+        right, each model has half. 1 if there are none. None with other scores.
     classes_ : ndarray of shape (n_classes,)
         Only after ``from_estimators``: class of each column, where models know them.
     n_features_in_, n_features_y_in_ : int
@@ -184,6 +209,12 @@ class PerformanceDifference(BaseFunctionalSimilarity):
     The null hypothesis is that the two models are interchangeable, so that their
     outputs can be swapped row by row. For accuracy this is McNemar's test. Permuting
     rows would ask whether the models are better than chance instead.
+
+    :func:`sksim.inference.similarity_test` asks by default whether they differ, which
+    is a two-sided question about their accuracies. With ``signed=True`` the
+    alternatives are about the signed difference: "less", the default, asks whether the
+    second model is better than the first, "greater" whether the first is, and
+    "two-sided" whether they differ.
 
     References
     ----------
@@ -218,6 +249,7 @@ class PerformanceDifference(BaseFunctionalSimilarity):
     _parameter_constraints: dict = {
         "scoring": [str, callable],
         "signed": ["boolean"],
+        "mid_p": ["boolean"],
         "labels": ["array-like", None],
     }
 
@@ -225,9 +257,10 @@ class PerformanceDifference(BaseFunctionalSimilarity):
     def _kind(self):
         return AccuracyComparison if self.scoring == "accuracy" else Comparison
 
-    def __init__(self, scoring="accuracy", *, signed=False, labels=None):
+    def __init__(self, scoring="accuracy", *, signed=False, mid_p=False, labels=None):
         self.scoring = scoring
         self.signed = signed
+        self.mid_p = mid_p
         self.labels = labels
 
     def _outputs_of(self, estimators, X, response_method):

@@ -1,5 +1,7 @@
 """Tests of whole matrices of similarities: layers by layers, models by models."""
 
+import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,6 +27,7 @@ from sksim.inference._result import (
     SimilarityTestResult,
     permutation_pvalue,
     standardized,
+    with_logarithm,
 )
 from sksim.inference._rounding import rounding_of
 
@@ -181,7 +184,8 @@ def similarity_matrix_test(
         Number of random orders.
     correction : {"max", "holm", "fdr_bh"}, default="max"
         "max" and "holm" control the probability of any false discovery, "fdr_bh" (of
-        Benjamini and Hochberg) the expected share of false ones.
+        Benjamini and Hochberg) the expected share of false ones. "holm" warns where
+        there are too few permutations for it to find anything.
     alpha : float, default=0.05
         Level of ``significant``.
     aggregate : {"max", "mean", "best_per_row"} or callable, default=None
@@ -270,6 +274,8 @@ def similarity_matrix_test(
     layers = open_layers(measure, Xs, Ys, n_jobs=n_jobs, beside=beside, **known)
     tags = tags_of(measure)
     tested = _tested(layers, tags)
+    if correction == "holm":
+        _warn_of_too_few_orders(n_permutations, int(np.sum(tested)), alpha)
     statistics = layers.grid.values()
     _refuse_undefined(statistics, tested, layers)
     grid = layers.grid.for_permutations()
@@ -348,6 +354,21 @@ def _unmoved(grid):
 @on_one_blas_thread
 def _null_batch(grid, orders, start, stop):
     return grid.permuted([orders.draw(i) for i in range(start, stop)])
+
+
+def _warn_of_too_few_orders(n_permutations, n_cells, alpha):
+    """Warn where Holm's correction can't find anything, whatever the data."""
+    if n_cells / (n_permutations + 1) <= alpha:
+        return
+    needed = math.ceil(n_cells / alpha * (1 - 1e-12)) - 1
+    warnings.warn(
+        f"correction='holm' multiplies p-values by up to {n_cells}, the number of "
+        f"cells, and with n_permutations={n_permutations} none is below "
+        f"{1 / (n_permutations + 1):.2g}: nothing can be significant at "
+        f"alpha={alpha:g}. Use n_permutations={needed} or more, or correction='max'.",
+        UserWarning,
+        stacklevel=4,
+    )
 
 
 def _tested(layers, tags):
@@ -448,7 +469,9 @@ def _test_of_aggregate(
     return SimilarityTestResult(
         statistic=tags.orient(score),
         score=score,
-        pvalue=permutation_pvalue(score, values, "greater", rounding=rounding),
+        **with_logarithm(
+            permutation_pvalue(score, values, "greater", rounding=rounding)
+        ),
         null_distribution=values,
         null_mean=mean,
         null_std=std,

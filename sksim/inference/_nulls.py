@@ -46,50 +46,83 @@ class RowNull:
 class ExchangeNull:
     """The two models' outputs swapped row by row, or group of rows by group."""
 
-    def __init__(
-        self,
-        comparison,
-        *,
-        groups=None,
-        strata=None,
-        permute="rows",
-        random_state=None,
-    ):
-        if permute == "shift":
-            raise ValueError(
-                f"{type(comparison.owner).__name__} is tested by swapping the two "
-                "models' outputs, which permute='shift' does not say how to do. Leave "
-                "permute out; groups are swapped whole."
-            )
+    def __init__(self, comparison, *, groups=None, strata=None, permute="rows", **seed):
+        _refuse_shift(comparison, permute)
         # swapped rows stay in their places, and so in their strata
         self.comparison = comparison.for_permutations()
-        self.codes = np.arange(comparison.n_samples)
-        if groups is not None:
-            self.codes = check_groups(groups, comparison.n_samples)[1]
-        self.n_units = int(self.codes.max()) + 1
-        self.n_distinct = 2**self.n_units if self.n_units <= 20 else math.inf
-        self.seed = int(
-            check_random_state(random_state).randint(np.iinfo(np.int32).max)
-        )
+        self.units = _Units(comparison.n_samples, groups, **seed)
+        n_units = self.units.n_units
+        self.n_distinct = 2**n_units if n_units <= 20 else math.inf
 
     def unmoved(self):
         """Statistic without a swap."""
-        return self._exchanged([np.zeros(self.n_units, dtype=bool)])[0]
+        return self._exchanged([np.zeros(self.units.n_units, dtype=bool)])[0]
 
     def draw(self, numbers):
         """Statistics of the random swaps of given numbers."""
-        generators = (np.random.default_rng((self.seed, i)) for i in numbers)
-        return self._exchanged([g.random(self.n_units) < 0.5 for g in generators])
+        generators = map(self.units.generator, numbers)
+        n_units = self.units.n_units
+        return self._exchanged([g.random(n_units) < 0.5 for g in generators])
 
     def enumerate(self):
         """Statistics of all swaps."""
-        places = np.arange(self.n_units)
+        places = np.arange(self.units.n_units)
         for start in range(0, self.n_distinct, _ENUMERATED_TOGETHER):
             numbers = range(start, min(start + _ENUMERATED_TOGETHER, self.n_distinct))
             yield from self._exchanged([(i >> places) % 2 == 1 for i in numbers])
 
     def _exchanged(self, swaps):
-        return self.comparison.exchanged([units[self.codes] for units in swaps])
+        codes = self.units.codes
+        return self.comparison.exchanged([units[codes] for units in swaps])
+
+
+class GroupExchangeNull:
+    """The models' outputs handed round, row by row or group of rows by group."""
+
+    def __init__(self, comparison, *, groups=None, strata=None, permute="rows", **seed):
+        _refuse_shift(comparison, permute)
+        self.comparison = comparison.for_permutations()
+        self.n_models = len(comparison.views)
+        self.units = _Units(comparison.n_samples, groups, **seed)
+        # ways to hand round are many more than those that make a difference
+        self.n_distinct = math.inf
+
+    def unmoved(self):
+        """Statistic with all outputs where they are."""
+        own = np.tile(np.arange(self.n_models), (len(self.units.codes), 1))
+        return self.comparison.exchanged([own])[0]
+
+    def draw(self, numbers):
+        """Statistics of the random assignments of given numbers."""
+        shape = (self.units.n_units, self.n_models)
+        drawn = (self.units.generator(i).random(shape) for i in numbers)
+        assigned = (np.argsort(places, axis=1)[self.units.codes] for places in drawn)
+        return self.comparison.exchanged(assigned)
+
+
+class _Units:
+    """What is exchanged as a whole, and generators by number."""
+
+    def __init__(self, n_samples, groups, random_state=None):
+        self.codes = np.arange(n_samples)
+        if groups is not None:
+            self.codes = check_groups(groups, n_samples)[1]
+        self.n_units = int(self.codes.max()) + 1
+        self.seed = int(
+            check_random_state(random_state).randint(np.iinfo(np.int32).max)
+        )
+
+    def generator(self, number):
+        return np.random.default_rng((self.seed, number))
+
+
+def _refuse_shift(comparison, permute):
+    if permute == "shift":
+        raise ValueError(
+            f"{type(comparison.owner).__name__} is tested by swapping the models' "
+            "outputs, which permute='shift' does not say how to do. Leave permute out; "
+            "groups are swapped whole."
+        )
 
 
 class GroupNull:

@@ -19,11 +19,15 @@ class SimilarityTestResult(ResultMixin):
     score : float
         The statistic, oriented so that greater means more similar.
     pvalue : float
-        Probability of a score at least as extreme under the null hypothesis.
+        Probability of a score at least as extreme under the null hypothesis; never 0.
+    log_pvalue : float
+        Its natural logarithm, also where the p-value itself is smaller than any number
+        of double precision, for which ``pvalue`` is then the smallest, 2e-308.
     null_distribution : ndarray of shape (n_permutations,) or None
-        Scores under the null hypothesis; None where only their moments are known.
+        Scores under the null hypothesis, or statistics where these are signed; None
+        where only their moments are known.
     null_mean, null_std : float
-        Mean and standard deviation of the score under the null hypothesis.
+        Their mean and standard deviation.
     z_score : float
         The score in standard deviations from its null mean; nan if there are none.
     calibrated_score : float
@@ -40,6 +44,7 @@ class SimilarityTestResult(ResultMixin):
     statistic: float
     score: float
     pvalue: float
+    log_pvalue: float
     null_distribution: np.ndarray | None = field(repr=False)
     null_mean: float
     null_std: float
@@ -48,6 +53,14 @@ class SimilarityTestResult(ResultMixin):
     method: str
     n_permutations: int
     alternative: str = "greater"
+
+
+def with_logarithm(pvalue=None, log_pvalue=None):
+    """Fields ``pvalue`` and ``log_pvalue`` of a result, of one of them."""
+    if log_pvalue is None:
+        return {"pvalue": pvalue, "log_pvalue": math.log(pvalue)}
+    pvalue = max(math.exp(log_pvalue), float(np.finfo(float).tiny))
+    return {"pvalue": pvalue, "log_pvalue": log_pvalue}
 
 
 def permutation_pvalue(score, null, alternative, *, rounding, exact=False):

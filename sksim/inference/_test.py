@@ -18,11 +18,18 @@ from sksim.inference._correction import (
     corrected_score,
 )
 from sksim.inference._moments import null_moments, refuse_unreliable
-from sksim.inference._nulls import ExchangeNull, GroupNull, RowNull, null_statistics
+from sksim.inference._nulls import (
+    ExchangeNull,
+    GroupExchangeNull,
+    GroupNull,
+    RowNull,
+    null_statistics,
+)
 from sksim.inference._result import (
     SimilarityTestResult,
     permutation_pvalue,
     standardized,
+    with_logarithm,
 )
 from sksim.inference._rounding import rounding_of
 
@@ -100,7 +107,8 @@ def similarity_test(
         measure has an exact test, such as McNemar's. "pearson3" draws none: for
         statistics of the form tr(K P L P'), such as CKA and mean squared CCA, the
         null mean, variance and skewness are exact and the p-value is that of a Pearson
-        type III distribution, so that it can be as small as it needs to be.
+        type III distribution, so that it can be as small as it needs to be
+        (``log_pvalue``). It needs 10 rows.
     groups : array-like of shape (n_samples,), default=None
         Group of each row, where rows belong together and are never split: patches of
         one image. Whole groups change places with groups of their size. Free
@@ -113,7 +121,10 @@ def similarity_test(
     alternative : {"greater", "less", "two-sided"}, default=None
         What counts as extreme: a score as great as the observed one (more similar), as
         small (less similar), or either. None is "greater", and "less" for a measure
-        whose null hypothesis is that both models are interchangeable.
+        whose null hypothesis is that both models are interchangeable. Of a signed
+        difference of such models the sides are those of the difference, not of the
+        score: "less" asks whether the second model is better, "greater" whether the
+        first is.
     random_state : int, RandomState instance or None, default=None
         Seed of the orders. The result depends on neither ``n_jobs`` nor
         ``batch_size``.
@@ -127,8 +138,9 @@ def similarity_test(
     Returns
     -------
     result : SimilarityTestResult
-        With the attributes ``statistic``, ``score``, ``pvalue``,
-        ``null_distribution``, ``null_mean``, ``null_std`` (all three of the score),
+        With the attributes ``statistic``, ``score``, ``pvalue``, ``log_pvalue``,
+        ``null_distribution``, ``null_mean``, ``null_std`` (all three of the score, and
+        of the statistic where that is signed),
         ``z_score``, ``calibrated_score``, ``method`` and ``n_permutations``.
 
     Raises
@@ -221,43 +233,63 @@ def similarity_test_of(
     if method == "pearson3":
         return _pearson3_result(comparison, statistic, alternative, design)
     null = null_of(tags)(comparison, **design)
-    exact = _is_exact(method, null.n_distinct, n_permutations)
-    scores = tags.orient(
-        null_statistics(
-            null,
-            None if exact else n_permutations,
-            n_jobs=n_jobs,
-            verbose=verbose,
-            batch_size=batch_size,
-        )
+    by_name = None
+    if method in ("auto", "exact") and design["groups"] is None:
+        by_name = _exact_pvalue(comparison, alternative)
+    may_enumerate = by_name is None or null.n_distinct <= n_permutations
+    exact = may_enumerate and _is_exact(method, null.n_distinct, n_permutations)
+    statistics = null_statistics(
+        null,
+        None if exact else n_permutations,
+        n_jobs=n_jobs,
+        verbose=verbose,
+        batch_size=batch_size,
     )
-    score = tags.orient(statistic)
+    score, scores = tags.orient(statistic), tags.orient(statistics)
     rounding = float(rounding_of(comparison, statistic, null.unmoved))
-    pvalue = permutation_pvalue(
-        score, scores, alternative, rounding=rounding, exact=exact
-    )
+    asked, asked_of = alternative, (score, scores)
+    if tags.null == "exchange":
+        asked, asked_of = _question(tags, alternative, statistic, statistics)
+    pvalue = permutation_pvalue(*asked_of, asked, rounding=rounding, exact=exact)
     ddof = 0 if exact or len(scores) == 1 else 1
-    if method == "auto" and design["groups"] is None and alternative == "less":
-        by_name = _exact_pvalue(comparison)
-        if by_name is not None:
-            exact, pvalue = True, by_name
+    if by_name is not None:
+        exact, pvalue = True, by_name
+    own, draws = score, scores
+    if tags.null == "exchange" and tags.signed:
+        own, draws = statistic, statistics
     with np.errstate(invalid="ignore"):  # infinite scores have no mean
-        null_mean, null_std = float(np.mean(scores)), float(np.std(scores, ddof=ddof))
+        of_scores, (null_mean, null_std) = (
+            (float(np.mean(values)), float(np.std(values, ddof=ddof)))
+            for values in (scores, draws)
+        )
     return SimilarityTestResult(
         statistic=statistic,
         score=score,
-        pvalue=pvalue,
-        null_distribution=scores,
+        **with_logarithm(pvalue),
+        null_distribution=draws,
         null_mean=null_mean,
         null_std=null_std,
-        z_score=standardized(score, null_mean, null_std, rounding=rounding),
+        z_score=standardized(own, null_mean, null_std, rounding=rounding),
         calibrated_score=calibrated_score(
-            comparison, score, null_mean, null_std, rounding=rounding
+            comparison, score, *of_scores, rounding=rounding
         ),
         method="exact" if exact else "permutation",
         n_permutations=len(scores),
         alternative=alternative,
     )
+
+
+def _question(tags, alternative, statistic, statistics):
+    """(side, (observed, null)) of a test of interchangeable models.
+
+    Two models differ to either side alike, so that the size of a difference answers the
+    two-sided question at once; of a signed one there are two sides to ask for.
+    """
+    if alternative == "two-sided":
+        return "less", (tags.orient(statistic), tags.orient(statistics))
+    if tags.signed:
+        return alternative, (statistic, statistics)
+    return alternative, (tags.orient(statistic), tags.orient(statistics))
 
 
 def is_free(design):
@@ -269,16 +301,15 @@ def is_free(design):
 def null_of(tags):
     """Class of what is exchangeable for a measure with these tags."""
     if tags.arity == "group":
-        return GroupNull
+        return GroupExchangeNull if tags.null == "exchange" else GroupNull
     return ExchangeNull if tags.null == "exchange" else RowNull
 
 
-def _exact_pvalue(comparison):
+def _exact_pvalue(comparison, alternative):
     """P-value of the measure's own exact test, or None."""
-    tags = comparison.tags
-    if tags.null != "exchange" or tags.arity == "group":
+    if comparison.tags.null != "exchange":
         return None
-    return comparison.exact_pvalue()
+    return comparison.exact_pvalue(alternative)
 
 
 def _pearson3_result(comparison, statistic, alternative, design):
@@ -305,7 +336,7 @@ def _pearson3_result(comparison, statistic, alternative, design):
     return SimilarityTestResult(
         statistic=statistic,
         score=score,
-        pvalue=moments.pvalue(statistic, alternative),
+        **with_logarithm(log_pvalue=moments.log_pvalue(statistic, alternative)),
         null_distribution=None,
         null_mean=null_mean,
         null_std=moments.std,

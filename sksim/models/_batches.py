@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 
 import numpy as np
+import pandas as pd
 
 from sksim._sklearn_compat import num_samples
 from sksim.arrays._slices import slices, take_slice
@@ -185,6 +186,8 @@ def joined_batches(first, second):
         import torch
 
         return torch.cat([first, second])
+    if hasattr(first, "iloc") and hasattr(second, "iloc"):
+        return pd.concat([first, second])
     return np.concatenate([first, second])
 
 

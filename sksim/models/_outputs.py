@@ -152,7 +152,8 @@ def _name_of(estimator):
 
 def _call(estimator, method, data):
     name = type(estimator).__name__
-    if name == "Booster":  # takes matrices of its own library only
+    # a Booster takes matrices of its own library only
+    if name == "Booster" or isinstance(estimator, type):
         check_estimator(estimator, "a model")
     if not hasattr(estimator, method):
         if isinstance(estimator, Predictions):

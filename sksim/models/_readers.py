@@ -62,6 +62,19 @@ def reader_of(model, layers=None, *, reduction=None, inputs=None, finish=None):
     )
 
 
+def takes_tables(model):
+    """Whether a model, and all models in it, take tables as they are.
+
+    Parameters
+    ----------
+    model : model or None
+    """
+    if isinstance(model, JointModels):
+        return all(map(takes_tables, model.models))
+    is_network = is_known(model) or is_torch_module(model)
+    return model is None or (hasattr(model, "fit") and not is_network)
+
+
 class JointModels:
     """Several models as one, whose layers are those of all: "0/layer", "1/layer", ...
 

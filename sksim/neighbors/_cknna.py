@@ -1,9 +1,11 @@
 """Centered kernel nearest-neighbour alignment."""
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from sksim._sklearn_compat import StrOptions
 from sksim.arrays._linalg import (
     centered,
     role_name,
@@ -21,9 +23,12 @@ from sksim.arrays._neighbors import GivenPoints, products_with, shared_ranks
 from sksim.arrays._shared_places import products_of_pairs
 from sksim.arrays._slices import slices
 from sksim.neighbors._base import BaseNeighborSimilarity, NeighborView
+from sksim.neighbors._masked_kernels import masked_kernel, masked_product
 
 # Entries of a block of the distance matrix.
 _BLOCK_ELEMENTS = 2**20
+# Estimators that cut the kernels down to neighbours before they centre them.
+_CENTRED_LAST = ("hsic_unbiased", "hsic_biased", "masked_then_centred")
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,9 @@ class CKNNA(BaseNeighborSimilarity):
         are matrices D of distances, of shape (n_samples, n_samples) or condensed, and
         the kernel is :math:`-\tfrac12 H D^2 H`, the inner product of the centred rows
         where distances are Euclidean (see :ref:`given_matrices`).
+    estimator : str, default="double_centred"
+        What is centred, and when; see the notes: "double_centred", "row_centred",
+        "hsic_unbiased", "hsic_biased" or "masked_then_centred".
     algorithm : {"exact", "approximate"}, default="exact"
         "approximate" takes the neighbours that pynndescent finds, for very many rows.
     verbose : int, default=0
@@ -103,6 +111,25 @@ class CKNNA(BaseNeighborSimilarity):
     MutualKNN : Counts the shared neighbours.
     sksim.rsm.CKA : All pairs.
 
+    Notes
+    -----
+    Codes and papers differ by what they centre, and no form is "the" CKNNA: name the
+    one you report. With the kernel K of inner products of the rows as they are, and the
+    masks A of neighbours,
+
+    * "double_centred" is the formula above, the paper's;
+    * "row_centred" subtracts the row means of K only;
+    * "hsic_unbiased" cuts K down to A K first and takes Song's unbiased estimator of
+      both, with tr(KL) of matrices that are not symmetric, so that it depends on which
+      representation comes first: what the paper's code returns;
+    * "hsic_biased" does with tr(KHLH), a row being one of its own k neighbours: the
+      same code with another option;
+    * "masked_then_centred" takes the inner product of both after H A K H.
+
+    The last three are not bounded by 1, since the cross term and the norms are of
+    different masks. They and "row_centred" depend on where zero is, and can't be had of
+    given distances.
+
     References
     ----------
     M. Huh, B. Cheung, T. Wang, P. Isola. The Platonic representation hypothesis. ICML,
@@ -120,13 +147,48 @@ class CKNNA(BaseNeighborSimilarity):
     0.3
     """
 
+    _parameter_constraints: dict = {
+        **BaseNeighborSimilarity._parameter_constraints,
+        "estimator": [StrOptions({"double_centred", "row_centred", *_CENTRED_LAST})],
+    }
+
+    def __init__(
+        self,
+        n_neighbors=10,
+        *,
+        metric="cosine",
+        estimator="double_centred",
+        algorithm="exact",
+        verbose=0,
+    ):
+        super().__init__(
+            n_neighbors, metric=metric, algorithm=algorithm, verbose=verbose
+        )
+        self.estimator = estimator
+
+    def _validate_pair(self, X, y, *, reset):
+        if self._is_given and self.estimator != "double_centred":
+            raise ValueError(
+                f"estimator={self.estimator!r} needs the rows themselves, of which "
+                "given distances do not tell where zero is. Use "
+                "estimator='double_centred' with metric='precomputed'."
+            )
+        return super()._validate_pair(X, y, reset=reset)
+
+    def _min_samples(self):
+        few = 4 if self.estimator == "hsic_unbiased" else 0
+        return max(few, super()._min_samples())
+
     def _view(self, X, xp, role):
+        if self.estimator in _CENTRED_LAST:
+            return masked_kernel(X, self, xp=xp, role=role)
         neighbors = self._search(X, xp, role)
         shared, shared_values = neighbors.shared, None
         if self._is_given:
             kernel = _GivenKernel(X, xp=xp)
         else:
-            kernel = _Kernel(X, self.metric, xp=xp, role=role)
+            kind = _Kernel if self.estimator == "double_centred" else _RowCentredKernel
+            kernel = kind(X, self.metric, xp=xp, role=role)
         values = kernel.at(neighbors)
         squared_norm = float(xp.sum(row_sum_of_squares(values, xp=xp)))
         if shared is not None:
@@ -143,6 +205,10 @@ class CKNNA(BaseNeighborSimilarity):
         return NeighborKernel(neighbors, values / norm, shared_values)
 
     def _compare(self, view_x, view_y, xp):
+        if self.estimator in _CENTRED_LAST:
+            own, theirs = view_x.places.shared_with(view_y.places)
+            product = masked_product(view_x, view_y, own, theirs, self.estimator)
+            return product / view_x.norm / view_y.norm, self._how(view_x, view_y)
         shares = self._shares(view_x.neighbors, view_y.neighbors, xp)
         if shares is not None:
             return self._shared_product(view_x, view_y, *shares, xp)
@@ -169,10 +235,17 @@ class CKNNA(BaseNeighborSimilarity):
         return product, self._how(view_x.neighbors, view_y.neighbors)
 
     def _similarity_tags(self):
+        tags = super()._similarity_tags()
+        limit = math.inf if self.estimator in _CENTRED_LAST else 1
+        # only a kernel of centred rows does not see where zero is
+        blind = frozenset() if self.estimator == "double_centred" else {"TR"}
         return replace(
-            super()._similarity_tags(),
-            bounds=(-1, 1),
+            tags,
+            bounds=(-limit, limit),
             score_bounds=None,
+            symmetric=self.estimator != "hsic_unbiased",
+            invariances=tags.invariances - blind,
+            invariances_y=None,
             reference="Huh et al. 2024",
         )
 
@@ -181,10 +254,11 @@ class _Kernel:
     """Inner products of centred rows."""
 
     def __init__(self, X, metric, *, xp, role):
+        X = as_float64(X, xp=xp)
         if metric == "cosine":
             X = unit_rows(X, xp=xp, role=role)
         self.xp = xp
-        self.rows = centered(as_float64(X, xp=xp), xp=xp).rows
+        self.rows = centered(X, xp=xp).rows
         self.trace = float(xp.sum(row_sum_of_squares(self.rows, xp=xp)))
 
     def at(self, neighbors):
@@ -194,6 +268,29 @@ class _Kernel:
     def of_pairs(self, first, second):
         """Entries of pairs of rows, on numpy."""
         return products_of_pairs(to_numpy(self.rows, xp=self.xp), first, second)
+
+
+class _RowCentredKernel(_Kernel):
+    """Inner products of the rows minus their row means."""
+
+    def __init__(self, X, metric, *, xp, role):
+        super().__init__(X, metric, xp=xp, role=role)
+        X = as_float64(X, xp=xp)
+        X = unit_rows(X, xp=xp, role=role) if metric == "cosine" else X
+        # in the unit of the centred rows
+        X = X / centered(X, xp=xp).scale
+        self.shift = self.rows @ xp.mean(X, axis=0)
+
+    def at(self, neighbors):
+        """Entries of each row at its neighbours."""
+        shift = take(self.shift, self.xp.reshape(neighbors.indices, (-1,)), xp=self.xp)
+        shift = self.xp.reshape(shift, neighbors.indices.shape)
+        return super().at(neighbors) + shift
+
+    def of_pairs(self, first, second):
+        """Entries of pairs of rows, on numpy."""
+        shift = to_numpy(self.shift, xp=self.xp)[second]
+        return super().of_pairs(first, second) + shift
 
 
 class _GivenKernel:

@@ -2,6 +2,7 @@
 
 from sksim.pairwise._align_rows import AlignedRows, align_rows
 from sksim.pairwise._compare import compare
+from sksim.pairwise._curve import AlignmentCurveResult, alignment_curve
 from sksim.pairwise._matrix import similarity_matrix
 from sksim.pairwise._stream._result import LayerSimilarityResult
 from sksim.pairwise._stream._similarity import (
@@ -11,9 +12,11 @@ from sksim.pairwise._stream._similarity import (
 
 __all__ = [
     "AlignedRows",
+    "AlignmentCurveResult",
     "LayerSimilarityResult",
     "LayerwiseSimilarity",
     "align_rows",
+    "alignment_curve",
     "compare",
     "layer_similarity_matrix",
     "similarity_matrix",

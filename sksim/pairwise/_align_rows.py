@@ -244,7 +244,7 @@ def joined_pair(a, b, on, **known):
     aligned = align_rows(a, b, *by_id.values(), on=on)
     a_and_b = [_as_vector(_without(table, on)) for table in aligned.tables[:2]]
     joined = {
-        name: _only_column(_without(table, on), name)
+        name: _columns_of(_without(table, on), name)
         for name, table in zip(by_id, aligned.tables[2:], strict=True)
     }
     for name, value in known.items():
@@ -274,6 +274,13 @@ def _without(table, on):
     if library == "pandas":
         return table.drop(columns=on)
     return table.drop(on) if library == "polars" else table.drop_columns([on])
+
+
+def _columns_of(table, name):
+    """What a table holds beside ids: one column, or those of a confounder."""
+    if name == "metadata['z']" and table.shape[1] > 1:
+        return table
+    return _only_column(table, name)
 
 
 def _only_column(table, name):

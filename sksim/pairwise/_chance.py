@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sksim.base._confounder import classes_of_confounder
 from sksim.inference._permutations import check_groups
 from sksim.inference._step_down import holm, step_down
 from sksim.pairwise._measures import first_in_line
@@ -18,18 +19,23 @@ class Designs:
     y_true : array-like or None
         Classes, within which measures of outputs are tested unless something else is
         asked for.
+    z : array-like or None
+        Confounder, within whose classes measures that use it are tested.
     n_samples : int
     seed : int
         Of the orders, the same for all measures of one null hypothesis.
     """
 
-    def __init__(self, groups, strata, permute, y_true, *, n_samples, seed):
+    def __init__(self, groups, strata, permute, y_true, *, z=None, n_samples, seed):
         is_open = isinstance(strata, str) and strata == "auto"
         self.strata = None if is_open else strata
         self.groups, self.permute, self.seed = groups, permute, seed
         self.classes, self.why_not = None, ""
-        if is_open and groups is None and permute == "rows" and y_true is not None:
-            self.classes, self.why_not = _classes(y_true, n_samples)
+        self.classes_of_z = None
+        if is_open and groups is None and permute == "rows":
+            self.classes_of_z = classes_of_confounder(z)
+            if y_true is not None:
+                self.classes, self.why_not = _classes(y_true, n_samples)
 
     def of(self, tags):
         """Design of a measure's test, the name of its null hypothesis, and a remark.
@@ -46,6 +52,8 @@ class Designs:
         }
         if tags.null == "exchange":
             return design, "models swapped", ""
+        if "z" in tags.view_keywords and self.classes_of_z is not None:
+            return {**design, "strata": self.classes_of_z}, "rows within z", ""
         if tags.family == "functional":
             if self.classes is not None:
                 return {**design, "strata": self.classes}, "rows within classes", ""

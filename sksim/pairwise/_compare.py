@@ -14,9 +14,10 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from sksim._progress import ProgressBar
 from sksim._sklearn_compat import Interval, validate_params
-from sksim._typing import ArrayLike, Measure, Model, RandomState
+from sksim._typing import ArrayLike, Measure, Metadata, Model, RandomState
 from sksim.base._row_names import refuse_other_rows
 from sksim.base._tags import tags_of
+from sksim.base._validation import row_metadata
 from sksim.inference._estimates import chosen_method
 from sksim.inference._interval import interval_of
 from sksim.inference._rounding import rounding_of
@@ -59,6 +60,7 @@ COLUMNS = (
 
 @validate_params(
     {
+        "metadata": [dict, None],
         "n_permutations": [Interval(Integral, 0, None, closed="left")],
         "confidence_level": [Interval(Real, 0, 1, closed="neither"), None],
         "cost_limit": [Interval(Real, 0, None, closed="neither"), None],
@@ -79,6 +81,7 @@ def compare(
     fill_missing_classes: bool = False,
     outputs: str | Sequence[str | None] | None = None,
     measures: Measure | Sequence[Measure] | Mapping[str, Measure] | None = None,
+    metadata: Metadata | None = None,
     n_permutations: int = 999,
     confidence_level: float | None = 0.95,
     groups: ArrayLike | None = None,
@@ -125,11 +128,14 @@ def compare(
         Names of measures, or measures; or names of families, for all of their measures
         that the input allows, with default parameters. None takes all families. A
         dict gives names of its own.
+    metadata : dict, default=None
+        More that is known of the rows and that measures use, by name: "z", the
+        confounder of :class:`sksim.compose.DeconfoundedSimilarity`, for one.
     n_permutations : int, default=999
         Number of permutations behind each p-value and each null mean; 0 for none. The
         smallest p-value is 1 / (n_permutations + 1).
     confidence_level : float or None, default=0.95
-        Level of the intervals; None for none. An interval costs fifty to a hundred
+        Level of the intervals; None for none. An interval costs up to a hundred
         comparisons, see Notes.
     groups : array-like of shape (n_samples,), default=None
         Group of each row, see :func:`sksim.inference.similarity_test`.
@@ -137,8 +143,9 @@ def compare(
         Sets within which rows change places, see
         :func:`sksim.inference.similarity_test`. "auto" takes the classes ``y_true``
         for measures of outputs, unless ``groups`` or ``permute`` say otherwise: two
-        models that are often right agree on that account alone. None lets all rows
-        change places.
+        models that are often right agree on that account alone. Of measures with a
+        confounder it takes the classes z, where these are text, booleans or
+        categories. None lets all rows change places.
     permute : {"rows", "shift"}, default="rows"
         What changes places, see :func:`sksim.inference.similarity_test`.
     cost_limit : float or None, default=1e10
@@ -174,9 +181,9 @@ def compare(
           differences in performance: that the two models are alike),
         - ``pvalue_adjusted``: the same, corrected for the number of measures of one
           null hypothesis,
-        - ``null``: what changes places under it: "rows", "rows within classes",
-          "groups", "groups within strata", "shifts", ..., or "McNemar" and "models
-          swapped", with the reason where classes could not be used,
+        - ``null``: what changes places under it: "rows", "rows within classes" (or
+          "within z"), "groups", "groups within strata", "shifts", ..., or "McNemar" and
+          "models swapped", with the reason where classes could not be used,
         - ``same_as``: another measure of the table that is the same statistic of two
           models, in another unit,
         - ``interval_low``, ``interval_high``: confidence limits of the score,
@@ -214,8 +221,8 @@ def compare(
     They say how far the score would vary with other inputs; nominal .95 intervals of
     four measures covered .94 to .99 in simulations. The interval of a debiased
     measure is around its value at unlimited rows, others are around the expectation at
-    this number of rows: of few rows and many columns a high interval does not mean
-    more than chance. :func:`sksim.inference.similarity_interval` offers other ways.
+    this number of rows: of few rows and many columns a high interval does not mean more
+    than chance.
 
     Examples
     --------
@@ -241,20 +248,27 @@ def compare(
     dropped = {}
     if on is not None:
         of_rows = {"y_true": y_true, "groups": groups}
+        keys = {name: f"metadata[{name!r}]" for name in metadata or ()}
+        of_rows |= {key: metadata[name] for name, key in keys.items()}
         if not isinstance(strata, str):
             of_rows["strata"] = strata
         a, b, of_rows, dropped = _joined(a, b, data, on, of_rows)
         y_true, groups = of_rows["y_true"], of_rows["groups"]
         strata = of_rows.get("strata", strata)
+        metadata = {name: of_rows[key] for name, key in keys.items()}
     rows = {"data": data} if data is not None else {"a": a, "b": b}
-    refuse_other_rows(**rows, y_true=y_true, groups=groups, strata=strata)
+    known = row_metadata(metadata, y_true=y_true)
+    y_true = known.pop("y_true")
+    refuse_other_rows(
+        **rows, y_true=y_true, **{**known, "groups": groups, "strata": strata}
+    )
     _refuse_word(strata)
     if data is None:
-        pair = ArrayPair(a, b, y_true, **_names(classes, fill_missing_classes))
+        pair = ArrayPair(a, b, y_true, known, **_names(classes, fill_missing_classes))
     else:
-        of_rows = {"y_true": y_true, "groups": groups, "strata": strata}
+        of_rows = {**known, "y_true": y_true, "groups": groups, "strata": strata}
         refuse_order_of_its_own(data, **of_rows)
-        pair = ModelPair(a, b, data, y_true, classes=classes, outputs=outputs)
+        pair = ModelPair(a, b, data, y_true, known, classes=classes, outputs=outputs)
     chosen = _applicable(resolve_measures(measures), pair)
     seed = int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
     n_samples = pair.n_samples
@@ -264,7 +278,13 @@ def compare(
         cost_limit=math.inf if cost_limit is None else cost_limit,
         groups=groups,
         designs=Designs(
-            groups, strata, permute, pair.labels, n_samples=n_samples, seed=seed
+            groups,
+            strata,
+            permute,
+            pair.labels,
+            z=known.get("z"),
+            n_samples=n_samples,
+            seed=seed,
         ),
         seed=seed,
     )
@@ -531,8 +551,7 @@ def _against_chance(comparison, inputs, job, work):
 
 def _has_exact_test(comparison, job):
     """Whether the p-value is that of the measure's own exact test."""
-    is_pair = comparison.tags.arity == "pair"
-    return is_pair and job.groups is None and comparison.exact_pvalue() is not None
+    return job.groups is None and comparison.exact_pvalue("less") is not None
 
 
 def _tested(comparison, inputs, family, design, result):
@@ -572,30 +591,28 @@ def _limits(comparison, job, work):
     """Columns of the interval, and a note."""
     if "jackknife" not in comparison.tags.intervals:
         return {}, "no interval: none is valid for this measure"
-    n_samples = comparison.n_samples
-    groups = job.groups
+    n_samples, groups = comparison.n_samples, job.groups
     method = chosen_method(comparison.tags, "auto", groups)
-    if method != "jackknife":
-        low, high = _interval(comparison, job, groups, method).confidence_interval
-        return {"interval_low": low, "interval_high": high}, ""
-    if groups is None and n_samples > _MAX_SINGLE_ROWS:
-        order = np.random.default_rng(job.seed).permutation(n_samples)
-        groups = order % _N_PARTS
-    n_parts = n_samples if groups is None else len(np.unique(groups))
-    dear = work.too_dear(n_parts, "similarity_interval")
-    if dear:
-        return {}, f"no interval: {n_parts} comparisons {dear}"
+    if method == "jackknife":
+        if groups is None and n_samples > _MAX_SINGLE_ROWS:
+            order = np.random.default_rng(job.seed).permutation(n_samples)
+            groups = order % _N_PARTS
+        n_parts = n_samples if groups is None else len(np.unique(groups))
+        dear = work.too_dear(n_parts, "similarity_interval")
+        if dear:
+            return {}, f"no interval: {n_parts} comparisons {dear}"
     try:
-        result = _interval(comparison, job, groups)
+        result = _interval(comparison, job, groups, method)
     except ValueError as error:
         return {}, f"no interval: {error}"
-    if not result.standard_error > 1e-12 * max(1.0, abs(result.score)):
+    varies = result.standard_error > 1e-12 * max(1.0, abs(result.score))
+    if method == "jackknife" and not varies:
         return {}, "no interval: the score is the same whichever rows are left out"
     low, high = result.confidence_interval
     return {"interval_low": low, "interval_high": high}, ""
 
 
-def _interval(comparison, job, groups, method="jackknife"):
+def _interval(comparison, job, groups, method):
     return interval_of(
         comparison,
         method=method,

@@ -8,6 +8,7 @@ import pandas as pd
 
 from sksim._sklearn_compat import num_samples
 from sksim.arrays._namespace import get_namespace_and_device, is_numpy
+from sksim.base import BaseFunctionalSimilarity
 from sksim.base._class_names import column_names, order_of_grades
 from sksim.base._readable import (
     as_values,
@@ -27,12 +28,14 @@ from sksim.base._validation import (
 )
 from sksim.models._answers import (
     answered,
+    is_network,
     kind_of_each,
     labels_of_rows,
     refuse_unknown_labels,
     rows_of,
 )
 from sksim.models._batches import number_of_rows, random_sampler_of
+from sksim.models._inside import check_estimator
 from sksim.models._last_layers import last_layers
 from sksim.models._layer import NoRepresentation
 
@@ -55,15 +58,14 @@ class Inputs:
     metadata: dict
 
 
-def _with_labels(tags, y_true):
-    """Keywords of ``fit``: labels for the measures that use them."""
-    if "y_true" not in tags.view_keywords:
-        return {}
-    if y_true is not None:
-        return {"y_true": y_true}
-    if "y_true" in tags.requires:
+def _known_of(tags, y_true, metadata):
+    """Keywords of ``fit``: what is known of the rows, for the measures that use it."""
+    given = {"y_true": y_true, **(metadata or {})}
+    known = {name: given.get(name) for name in tags.view_keywords if name in given}
+    known = {name: value for name, value in known.items() if value is not None}
+    if "y_true" in tags.requires and "y_true" not in known:
         raise NotApplicable("it needs the true labels, y_true.")
-    return {}
+    return known
 
 
 class ArrayPair:
@@ -73,6 +75,8 @@ class ArrayPair:
     ----------
     a, b : array-like
     y_true : array-like or None
+    metadata : dict or None
+        What else is known of the rows.
     **names : object
         What measures of outputs are to know of the columns' names.
     """
@@ -80,7 +84,7 @@ class ArrayPair:
     # arrays are for the measures that take them, of which the others say nothing
     tells_why = False
 
-    def __init__(self, a, b, y_true=None, **names):
+    def __init__(self, a, b, y_true=None, metadata=None, **names):
         self.names = names
         for name, array in (("a", a), ("b", b)):
             if hasattr(array, "fit") or hasattr(array, "named_modules"):
@@ -101,6 +105,7 @@ class ArrayPair:
             if all(map(len, known)):
                 refuse_mixed_kinds(known, ["a", "b"])
         self.y_true = self.labels = y_true
+        self.metadata = metadata
         self.arrays = a, b
         are_named = bool(names) or None not in (column_names(a), column_names(b))
         self.offers = _offers(a, b, are_named=are_named)
@@ -113,7 +118,7 @@ class ArrayPair:
     def inputs_of(self, measure):
         """Inputs of one measure; NotApplicable says why there are none."""
         tags = tags_of(measure)
-        keywords = _with_labels(tags, self.y_true)
+        keywords = _known_of(tags, self.y_true, self.metadata)
         wanted = {tags.inputs, *({"probabilities", "outputs"} & set(tags.requires))}
         # vectors of numbers are grades to measures that take fractions
         are_grades = "outputs" in self.offers and self.arrays[0].ndim == 1
@@ -299,6 +304,8 @@ class ModelPair:
     data : array-like of shape (n_samples, n_features), or iterable of batches
         Networks see each batch together, in whatever order batches come.
     y_true : array-like or None
+    metadata : dict or None
+        What else is known of the rows.
     **known : object
         What is said of the outputs of networks, see `sksim.models._answers.answered`.
     """
@@ -306,11 +313,15 @@ class ModelPair:
     # models could do more than they do: what they can't is worth a line
     tells_why = True
 
-    def __init__(self, a, b, data, y_true=None, **known):
+    def __init__(self, a, b, data, y_true=None, metadata=None, **known):
+        for name, model in (("a", a), ("b", b)):
+            _refuse_no_model(model, name)
         self.models = a, b
         self.data = data
         self.y_true = self.labels = y_true
+        self.metadata = metadata
         self.known = known
+        self._outputs = {}
         self.kinds = kind_of_each(known.get("outputs"), self.models)
 
     @cached_property
@@ -351,22 +362,31 @@ class ModelPair:
         """Inputs of one measure; NotApplicable says why there are none."""
         tags = tags_of(measure)
         if tags.inputs == "representation":
-            keywords = _with_labels(tags, self.y_true)
+            keywords = _known_of(tags, self.y_true, self.metadata)
             return Inputs(*self._representations, keywords)
         if tags.inputs == "models":
             return self._models_for(tags)
         if not hasattr(measure, "_outputs_of"):
             raise NotApplicable(f"it compares {tags.inputs}, not models.")
         models, y_true = self._answered()
-        keywords = _with_labels(tags, y_true)
+        keywords = _known_of(tags, y_true, self.metadata)
         try:
-            if keywords:
+            if "y_true" in keywords:
                 refuse_unknown_labels(models, y_true)
-            outputs = measure._outputs_of(models, self.data, None)
+            outputs = self._outputs_for(measure, models)
         except ValueError as error:
             raise NotApplicable(str(error)) from error
         x, y = _pair_of(outputs.arrays)
         return Inputs(tags.inputs, x, y, {**keywords, "classes": outputs.classes})
+
+    def _outputs_for(self, measure, models):
+        """Outputs in a measure's form; models are asked once for all that take one."""
+        if type(measure)._outputs_of is not BaseFunctionalSimilarity._outputs_of:
+            return measure._outputs_of(models, self.data, None)
+        form = tags_of(measure).inputs
+        if form not in self._outputs:
+            self._outputs[form] = measure._outputs_of(models, self.data, None)
+        return self._outputs[form]
 
     def _models_for(self, tags):
         """The models themselves, and the rows that a measure applies them to."""
@@ -374,10 +394,22 @@ class ModelPair:
             return Inputs("models", *self.models, {})
         self._refuse_other_than_logits()
         data, y_true = self._rows()
-        _with_labels(tags, y_true)
+        _known_of(tags, y_true, self.metadata)
         # labels go along with the rows, whether or not they are required
         keywords = {"data": data, "y_true": y_true}
         return Inputs("models", *self.models, keywords)
+
+
+def _refuse_no_model(model, name):
+    """Raise where no measure could be computed, before the first of them is."""
+    if is_network(model):
+        return
+    if (
+        isinstance(model, type)
+        or hasattr(model, "fit")
+        or not hasattr(model, "predict")
+    ):
+        check_estimator(model, name)
 
 
 def _pair_of(arrays):

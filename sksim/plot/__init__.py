@@ -1,11 +1,13 @@
 """Pictures of results, in the manner of scikit-learn's displays."""
 
+from sksim.plot._curve import AlignmentCurveDisplay
 from sksim.plot._map import ModelMapDisplay
 from sksim.plot._matrix import SimilarityMatrixDisplay
 from sksim.plot._null import PermutationNullDisplay
 from sksim.plot._representation import RepresentationDisplay
 
 __all__ = [
+    "AlignmentCurveDisplay",
     "ModelMapDisplay",
     "PermutationNullDisplay",
     "RepresentationDisplay",

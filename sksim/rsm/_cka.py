@@ -1,7 +1,13 @@
 """Centered kernel alignment."""
 
+from dataclasses import replace
+
+from sklearn.base import clone
+
 from sksim._sklearn_compat import StrOptions
+from sksim.arrays._namespace import as_float64
 from sksim.base._tags import SimilarityTags
+from sksim.rsm._contributions import by_classes, by_components, by_rows
 from sksim.rsm._kernels import BaseKernelSimilarity, KernelMomentMixin
 
 
@@ -113,6 +119,61 @@ class CKA(KernelMomentMixin, BaseKernelSimilarity):
     def _takes_sketches(self):
         """Whether there is a correction for the noise of folded sketches of rows."""
         return self.kernel == "linear" and not self._is_biased
+
+    def contributions(self, X, y, *, by="components", y_true=None):
+        """What the value is made of: parts that add up to it.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            First representation.
+        y : array-like of shape (n_samples, n_features_y)
+            Second representation of the same rows.
+        by : {"components", "rows", "classes"}, default="components"
+            "components": pairs of principal components, eigenvectors of both centred
+            kernels. "rows": each row with all others. "classes": pairs of classes.
+        y_true : array-like of shape (n_samples,), default=None
+            Classes of the rows, for ``by="classes"``.
+
+        Returns
+        -------
+        parts : DataFrame
+            "components": a row for each component of X and a column for each of y, from
+            the largest on. "classes": the same for classes. "rows": the column
+            ``part``, and, where the kernel is not one that follows the rows, as the RBF
+            kernel's width does, ``influence``: by how much the value is larger with
+            the row than without.
+
+        Raises
+        ------
+        ValueError
+            If there are more rows than an n x n matrix is made of, where one is needed.
+
+        Examples
+        --------
+        Two representations share one strong direction, and little else:
+
+        >>> import numpy as np
+        >>> from sksim.rsm import CKA
+        >>> rng = np.random.default_rng(0)
+        >>> X, y = rng.normal(size=(2, 200, 4))
+        >>> X[:, 0] = y[:, 0] = 5 * rng.normal(size=200)
+        >>> parts = CKA().contributions(X, y)
+        >>> parts.shape, round(float(parts.to_numpy().sum()), 4)
+        ((4, 4), 0.9966)
+        >>> round(float(parts.iloc[0, 0]), 4)
+        0.9965
+        """
+        rows = clone(self)._read(X, y)
+        arrays = tuple(as_float64(array, xp=rows.xp) for array in rows.arrays)
+        comparison = replace(rows, arrays=arrays).compared()
+        if by == "classes":
+            return by_classes(comparison, y_true)
+        if by not in ("components", "rows"):
+            raise ValueError(
+                f"by must be 'components', 'rows' or 'classes', got {by!r}."
+            )
+        return by_rows(comparison) if by == "rows" else by_components(comparison)
 
     def _of_product(self, product, view_x, view_y, n_samples):
         return product / (view_x.norm * view_y.norm)

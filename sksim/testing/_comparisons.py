@@ -113,6 +113,9 @@ def check_exchanged(measure):
     comparison = opened(measure)
     rows = comparison.rows
     rng = np.random.default_rng(0)
+    if tags_of(measure).arity == "group":
+        _check_handed_round(comparison, rng)
+        return
     masks = [rng.random(comparison.n_samples) < 0.5 for _ in range(3)]
     for value, mask in zip(comparison.exchanged(masks), masks, strict=True):
         first, second = rows.arrays
@@ -120,6 +123,18 @@ def check_exchanged(measure):
         swapped = np.where(by_row, second, first), np.where(by_row, first, second)
         anew = type(rows)(**{**vars(rows), "arrays": swapped}).compared()
         assert_close(value, number(anew.value()), "statistic of swapped rows")
+
+
+def _check_handed_round(comparison, rng):
+    """Outputs that are handed round give what they give when that is done before."""
+    outputs = np.stack(comparison.rows.arrays)
+    places = rng.random((3, comparison.n_samples, len(outputs))).argsort(axis=2)
+    for value, place in zip(comparison.exchanged(places), places, strict=True):
+        index = place.T.reshape(place.T.shape + (1,) * (outputs.ndim - 2))
+        moved = tuple(np.take_along_axis(outputs, index, axis=0))
+        anew = type(comparison.rows)(**{**vars(comparison.rows), "arrays": moved})
+        anew = number(anew.compared().value())
+        assert_close(value, anew, "statistic of outputs that are handed round")
 
 
 def check_joined(measure):
@@ -289,6 +304,26 @@ def check_bootstrap_is_valid(measure):
         f"the tag 'intervals' names the bootstrap, whose replicates are off by "
         f"{bias:.3g} on average, with a spread of {values.std():.3g}"
     )
+
+
+def check_row_kinds(measure):
+    """Counts of kinds of rows give the statistic, where intervals are by them."""
+    tags = tags_of(measure)
+    comparison = opened(measure, n_samples=30)
+    kinds = comparison.row_kinds()
+    named = "gaffke" in tags.intervals
+    assert named == (kinds is not None), (
+        f"the tag 'intervals' {'names' if named else 'does not name'} 'gaffke', and "
+        f"there are {'no ' if kinds is None else ''}kinds of rows"
+    )
+    if kinds is None:
+        return
+    for rows in (np.arange(30), np.arange(2, 25)):
+        counts = np.bincount(kinds.of_row[rows], minlength=kinds.n_kinds)
+        expected = number(comparison.of_rows(rows).value())
+        assert_close(
+            kinds.value_of(counts), expected, "of counts of kinds", 1e-9, 1e-12
+        )
 
 
 # ----- many pairs, wrappers, gradients ------------------------------------------------

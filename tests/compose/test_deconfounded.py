@@ -4,6 +4,7 @@ import itertools
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from scipy.spatial.distance import pdist
@@ -22,7 +23,7 @@ from sksim.inference import (
     similarity_test,
 )
 from sksim.inference._moments import null_moments
-from sksim.pairwise import similarity_matrix
+from sksim.pairwise import compare, similarity_matrix
 from sksim.rsm import CKA, HSIC, RSA, NormalizedBures
 
 
@@ -192,3 +193,166 @@ def test_what_cannot_be_deconfounded(data):
         DeconfoundedSimilarity(CKA()).fit(X, y, z=z[:39])
     with pytest.raises(ValueError, match="measure"):
         DeconfoundedSimilarity(NormalizedBures()).fit(X, y, z=z)
+
+
+# ----- a confounder that is a class of each row ---------------------------------------
+
+
+LABELS = np.array(["cat", "dog", "eel", "fox"])
+
+
+def of_classes(rng, n=60, n_classes=4):
+    """Two unrelated functions of a class, with noise, and the class of each row."""
+    codes = rng.integers(n_classes, size=n)
+    X, y = (
+        rng.normal(size=(n_classes, 8))[codes] + rng.normal(size=(n, 8)) for _ in "ab"
+    )
+    return X, y, LABELS[codes]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        list,
+        lambda z: z,
+        lambda z: z[:, None],
+        pd.Series,
+        lambda z: pd.Series(z).astype("category"),
+        lambda z: pd.Series(np.searchsorted(LABELS, z)).astype("category"),
+    ],
+)
+def test_classes_are_columns(make):
+    X, y, z = of_classes(np.random.default_rng(0))
+    columns = (z[:, None] == LABELS).astype(float)
+    measure = DeconfoundedSimilarity(CKA())
+    expected = measure.fit(X, y, z=columns).score_
+    assert measure.fit(X, y, z=make(z)).score_ == pytest.approx(expected)
+    assert measure.n_features_z_in_ == 4
+    # numbers are numbers
+    codes = np.searchsorted(LABELS, z)
+    assert measure.fit(X, y, z=codes).score_ != pytest.approx(expected)
+    assert measure.n_features_z_in_ == 1
+
+
+def test_classes_of_two_kinds_are_columns_too():
+    X, y, z = of_classes(np.random.default_rng(0), n_classes=2)
+    measure = DeconfoundedSimilarity(CKA())
+    expected = measure.fit(X, y, z=z).score_
+    assert measure.fit(X, y, z=z == "cat").score_ == pytest.approx(expected)
+    assert measure.fit(X, y, z=(z == "cat") * 1.0).score_ == pytest.approx(expected)
+
+
+def test_a_class_that_is_missing_is_refused():
+    X, y, z = of_classes(np.random.default_rng(0))
+    z = [None, *z[1:]]
+    with pytest.raises(ValueError, match=r"z contains NaN.* in 1 of 60 rows"):
+        DeconfoundedSimilarity(CKA()).fit(X, y, z=z)
+
+
+@pytest.mark.parametrize("measure", [CKA(), RSA("euclidean", "pearson")], ids=repr)
+def test_within_classes_of_the_confounder_nothing_is_left(measure):
+    """Level .05; the Monte Carlo error of 80 pairs is .024."""
+    measure, rejected = DeconfoundedSimilarity(measure), np.zeros(2)
+    for seed in range(80):
+        X, y, z = of_classes(np.random.default_rng(seed))
+        for i, strata in enumerate((z, None)):
+            test = similarity_test(
+                measure,
+                X,
+                y,
+                metadata={"z": z},
+                strata=strata,
+                n_permutations=39,
+                random_state=seed,
+            )
+            rejected[i] += test.pvalue <= 0.05
+    assert rejected[0] / 80 <= 0.12
+    # one multiple of the classes' matrix does not hold all that they explain
+    assert rejected[1] > rejected[0]
+
+
+def test_classes_travel_with_the_rows():
+    X, y, z = of_classes(np.random.default_rng(0))
+    measure = DeconfoundedSimilarity(CKA())
+    settings = {"metadata": {"z": z}, "random_state": 0}
+    test = similarity_test(measure, X, y, strata=z, n_permutations=19, **settings)
+    numbers = (z[:, None] == LABELS).astype(float)
+    expected = similarity_test(
+        measure,
+        X,
+        y,
+        metadata={"z": numbers},
+        strata=z,
+        n_permutations=19,
+        random_state=0,
+    )
+    assert_allclose(test.null_distribution, expected.null_distribution)
+    matrix = similarity_matrix(measure, [X, y], metadata={"z": z})
+    assert matrix.iloc[0, 1] == pytest.approx(test.score)
+    cells = similarity_matrix_test(
+        measure, [X], [y], strata=z, n_permutations=19, **settings
+    )
+    assert cells.pvalues[0, 0] == test.pvalue
+    interval = similarity_interval(measure, X, y, **settings)
+    assert interval.score == pytest.approx(test.score)
+    calibrated = CalibratedSimilarity(measure, n_permutations=19, random_state=0)
+    calibrated.fit(X, y, z=z, strata=z)
+    assert calibrated.score_ == pytest.approx(test.calibrated_score)
+
+
+# ----- compare ------------------------------------------------------------------------
+
+
+OPTIONS = {"n_permutations": 19, "random_state": 0}
+
+
+def test_compare_takes_a_confounder(data):
+    X, y, z = data
+    measures = {"plain": CKA(), "rest": DeconfoundedSimilarity(CKA())}
+    table = compare(X, y, measures=measures, metadata={"z": z}, **OPTIONS)
+    table = table.set_index("measure")
+    expected = measures["rest"].fit(X, y, z=z).score_
+    assert table.value["rest"] == pytest.approx(expected)
+    assert table.value["plain"] == pytest.approx(CKA().fit(X, y).score_)
+    interval = similarity_interval(measures["rest"], X, y, metadata={"z": z})
+    limits = table.loc["rest", ["interval_low", "interval_high"]].astype(float)
+    assert_allclose(limits, interval.confidence_interval)
+    assert list(table.null) == ["rows", "rows"]
+    with pytest.raises(ValueError, match="needs the confounder: pass z="):
+        compare(X, y, measures=measures, **OPTIONS)
+    with pytest.raises(ValueError, match=r"metadata knows .* got zz"):
+        compare(X, y, measures=measures, metadata={"zz": z}, **OPTIONS)
+
+
+def test_compare_goes_by_the_classes_of_a_confounder():
+    X, y, z = of_classes(np.random.default_rng(0))
+    measures = {"plain": CKA(), "rest": DeconfoundedSimilarity(CKA())}
+    table = compare(X, y, measures=measures, metadata={"z": z}, **OPTIONS)
+    assert list(table.null) == ["rows", "rows within z"]
+    expected = similarity_test(
+        measures["rest"],
+        X,
+        y,
+        metadata={"z": z},
+        strata=z,
+        n_permutations=19,
+        random_state=table.attrs["random_state"],
+    )
+    assert table.pvalue[1] == expected.pvalue
+    free = compare(X, y, measures=measures, metadata={"z": z}, strata=None, **OPTIONS)
+    assert list(free.null) == ["rows", "rows"]
+
+
+def test_compare_joins_a_confounder(data):
+    tables = [pd.DataFrame(v).rename(columns=str) for v in data]
+    for table, shift in zip(tables, (0, 7, 3), strict=True):
+        table.insert(0, "id", np.arange(40))
+        table[:] = np.roll(table, shift, axis=0)
+    measure = DeconfoundedSimilarity(CKA())
+    a, b, z = tables
+    table = compare(a, b, on="id", measures=measure, metadata={"z": z}, **OPTIONS)
+    expected = measure.fit(data[0], data[1], z=data[2]).score_
+    assert table.value[0] == pytest.approx(expected)
+    # what has no ids belongs to the rows of a
+    table = compare(a, b, on="id", measures=measure, metadata={"z": data[2]}, **OPTIONS)
+    assert table.value[0] == pytest.approx(expected)

@@ -1,6 +1,8 @@
 """Difference of performance, McNemar's test, exchanges, and routed truth."""
 
+import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -32,6 +34,7 @@ from sksim.functional import (
     JensenShannonDivergence,
     PerformanceDifference,
 )
+from sksim.inference import similarity_test
 
 
 @pytest.fixture(scope="module")
@@ -273,3 +276,90 @@ def test_truth_is_routed_to_groups(predictions):
     with pytest.raises(ValueError, match="needs the true labels"):
         cross_val_score(Difficulty(), X, cv=folds, error_score="raise")
     assert len(cross_val_score(Ambiguity(), X, cv=folds)) == 3
+
+
+MCNEMAR = json.loads((Path(__file__).parents[1] / "data/mcnemar.json").read_text())
+
+
+def _of_table(both, only_x, only_y, none):
+    """Two models' answers where the truth is 1."""
+    x = np.repeat([1, 1, 0, 0], [both, only_x, only_y, none])
+    y = np.repeat([1, 0, 1, 0], [both, only_x, only_y, none])
+    return x, y, np.ones(len(x), dtype=int)
+
+
+@pytest.mark.parametrize("case", MCNEMAR, ids=lambda case: str(case["table"]))
+def test_mcnemars_pvalues_of_each_alternative(case):
+    x, y, truth = _of_table(*case["table"])
+
+    def pvalue(alternative, **options):
+        measure = PerformanceDifference(**options)
+        result = similarity_test(
+            measure, x, y, y_true=truth, alternative=alternative, n_permutations=9
+        )
+        assert result.method == "exact"
+        return result.pvalue
+
+    two_sided = pytest.approx(case["mcnemar_exact"], rel=1e-9)
+    for alternative in ("less", "two-sided", None):
+        assert pvalue(alternative) == two_sided
+    assert pvalue("two-sided", signed=True) == two_sided
+    # the first model has more rows of its own: it is better
+    assert pvalue("greater", signed=True) == pytest.approx(case["exact_greater"])
+    assert pvalue("less", signed=True) == pytest.approx(case["exact_less"])
+    assert pvalue(None, signed=True) == pvalue("less", signed=True)
+    mid = pytest.approx(case["mcnemar_mid_p"], rel=1e-9)
+    assert pvalue("less", mid_p=True) == mid
+    assert (
+        PerformanceDifference(mid_p=True).fit(x, y, y_true=truth).mcnemar_pvalue_ == mid
+    )
+    if case["table"][1] + case["table"][2]:
+        sides = [pvalue(side, signed=True, mid_p=True) for side in ("less", "greater")]
+        assert sum(sides) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("scoring", ["accuracy", "balanced_accuracy"])
+def test_permuted_sides_agree_with_the_exact_ones(scoring):
+    """b is better than a: small by "less", and by "greater" the other way round."""
+    rng = np.random.default_rng(0)
+    truth = rng.integers(2, size=60)
+    a, b = (np.where(rng.random(60) < p, truth, 1 - truth) for p in (0.5, 0.9))
+    measure = PerformanceDifference(scoring, signed=True)
+    options = {"y_true": truth, "method": "permutation", "random_state": 0}
+    found = {
+        side: similarity_test(measure, a, b, alternative=side, **options)
+        for side in ("less", "greater", "two-sided")
+    }
+    pvalues = {side: result.pvalue for side, result in found.items()}
+    assert pvalues["less"] <= pvalues["two-sided"] < 0.05 < 0.9 < pvalues["greater"]
+    back = similarity_test(measure, b, a, alternative="greater", **options).pvalue
+    assert back == pytest.approx(pvalues["less"], abs=0.01)
+    # the null and z are of the signed difference, and the score has no sign
+    less = found["less"]
+    assert less.z_score < -2
+    assert less.null_distribution.min() < 0 < less.null_distribution.max()
+    assert less.score == -abs(less.statistic)
+    unsigned = similarity_test(
+        PerformanceDifference(scoring), a, b, alternative="two-sided", **options
+    )
+    assert unsigned.pvalue == pvalues["two-sided"]
+    if scoring == "accuracy":
+        exact = similarity_test(measure, a, b, y_true=truth, alternative="less")
+        assert exact.pvalue == pytest.approx(pvalues["less"], abs=0.01)
+
+
+def test_groups_and_strata_of_swaps():
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(10), 5)
+    a, b = (np.repeat(rng.integers(2, size=10), 5) for _ in range(2))
+    truth = np.ones(50, dtype=int)
+    measure = PerformanceDifference(signed=True)
+    for side in ("less", "greater", "two-sided"):
+        options = {"alternative": side, "random_state": 0}
+        whole = similarity_test(
+            measure, a, b, y_true=truth, groups=groups, strata=groups % 2,
+            n_permutations=1024, **options
+        )  # fmt: skip
+        once = similarity_test(measure, a[::5], b[::5], y_true=truth[::5], **options)
+        assert whole.pvalue == pytest.approx(once.pvalue)
+        assert whole.method == "exact"

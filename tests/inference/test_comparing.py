@@ -11,6 +11,7 @@ from sksim.functional import (
     JensenShannonDivergence,
 )
 from sksim.inference import compare_similarities, similarity_interval
+from sksim.inference._comparing import _holm
 from sksim.inference._proportions import PairedCounts
 from sksim.rsm import CKA
 
@@ -172,3 +173,8 @@ def test_strata_of_candidates(candidates):
         for part in (values[::2], values[1::2])
     )
     assert result.standard_error == pytest.approx(expected**0.5)
+
+
+def test_corrected_pvalues_never_fall():
+    found = _holm([0.03, 0.01, 0.035, 0.9])
+    np.testing.assert_allclose(found, [0.09, 0.04, 0.09, 0.9])

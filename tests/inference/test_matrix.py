@@ -378,3 +378,17 @@ def test_familywise_error_and_power():
     # binomial(60, .05) exceeds 8 with probability .004
     assert false <= 8
     assert np.mean(found) > 0.95
+
+
+def test_holm_with_too_few_orders_warns_with_the_number_needed():
+    rng = np.random.default_rng(0)
+    layers = [rng.normal(size=(12, 2)) for _ in range(4)]
+    options = {"correction": "holm", "random_state": 0}
+    with pytest.warns(UserWarning, match="n_permutations=119 or more") as caught:
+        similarity_matrix_test(CKA(), layers, n_permutations=118, **options)
+    assert caught[0].filename == __file__
+    # 6 cells: with 119 orders the smallest corrected p-value is .05, which is enough
+    result = similarity_matrix_test(CKA(), layers, n_permutations=119, **options)
+    assert result.pvalues_corrected[0, 1] >= 0.05
+    with pytest.warns(UserWarning, match="n_permutations=599 or more"):
+        similarity_matrix_test(CKA(), layers, n_permutations=119, alpha=0.01, **options)

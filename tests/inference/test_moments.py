@@ -6,12 +6,14 @@ import tracemalloc
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.special import gammaln
 
 from sksim.alignment import LinearRegressionSimilarity
+from sksim.arrays import _exact
 from sksim.arrays._exact import DenseSymmetric, FactoredSymmetric, TraceForm
 from sksim.cca import MeanCCA, MeanSquaredCCA
 from sksim.inference import CalibratedSimilarity, similarity_test
-from sksim.inference._moments import null_moments
+from sksim.inference._moments import log_tail, null_moments
 from sksim.rsm import CKA, HSIC
 
 TRACE_TYPE = [
@@ -217,3 +219,78 @@ def test_pearson3_refusals(measure, options, message):
     X, y = np.random.default_rng(0).normal(size=(2, 40, 8))
     with pytest.raises(ValueError, match=message):
         similarity_test(measure, X, y, method="pearson3", **options)
+
+
+def test_log_tails_of_pearson3():
+    """Values of the regularised incomplete gamma function by mpmath, 60 digits."""
+    for skewness, z, expected in (
+        (0.6, 1500, -4940.334664622936),
+        (0.3, 200, -1186.9315847505802),
+        (0.05, 40, -495.57362806541164),
+        (0.05, 1500, -54167.17904204431),
+    ):
+        assert log_tail(z, skewness) == pytest.approx(expected, rel=1e-12)
+    assert log_tail(3, -0.3) == pytest.approx(np.log(stats.pearson3(-0.3).sf(3)))
+    # without skewness a normal tail, here by its asymptotic series
+    normal = -(100**2) / 2 - np.log(100 * np.sqrt(2 * np.pi)) - 1e-4
+    assert log_tail(100, 0.0) == pytest.approx(normal, rel=1e-10)
+    assert log_tail(5, -0.6) == -np.inf  # it ends at 3.3
+
+
+def test_no_pvalue_is_zero():
+    X = np.random.default_rng(0).normal(size=(2000, 10))
+    y = X + 0.1 * np.random.default_rng(1).normal(size=X.shape)
+    results = [
+        similarity_test(CKA(), X, y, method="pearson3", alternative=alternative)
+        for alternative in ("greater", "two-sided", "less")
+    ]
+    greater, both, less = results
+    assert greater.pvalue == np.finfo(float).tiny
+    assert -1e6 < greater.log_pvalue < -1000
+    assert both.log_pvalue == pytest.approx(greater.log_pvalue + np.log(2))
+    assert (less.pvalue, less.log_pvalue) == (1, 0)
+    # far below what is possible by chance, where the fitted distribution has ended
+    opposite = similarity_test(CKA(debias="rows"), X, y, method="pearson3")
+    moments = null_moments(CKA(debias="rows")._open(X, y).trace_form())
+    beyond = moments.mean - 100 * moments.std
+    assert moments.log_pvalue(beyond, "less") == -gammaln(2001)
+    assert np.isfinite(opposite.log_pvalue)
+
+
+def test_logarithms_of_counted_pvalues():
+    X, y = np.random.default_rng(0).normal(size=(2, 20, 4))
+    for method in ("permutation", "pearson3"):
+        result = similarity_test(
+            CKA(debias="rows"), X, y, method=method, n_permutations=99, random_state=0
+        )
+        assert result.log_pvalue == pytest.approx(np.log(result.pvalue))
+
+
+def test_a_pvalue_is_not_below_that_of_one_order():
+    X = np.random.default_rng(0).normal(size=(10, 40))
+    result = similarity_test(CKA(debias="rows"), X, X, method="pearson3")
+    assert result.log_pvalue == pytest.approx(-gammaln(11))
+
+
+def test_few_rows_are_refused():
+    X, y = np.random.default_rng(0).normal(size=(2, 10, 40))
+    similarity_test(CKA(debias="rows"), X, y, method="pearson3")
+    with pytest.raises(ValueError, match="at least 10 rows, got 9"):
+        similarity_test(CKA(debias="rows"), X[:9], y[:9], method="pearson3")
+
+
+@pytest.mark.parametrize("debias", [None, "rows"])
+def test_many_rows_are_sampled_for_what_hardly_counts(debias, monkeypatch):
+    rng = np.random.default_rng(0)
+    X = rng.exponential(size=(3000, 6))
+    form = CKA(debias=debias)._open(X, X[:, :4] + rng.normal(size=(3000, 4)))
+    form = form.trace_form()
+    whole = null_moments(form).skewness
+    monkeypatch.setattr(_exact, "_CUBED_ROWS", 2000)
+    sampled = null_moments(form).skewness
+    assert sampled != whole
+    assert sampled == pytest.approx(whole, abs=5e-4)
+    # what all of the cubes together are worth is more than what the sample is off by
+    monkeypatch.setattr(_exact.FactoredSymmetric, "_cubes_of_pairs", lambda self: 0.0)
+    without = null_moments(form).skewness
+    assert abs(sampled - whole) < abs(without - whole) / 4

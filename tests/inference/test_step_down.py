@@ -31,6 +31,19 @@ def test_one_measure_keeps_its_pvalue():
     assert_allclose(adjusted([4.0], ORDERS.T[:1], pvalues=[0.9]), [0.9])
 
 
+def test_the_observed_order_counts_once_among_all():
+    rng = np.random.default_rng(3)
+    for _ in range(20):
+        nulls = rng.exponential(size=(3, 24)) ** 2
+        z = (nulls - nulls.mean(axis=1, keepdims=True)) / nulls.std(
+            axis=1, keepdims=True
+        )
+        top = int(np.argmax(z[:, 0]))
+        expected = np.mean(z.max(axis=0) >= z[top, 0])
+        found = adjusted(nulls[:, 0], nulls, exact=True)
+        assert found[top] == pytest.approx(expected)
+
+
 def test_the_same_statistic_in_another_unit_costs_nothing():
     rng = np.random.default_rng(0)
     null = rng.normal(size=199)

@@ -57,11 +57,16 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import get_tags
 from sklearn.utils.discovery import all_estimators
 
-from sksim.functional import Disagreement, JensenShannonDivergence, RankCorrelation
+from sksim.functional import (
+    Disagreement,
+    JensenShannonDivergence,
+    KrippendorffAlpha,
+    RankCorrelation,
+)
 from sksim.models import extract_outputs, extract_representations, input_gradients
 from sksim.models._extract import last_representation
 from sksim.models._layer import NoRepresentation
-from sksim.pairwise import compare
+from sksim.pairwise import compare, layer_similarity_matrix, similarity_matrix
 from sksim.plot import ModelMapDisplay, RepresentationDisplay
 from sksim.rsm import CKA
 
@@ -621,6 +626,34 @@ def test_regressors_of_several_targets():
     assert np.isfinite(table.loc["CKA", "value"])
 
 
+def test_predicted_amounts_are_no_names():
+    D, t = load_diabetes(return_X_y=True)
+    a, b = (Ridge(alpha=alpha).fit(D, t) for alpha in (0.1, 1))
+    table = notes(a, b, D, t)
+    assert "level='interval'" in table.loc["KrippendorffAlpha", "note"]
+    measure = KrippendorffAlpha.from_estimators([a, b], D, level="interval")
+    assert 0 < measure.score_ < 1
+
+
+def test_models_are_asked_once_for_all_measures_alike():
+    class Counting(LogisticRegression):
+        n_calls = 0
+
+        def predict(self, X):
+            type(self).n_calls += 1
+            return super().predict(X)
+
+    model = Counting().fit(XB, YB)
+    measures = ["Disagreement", "CohenKappa", "FleissKappa", "DoubleFault"]
+    table = compare(model, model, XB, YB, measures=measures, **QUICK)
+    assert Counting.n_calls == 2
+    table = table.set_index("measure")
+    assert table.loc["Disagreement", "value"] == 0
+    assert table.loc["CohenKappa", "value"] == table.loc["FleissKappa", "value"] == 1
+    errors = np.mean(model.predict(XB) != YB)
+    assert table.loc["DoubleFault", "value"] == pytest.approx(errors)
+
+
 def test_one_target_is_a_vector():
     D, t = load_diabetes(return_X_y=True)
     a, b = LinearRegression().fit(D, t[:, None]), Lasso().fit(D, t)
@@ -787,6 +820,23 @@ def test_categories():
     assert layers["featureunion"].shape == (30, 4)
 
 
+@pytest.mark.parametrize("batch_size", [None, 29])
+def test_layers_of_tables_and_texts_in_one_pass(batch_size):
+    encode = ColumnTransformer([("c", OneHotEncoder(), ["c"])], remainder="passthrough")
+    a, b = (make_pipeline(encode, m) for m in (LogisticRegression(), SVC()))
+    layers = [
+        extract_representations(m.fit(TABLE, NAMES), TABLE, "*.*") for m in (a, b)
+    ]
+    result = layer_similarity_matrix(
+        "CKA", a, b, TABLE, layers="*.*", batch_size=batch_size
+    )
+    assert_allclose(result.scores, similarity_matrix("CKA", *layers), atol=1e-9)
+    model = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(TEXTS, NAMES)
+    result = layer_similarity_matrix("CKA", model, None, TEXTS, batch_size=batch_size)
+    layers = extract_representations(model, TEXTS)
+    assert_allclose(result.scores, similarity_matrix("CKA", layers), atol=1e-9)
+
+
 def test_steps_that_give_text_are_no_representation():
     model = make_pipeline(
         SimpleImputer(strategy="most_frequent"),
@@ -823,3 +873,21 @@ def test_native_models_are_refused_by_the_name_of_the_adapter():
             call()
     with pytest.raises(ValueError, match="the class LogisticRegression: pass a fitted"):
         extract_outputs(LogisticRegression, XB)
+
+
+@pytest.mark.parametrize("measures", ["Disagreement", "CKA", "functional"])
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (LogisticRegression(), "LogisticRegression instance is not fitted"),
+        (GridSearchCV(Ridge(), {}), "GridSearchCV instance is not fitted"),
+        (LogisticRegression, "b is the class LogisticRegression: pass a fitted"),
+        (object(), "b must be a fitted scikit-learn estimator.*got object"),
+    ],
+)
+def test_no_measure_takes_what_is_no_fitted_model(model, message, measures):
+    estimator = LogisticRegression().fit(XB, YB)
+    with pytest.raises(ValueError, match=message):
+        compare(estimator, model, XB, measures=measures, **QUICK)
+    with pytest.raises(ValueError, match="not fitted|the class|no method predict"):
+        Disagreement.from_estimators(estimator, model, XB)

@@ -40,6 +40,8 @@ def table_of(*arguments, **options):
 def test_outputs_are_compared_within_classes():
     a, b, truth = classifiers(np.random.default_rng(0))
     table = table_of(a, b, y_true=truth)
+    assert table.null["CochranQ"] == "McNemar"  # which it is, of two models
+    table = table.drop("CochranQ")
     assert set(table.null) == {"rows within classes"}
     seed = compare(a, b, measures="Disagreement", **FAST).attrs["random_state"]
     expected = similarity_test(
@@ -48,20 +50,20 @@ def test_outputs_are_compared_within_classes():
     assert table.pvalue["Disagreement"] == expected.pvalue
     assert table.null_mean["Disagreement"] == expected.null_mean
     assert table.pvalue["Disagreement"] > 0.05
-    free = table_of(a, b, y_true=truth, strata=None)
+    free = table_of(a, b, y_true=truth, strata=None).drop("CochranQ")
     assert set(free.null) == {"rows"}
     assert free.pvalue["Disagreement"] == 0.01
 
 
 def test_accurate_models_and_hard_classes_are_not_called_similar():
-    # 100 pairs of unrelated models; the Monte Carlo error of .05 is .022
+    # 60 pairs of unrelated models; the Monte Carlo error of .05 is .028
     measures = [Disagreement(), ErrorConsistency()]
     rejected = np.zeros(2)
-    for seed in range(100):
+    for seed in range(60):
         outputs = classifiers(np.random.default_rng(seed), hard=1)
         table = compare(*outputs[:2], y_true=outputs[2], measures=measures, **FAST)
         rejected += (table.pvalue <= 0.05).to_numpy()
-    assert (rejected / 100 <= 0.11).all()
+    assert (rejected / 60 <= 0.12).all()
 
 
 def test_representations_are_compared_by_rows():
@@ -208,7 +210,10 @@ def test_pvalues_without_orders_are_corrected_among_themselves():
     table = table_of(np.eye(5)[a], np.eye(5)[b], y_true=truth, measures=measures)
     assert list(table.null[:2]) == ["McNemar", "McNemar"]
     assert 0 < table.pvalue["plain"] < 0.05
-    assert_allclose(table.pvalue_adjusted[:2], 2 * table.pvalue[:2])
+    # the second model is not the better one, which the signed difference asks
+    assert table.pvalue["signed"] > 0.99
+    by_holm = [2 * table.pvalue["plain"], table.pvalue["signed"]]
+    assert_allclose(table.pvalue_adjusted[:2], by_holm)
     assert table.pvalue_adjusted["Hellinger"] == table.pvalue["Hellinger"]
 
 
@@ -243,7 +248,7 @@ def random_pair(kind, rng):
     return X, y + rng.normal(size=y.shape) * rng.exponential(size=widths[1]), truth
 
 
-def values_on(kind, n_inputs=30):
+def values_on(kind, n_inputs=40):
     """Scores of all measures on random pairs, and what each is said to be."""
     scores, statistics = {}, {}
     for seed in range(n_inputs):

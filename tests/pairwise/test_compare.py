@@ -11,7 +11,11 @@ from sklearn.svm import LinearSVC
 from sksim import all_measures
 from sksim.alignment import OrthogonalProcrustes
 from sksim.cca import MeanSquaredCCA
-from sksim.functional import Disagreement, JensenShannonDivergence
+from sksim.functional import (
+    Disagreement,
+    JensenShannonDivergence,
+    PerformanceDifference,
+)
 from sksim.inference import similarity_interval, similarity_test
 from sksim.neighbors import NeighborJaccard
 from sksim.pairwise import compare
@@ -218,6 +222,34 @@ def test_intervals_of_outputs_with_labels(models):
     p = Disagreement.from_estimators(linear, mlp, X).statistic_
     half = np.ptp(limits(table)[1]) / 2
     assert half == pytest.approx(1.96 * np.sqrt(p * (1 - p) / len(X)), rel=0.2)
+
+
+@pytest.mark.parametrize("groups", [None, np.arange(150) // 3])
+def test_intervals_are_those_of_similarity_interval(models, groups):
+    linear, mlp, X, y = models
+    P, Q = linear.predict_proba(X), mlp.predict_proba(X)
+    measures = [PerformanceDifference(), JensenShannonDivergence()]
+    table = compare(
+        P,
+        Q,
+        y_true=y,
+        measures=measures,
+        n_permutations=0,
+        groups=groups,
+        random_state=0,
+    )
+    expected = [
+        similarity_interval(
+            m,
+            P,
+            Q,
+            y_true=y,
+            groups=groups,
+            random_state=table.attrs["random_state"],
+        ).confidence_interval
+        for m in measures
+    ]
+    assert_allclose(limits(table), expected)
 
 
 # ----- special cases ------------------------------------------------------------------

@@ -192,6 +192,14 @@ MISTAKES = {
         "check_weighted_rows",
     ),
     "weights of sums": (of_kind(Disagreement, WrongRowSums)(), "check_weighted_rows"),
+    "kinds of rows that are none": (
+        with_tags(CKA, intervals=("jackknife", "gaffke"))(),
+        "check_row_kinds",
+    ),
+    "kinds of rows, and not said": (
+        with_tags(CohenKappa, intervals=("jackknife",))(),
+        "check_row_kinds",
+    ),
     "bootstrap of a kernel": (
         with_tags(CKA, intervals=("bootstrap",))(),
         "check_bootstrap_is_valid",

@@ -11,8 +11,9 @@ from _reference import reference_arrays, reference_values
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.spatial.distance import cdist
 
-from sksim.topology import GeometryScore
+from sksim.topology import GeometryScore, _geometry_score
 from sksim.topology._geometry_score import (
+    _few_copies,
     relative_living_times,
     witness_intervals,
 )
@@ -156,3 +157,34 @@ def test_missing_gudhi_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "gudhi.witness_complex", None)
     with pytest.raises(ImportError, match=r"sksim\[topology\]"):
         GeometryScore(**SMALL).fit(circle(20), circle(20))
+
+
+EQUAL_ROWS = {
+    "grid": lambda rng: rng.integers(0, 4, size=(60, 2)).astype(float),
+    "nine distinct": lambda rng: rng.normal(size=(9, 3))[rng.integers(9, size=60)],
+    "half zero": lambda rng: np.r_[np.zeros((30, 2)), rng.normal(size=(30, 2))],
+    "twelve on a circle": lambda rng: (
+        np.round([np.cos(t := rng.integers(12, size=60) * np.pi / 6), np.sin(t)], 12).T
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", EQUAL_ROWS)
+def test_copies_that_are_left_out_make_no_holes(kind, monkeypatch):
+    holes = 0
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        rows, gamma = EQUAL_ROWS[kind](rng), (0.02, 0.1, 0.3, 0.6)[seed % 4]
+        options = {"n_draws": 2, "n_landmarks": 24, "gamma": gamma, "random_state": 0}
+        few = GeometryScore(**options).fit(rows, rows).mrlt_x_
+        with monkeypatch.context() as patch:
+            patch.setattr(_geometry_score, "_MOST_COPIES", 24)
+            assert_allclose(GeometryScore(**options).fit(rows, rows).mrlt_x_, few)
+        holes += few[1:].sum()
+    assert holes > 0.1
+
+
+def test_equal_landmarks_are_few():
+    """All copies of three distinct rows would make tens of thousands of simplices."""
+    landmarks = np.array([2, 0, 2, 2, 1, 2, 2, 0])
+    assert_array_equal(_few_copies(landmarks), [0, 0, 1, 2, 2, 2, 2])

@@ -25,7 +25,7 @@ from sksim.models._batches import (
     without_small_batches,
 )
 from sksim.models._extract import random_sampler_of
-from sksim.models._readers import reader_of
+from sksim.models._readers import reader_of, takes_tables
 from sksim.models._reduce import Reduction
 from sksim.models._torch import is_torch_module
 from sksim.models._torch_extractor import without_rows
@@ -700,7 +700,13 @@ def layer_similarity_matrix(
     own_size = getattr(streamed.measure, "batch_size", None)
     keeping = streamed._keeping
     order = _random_order(streamed) if keeping.needs_random_batches else None
-    batches, total = batches_of(data, batch_size or own_size or 256, order=order)
+    keeps_tables = hasattr(data, "iloc") and all(map(takes_tables, (model_a, model_b)))
+    batches, total = batches_of(
+        data,
+        batch_size or own_size or 256,
+        order=order,
+        as_arrays=not keeps_tables,
+    )
     keeping.expect(number_of_rows(data))
     joined = without_small_batches(batches, keeping.fewest_rows)
     with ProgressBar(total or None, "batches", enabled=verbose > 0) as bar:

@@ -1,0 +1,206 @@
+"""Matching of some of the neurons by partial optimal transport."""
+
+from numbers import Real
+
+import numpy as np
+
+from sksim._sklearn_compat import Interval, StrOptions
+from sksim.alignment._correlation_match import unit_columns
+from sksim.alignment._matched_units import MatchedUnitsMixin, partners_of_plan
+from sksim.alignment._permutation import network_simplex
+from sksim.arrays._matching import best_assignment
+from sksim.arrays._namespace import as_float64, device_of, move_to, to_numpy
+from sksim.base import BaseSimilarity
+from sksim.base._tags import SimilarityTags
+
+# Masses of the curve whose corner is looked for.
+_MASSES = np.linspace(0, 1, 21)
+# Mass below this share of a unit's own is rounding.
+_NO_MASS = 1e-9
+
+
+class PartialSoftMatching(MatchedUnitsMixin, BaseSimilarity):
+    r"""Partial soft matching: correlation of the neurons that have a counterpart.
+
+    With the correlations :math:`\rho_{ij}` of column i of R and column j of R', the
+    mean over the best transport plan T that moves a mass m,
+
+    .. math:: m(R, R') = 1 - \frac1m \min_T \sum_{ij} T_{ij} (1 - \rho_{ij}),
+
+    where the rows of T sum to 1 / D at most, its columns to 1 / D' at most, and T to m.
+    Units for which no counterpart is good enough stay unmatched. A similarity in
+    [-1, 1]. Invariant to permutations of the columns, to translation, and to positive
+    scaling, of each column by itself too; not to rotations.
+
+    Parameters
+    ----------
+    mass : float or "corner", default="corner"
+        Share of the units that is matched, above 0. "corner": where the cost starts to
+        rise, the point of largest curvature of the cost as a function of the mass that
+        is left out, of the masses 0.05, 0.1, ..., 1. With 1 all units are matched: the
+        soft matching correlation.
+
+    Attributes
+    ----------
+    statistic_, score_, similarity_ : float
+        Mean correlation of what is matched.
+    mass_ : float
+        Mass that is matched.
+    cost_ : float
+        Cost of the plan. One minus it, which a code in use reports, tends to 1 for
+        whatever representations as the mass tends to 0.
+    transport_ : array of shape (n_features, n_features_y)
+        The plan T.
+    x_matched_, y_matched_ : array of shape (n_features,) and (n_features_y,)
+        Share of each unit that is matched, from 0 to 1.
+    masses_, costs_ : array of shape (20,)
+        The curve; only with ``mass="corner"``.
+    n_features_in_, n_features_y_in_ : int
+        Widths of X and y.
+    n_samples_fit_ : int
+        Number of rows.
+
+    Raises
+    ------
+    ValueError
+        If a representation is constant.
+    ImportError
+        If POT is not installed, unless widths are equal and ``mass=1``.
+
+    See Also
+    --------
+    SoftMatching : Matches all units, by squared distances.
+    CorrelationMatch : One partner for each unit.
+
+    Notes
+    -----
+    Use it where some units are noise, dead, or of one model only; compare values of
+    equal mass, since less mass is matched better. Constant columns correlate with
+    nothing and count as 0. ``score(X, y)`` is the mean correlation of the fitted plan
+    on new rows. Plans are found on the CPU by the network simplex of POT, twenty times
+    for the corner.
+
+    References
+    ----------
+    C. Kapoor, A. H. Williams, M. Khosla. Partial soft-matching distance for neural
+    representational comparison with partial unit correspondence. ICLR, 2026,
+    arXiv:2602.19331.
+
+    Examples
+    --------
+    Half of the units of y are noise:
+
+    >>> import numpy as np
+    >>> from sksim.alignment import PartialSoftMatching
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(100, 8))
+    >>> y = np.hstack([X[:, :4], rng.normal(size=(100, 4))])
+    >>> measure = PartialSoftMatching().fit(X, y)
+    >>> round(measure.mass_, 2), round(measure.score_, 2)
+    (0.5, 1.0)
+    >>> measure.y_matched_.round(2).tolist()
+    [1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]
+    """
+
+    _parameter_constraints: dict = {
+        "mass": [Interval(Real, 0, 1, closed="right"), StrOptions({"corner"})]
+    }
+
+    def __init__(self, mass="corner"):
+        self.mass = mass
+
+    def _view(self, X, xp, role):
+        return unit_columns(as_float64(X, xp=xp), xp=xp, role=role)
+
+    def _compare(self, view_x, view_y, xp):
+        correlations = view_x.rows.T @ view_y.rows
+        costs = 1 - to_numpy(correlations, xp=xp)
+        curve, mass = {}, self.mass
+        if mass == "corner":
+            curve = {"masses_": _MASSES[1:], "costs_": _curve(costs)}
+            mass = _corner(curve["costs_"])
+        i, j, moved = plan = _plan(costs, mass)
+        cost = float(costs[i, j] @ moved)
+        transport = np.zeros(costs.shape)
+        transport[i, j] = moved
+        arrays = {
+            "transport_": transport,
+            "x_matched_": _matched(transport.sum(axis=1)),
+            "y_matched_": _matched(transport.sum(axis=0)),
+            **curve,
+        }
+        device = device_of(correlations)
+        details = {n: move_to(a, xp=xp, device=device) for n, a in arrays.items()}
+        details |= {"mass_": float(mass), "cost_": cost, "_plan": plan}
+        return 1 - cost / mass, details
+
+    def _partners_of_x(self):
+        return partners_of_plan(self._plan, self.n_features_in_)
+
+    def _evaluate(self, X, y, xp):
+        A, B = self._view(X, xp, "x").rows, self._view(y, xp, "y").rows
+        i, j, moved = self._plan
+        A, B = to_numpy(A, xp=xp)[:, i], to_numpy(B, xp=xp)[:, j]
+        return float(np.sum(A * B, axis=0) @ moved) / self.mass_
+
+    def _similarity_tags(self):
+        return SimilarityTags(
+            family="alignment",
+            orientation="similarity",
+            bounds=(-1, 1),
+            invariances={"PT", "IS", "TR"},
+            view_keywords=("role",),
+            score_uses_fit=True,
+            complexity="n d^2 + d^3",
+            extra="transport",
+            reference="Kapoor et al. 2026",
+        )
+
+
+def _matched(sums):
+    """Sums of a plan as shares of what a unit has."""
+    shares = sums * len(sums)
+    return np.where(shares > _NO_MASS, np.minimum(shares, 1), 0)
+
+
+def _plan(costs, mass):
+    """Support (i, j) and mass of the cheapest plan that moves a mass."""
+    width_x, width_y = costs.shape
+    if mass == 1 and width_x == width_y:
+        i, j = best_assignment(-costs, xp=np)
+        return i, j, np.full(width_x, 1 / width_x)
+    emd = network_simplex("PartialSoftMatching")
+    # what stays unmatched goes to one more unit on the other side, at no cost
+    rest = 1 - mass
+    margins = [np.append(np.full(w, 1 / w), rest) for w in costs.shape]
+    padded = np.zeros((width_x + 1, width_y + 1))
+    padded[:-1, :-1] = costs
+    padded[-1, -1] = 10.0
+    if rest == 0:
+        margins = [margin[:-1] for margin in margins]
+        padded = np.ascontiguousarray(padded[:-1, :-1])
+    plan = emd(*margins, padded, numItermax=10_000_000)[:width_x, :width_y]
+    # without what rounding has moved
+    i, j = np.nonzero(plan > _NO_MASS / max(costs.shape))
+    moved = plan[i, j]
+    return i, j, moved * (mass / moved.sum())
+
+
+def _curve(costs):
+    """Cost of each mass, without that of 0."""
+    plans = (_plan(costs, float(mass)) for mass in _MASSES[1:])
+    return np.array([float(costs[i, j] @ moved) for i, j, moved in plans])
+
+
+def _corner(costs):
+    """Mass at the largest curvature of the cost over the mass that is left out."""
+    curvatures = _curvatures(1 - _MASSES, np.concatenate([[0.0], costs]))
+    # a mass of 0 matches nothing
+    return float(_MASSES[1 + np.argmax(curvatures[1:])])
+
+
+def _curvatures(x, y):
+    """Curvature of a curve at its points, by differences."""
+    dx, dy = np.gradient(x), np.gradient(y)
+    ddx, ddy = np.gradient(dx), np.gradient(dy)
+    return np.abs(dx * ddy - ddx * dy) / (dx**2 + dy**2) ** 1.5

@@ -1,0 +1,133 @@
+"""Partial soft matching, and the units that matchings match."""
+
+import numpy as np
+import pytest
+from _reference import newer_cases
+from numpy.testing import assert_allclose
+from scipy.stats import pearsonr
+from sklearn.model_selection import KFold
+
+from sksim.alignment import (
+    CorrelationMatch,
+    PartialSoftMatching,
+    PermutationProcrustes,
+    SoftMatching,
+)
+from sksim.alignment._partial_matching import _MASSES, _curvatures
+
+pytest.importorskip("ot")
+CASES = list(newer_cases("soft_matching"))
+
+
+@pytest.mark.parametrize("case, arrays, values", CASES)
+def test_values_of_linear_programmes(case, arrays, values):
+    X, y = arrays["X"], arrays["Y"]
+    for mass, cost in values["cost"].items():
+        fitted = PartialSoftMatching(float(mass)).fit(X, y)
+        assert_allclose(fitted.cost_, cost, rtol=1e-7, atol=1e-10)
+        mean = values["mean_matched_correlation"][mass]
+        assert_allclose(fitted.statistic_, mean, rtol=1e-7, atol=1e-10)
+    value = values["soft_matching_correlation"]
+    assert_allclose(PartialSoftMatching(1).fit(X, y).statistic_, value, rtol=1e-7)
+
+
+@pytest.mark.parametrize("case, arrays, values", CASES)
+def test_corner(case, arrays, values):
+    fitted = PartialSoftMatching().fit(arrays["X"], arrays["Y"])
+    assert_allclose(fitted.costs_, values["l_curve_cost"][1:], rtol=1e-7, atol=1e-10)
+    assert_allclose(fitted.masses_, values["l_curve_mass"][1:])
+    assert_allclose(fitted.mass_, values["corner_mass"])
+    curvatures = _curvatures(1 - _MASSES, np.array([0, *fitted.costs_]))
+    assert_allclose(curvatures, values["l_curve_curvature"], rtol=1e-5, atol=1e-7)
+
+
+def test_score_of_new_rows_applies_the_plan():
+    _, arrays, values = CASES[0]
+    X, y = arrays["X"], arrays["Y"]
+    folds = KFold(5, shuffle=True, random_state=42).split(X)
+    scores = [
+        PartialSoftMatching(0.5).fit(X[train], y[train]).score(X[test], y[test])
+        for train, test in folds
+    ]
+    expected = 1 - 0.5 * (1 - np.array(scores))
+    assert_allclose(expected, values["kfold_one_minus_cost_mass_half"], rtol=1e-7)
+
+
+def test_plan():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(50, 6)), rng.normal(size=(50, 9))
+    y[:, :3] = X[:, :3] + 0.1 * y[:, :3]
+    fitted = PartialSoftMatching(0.3).fit(X, y)
+    plan = fitted.transport_
+    assert_allclose(plan.sum(), 0.3)
+    assert (plan.sum(axis=1) < 1 / 6 + 1e-12).all()
+    assert (plan.sum(axis=0) < 1 / 9 + 1e-12).all()
+    assert_allclose(fitted.x_matched_, plan.sum(axis=1) * 6, atol=1e-8)
+    assert_allclose(fitted.y_matched_, plan.sum(axis=0) * 9, atol=1e-8)
+    # units 0 to 2 are the same; 3 / 9 of y's mass is more than is matched
+    assert_allclose(fitted.x_matched_[3:], 0)
+    assert fitted.statistic_ > 0.98
+
+
+def test_less_mass_is_matched_better():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(2, 40, 7))
+    masses = (0.1, 0.35, 0.7, 1.0)
+    values = [PartialSoftMatching(mass).fit(X, y).statistic_ for mass in masses]
+    assert np.all(np.diff(values) < 0)
+
+
+def related(n_samples=400, seed=0):
+    """Three units that are the same, in another order, and two that are not."""
+    rng = np.random.default_rng(seed)
+    X, y = rng.normal(size=(2, n_samples, 5))
+    y[:, [2, 0, 1]] = X[:, :3] + 0.3 * y[:, [2, 0, 1]]
+    return X, y
+
+
+MATCHINGS = [
+    CorrelationMatch(),
+    CorrelationMatch(absolute=True),
+    PermutationProcrustes(),
+    SoftMatching(),
+    PartialSoftMatching(1.0),
+]
+
+
+@pytest.mark.parametrize("measure", MATCHINGS, ids=repr)
+def test_matched_units(measure):
+    X, y = related()
+    measure.fit(X[:200], y[:200])
+    table = measure.matched_units(X[200:], y[200:], random_state=0)
+    found = {(row.unit, row.partner) for row in table[:3].itertuples()}
+    assert found == {(0, 2), (1, 0), (2, 1)}
+    for row in table.itertuples():
+        r = pearsonr(X[200:, int(row.unit)], y[200:, int(row.partner)]).statistic
+        assert_allclose(row.correlation, r)
+    assert (table.pvalue[:3] == 1 / 200).all()
+    assert (table.pvalue[3:] > 0.05).all()
+    assert ((table.correlation > table.largest_null) == (table.pvalue < 0.05)).all()
+
+
+def test_units_without_a_partner_are_left_out():
+    X, y = related()
+    measure = PartialSoftMatching(0.6).fit(X, y)
+    assert set(measure.matched_units(X, y).unit) == {0, 1, 2}
+    narrow = PermutationProcrustes().fit(X, y[:, :2])
+    assert len(narrow.matched_units(X, y[:, :2])) == 2
+    with pytest.raises(ValueError, match="5 features"):
+        measure.matched_units(X[:, :4], y)
+
+
+def test_corrected_pvalues_of_unrelated_units():
+    """The smallest p of a table is below .1 in about a tenth of them."""
+    smallest = []
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        X, y = rng.normal(size=(2, 60, 6))
+        measure = CorrelationMatch().fit(X[:30], y[:30])
+        table = measure.matched_units(
+            X[30:], y[30:], n_permutations=39, random_state=seed
+        )
+        smallest.append(table.pvalue.min())
+    assert 0.02 < np.mean(np.array(smallest) <= 0.1) < 0.2
