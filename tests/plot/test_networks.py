@@ -60,7 +60,7 @@ def test_other_displays_of_a_shuffling_loader(networks, images):
         null = PermutationNullDisplay.from_estimators(
             CKA(), *[networks[0]] * 2, loader, layer=layer, n_permutations=9
         )
-        assert null.result.score == pytest.approx(1, rel=1e-5)
+        assert null.score == pytest.approx(1, rel=1e-5)
     with pytest.raises(ValueError, match="y_true can't be in"):
         SimilarityMatrixDisplay.from_estimators(
             CKA(), *networks, loader, y_true=np.zeros(40)
