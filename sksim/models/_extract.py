@@ -16,7 +16,6 @@ from sksim.models._adapters import adapted, is_adaptable
 from sksim.models._answers import is_network, network_outputs
 from sksim.models._batches import random_sampler_of
 from sksim.models._layer_names import names_matching
-from sksim.models._same_input import warn_of_inputs
 from sksim.models._sklearn import (
     computed,
     representation_layer,
@@ -338,26 +337,3 @@ def refuse_unrepeatable(data):
             f"data is a {type(data).__name__}, which is used up by the first model: "
             "pass list(data)."
         )
-
-
-def layers_of_two(a, b, data, layer=None):
-    """One layer of each of two models.
-
-    Parameters
-    ----------
-    a, b : fitted models
-    data : array-like
-    layer : str, tuple of two str or None
-        Name of the layer, or of that of a and that of b; None for the last before the
-        models' answers.
-    """
-    refuse_unrepeatable(data)
-    names = layer if isinstance(layer, tuple) else (layer, layer)
-    views = []
-    for model, name in zip((a, b), names, strict=True):
-        if name is None:
-            views.append(last_representation(model, data)[1])
-        else:
-            views.append(list(extract_representations(model, data, name).values())[-1])
-    warn_of_inputs(views, data)
-    return views

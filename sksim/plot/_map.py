@@ -11,10 +11,9 @@ from sklearn.manifold import ClassicalMDS
 
 from sksim._optional import import_extra
 from sksim._typing import ArrayLike, Axes, Layers, Measure, Model
-from sksim.models import extract_representations
-from sksim.models._extract import last_representation, refuse_unrepeatable
-from sksim.models._same_input import warn_of_inputs
+from sksim.models._last_layers import last_layers
 from sksim.pairwise import similarity_matrix
+from sksim.pairwise._inputs import refuse_order_of_its_own
 
 
 class ModelMapDisplay:
@@ -165,8 +164,8 @@ class ModelMapDisplay:
             The measure, its class, or its name.
         models : dict of str to fitted model
             The models.
-        data : array-like of shape (n_samples, n_features)
-            Rows that all models are applied to.
+        data : array-like of shape (n_samples, n_features), or loader
+            Rows that all models are applied to. Networks see each batch together.
         layer : str, default=None
             Name of the layer; None for the last before the models' answers.
         y_true : array-like of shape (n_samples,), default=None
@@ -179,15 +178,9 @@ class ModelMapDisplay:
         display : ModelMapDisplay
             Not drawn yet: call ``plot``.
         """
-        refuse_unrepeatable(data)
-        layers = {}
-        for name, model in models.items():
-            if layer is None:
-                layers[name] = last_representation(model, data)[1]
-            else:
-                found = extract_representations(model, data, layer)
-                layers[name] = list(found.values())[-1]
-        warn_of_inputs(list(layers.values()), data)
+        refuse_order_of_its_own(data, y_true=y_true)
+        found = last_layers(models.values(), data, [layer] * len(models))
+        layers = {name: view for name, (_, view) in zip(models, found, strict=True)}
         return cls.from_representations(
             measure, layers, y_true=y_true, n_clusters=n_clusters
         )

@@ -9,9 +9,9 @@ import pandas as pd
 from sksim._optional import import_extra
 from sksim._typing import ArrayLike, Axes, Layers, Measure, Model, RandomState
 from sksim.inference import similarity_matrix_test
-from sksim.models import extract_representations
-from sksim.models._extract import refuse_unrepeatable
+from sksim.models._last_layers import layers_of_each
 from sksim.pairwise import similarity_matrix
+from sksim.pairwise._inputs import refuse_order_of_its_own
 
 
 class SimilarityMatrixDisplay:
@@ -168,8 +168,9 @@ class SimilarityMatrixDisplay:
         a, b : fitted models
             The models of the rows and of the columns; None for b compares a with
             itself.
-        data : array-like of shape (n_samples, n_features)
-            Rows that both models are applied to.
+        data : array-like of shape (n_samples, n_features), or loader
+            Rows that both models are applied to. Networks see each batch together, and
+            their maps and tokens are averaged.
         layers : str or list of str, default=None
             Names or patterns of layers, see
             :func:`sksim.models.extract_representations`.
@@ -185,10 +186,9 @@ class SimilarityMatrixDisplay:
         display : SimilarityMatrixDisplay
             Not drawn yet: call ``plot``.
         """
-        if b is not None:
-            refuse_unrepeatable(data)
-        Xs = extract_representations(a, data, layers)
-        Ys = None if b is None else extract_representations(b, data, layers)
+        refuse_order_of_its_own(data, y_true=y_true)
+        Xs, *others = layers_of_each([a] if b is None else [a, b], data, layers)
+        Ys = others[0] if others else None
         return cls.from_representations(
             measure,
             Xs,

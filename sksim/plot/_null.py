@@ -7,7 +7,8 @@ import numpy as np
 from sksim._optional import import_extra
 from sksim._typing import ArrayLike, Axes, Measure, Model
 from sksim.inference import SimilarityTestResult, similarity_test
-from sksim.models._extract import layers_of_two
+from sksim.models._last_layers import layers_of_two
+from sksim.pairwise._inputs import refuse_order_of_its_own
 
 
 class PermutationNullDisplay:
@@ -135,6 +136,8 @@ class PermutationNullDisplay:
         display : PermutationNullDisplay
             Not drawn yet: call ``plot``.
         """
+        of_rows = {name: params.get(name) for name in ("y_true", "groups", "strata")}
+        refuse_order_of_its_own(data, **of_rows)
         views = layers_of_two(a, b, data, layer)
         return cls.from_representations(measure, *views, **params)
 

@@ -11,7 +11,8 @@ from sksim.arrays._linalg import centered, refuse_constant, thin_svd
 from sksim.base._readable import missing_named
 from sksim.base._row_names import refuse_other_rows
 from sksim.base._validation import check_same_length
-from sksim.models._extract import layers_of_two
+from sksim.models._last_layers import layers_of_two
+from sksim.pairwise._inputs import refuse_order_of_its_own
 
 
 class RepresentationDisplay:
@@ -136,6 +137,7 @@ class RepresentationDisplay:
             Not drawn yet: call ``plot``.
         """
         refuse_other_rows(data=data, labels=labels)
+        refuse_order_of_its_own(data, labels=labels)
         views = layers_of_two(a, b, data, layer)
         return cls.from_representations(*views, labels=labels)
 

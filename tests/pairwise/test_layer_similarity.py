@@ -797,7 +797,8 @@ def test_going_on_with_other_things_is_refused(nets, images, tmp_path):
     batches = batches_of(images, 17)
     file = {"checkpoint": tmp_path / "x", "checkpoint_seconds": 0}
     layer_similarity_matrix(MinibatchCKA(), *nets, batches[:3], **file)
-    for data in (batches[::-1], [*batches[:2], (batches[2][0] + 1,)]):
+    swapped = [batches[1], batches[0], *batches[2:]]
+    for data in (batches[::-1], swapped, [*batches[:2], (batches[2][0] + 1,)]):
         with pytest.raises(ValueError, match="first 3 batches are not those.*shuffle"):
             layer_similarity_matrix(MinibatchCKA(), *nets, data, **file)
     with pytest.raises(ValueError, match="data has 2 batches.*made after 3"):
