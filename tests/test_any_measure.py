@@ -42,6 +42,14 @@ def _calls():
         "alignment_curve": lambda m: sksim.alignment_curve(
             m, X, Y, n_neighbors=[2, 3]
         ).to_dict(),
+        "AlignmentCurveDisplay.from_representations": lambda m: (
+            sksim.AlignmentCurveDisplay.from_representations(
+                m, X, Y, n_neighbors=[2, 3]
+            ).table.to_dict()
+        ),
+        "layer_similarity_matrix": lambda m: sksim.layer_similarity_matrix(
+            m, a, b, X
+        ).scores.to_numpy(),
         "instance_variance": lambda m: sksim.instance_variance(m, [X, Y]),
         "ModelMapDisplay.from_representations": lambda m: (
             sksim.ModelMapDisplay.from_representations(m, LAYERS).coordinates
@@ -93,7 +101,9 @@ def test_all_that_take_a_measure_are_tested():
 @pytest.mark.parametrize("name", sorted(CALLS))
 def test_instance_class_and_name_are_the_same(name):
     call = CALLS[name]
-    cls = {"instance_variance": Magnitude, "alignment_curve": MutualKNN}.get(name, CKA)
+    others = {"instance_variance": Magnitude, "alignment_curve": MutualKNN}
+    others["AlignmentCurveDisplay.from_representations"] = MutualKNN
+    cls = others.get(name, CKA)
     by_instance = call(cls())
     for measure in (cls, cls.__name__, cls.__name__.lower()):
         np.testing.assert_equal(call(measure), by_instance)
