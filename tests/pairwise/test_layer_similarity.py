@@ -811,11 +811,13 @@ def test_going_on_with_other_things_is_refused(nets, images, tmp_path):
         call = {"measure": MinibatchCKA(), "model_a": nets[0], "model_b": nets[1]}
         with pytest.raises(ValueError, match=message):
             layer_similarity_matrix(**call | options, data=batches, **file)
-    (tmp_path / "y").write_bytes(b"no checkpoint")
-    with pytest.raises(ValueError, match="is no checkpoint of layer_similarity_matrix"):
-        layer_similarity_matrix(
-            MinibatchCKA(), *nets, batches, checkpoint=tmp_path / "y"
-        )
+    half = (tmp_path / "x").read_bytes()[:3000]
+    for content in (b"no checkpoint", half, b""):
+        (tmp_path / "y").write_bytes(content)
+        with pytest.raises(ValueError, match="is no checkpoint of layer_similarity"):
+            layer_similarity_matrix(
+                MinibatchCKA(), *nets, batches, checkpoint=tmp_path / "y"
+            )
 
 
 def test_going_on_with_an_array(nets, images, tmp_path):

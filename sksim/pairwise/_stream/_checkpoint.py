@@ -4,6 +4,7 @@ import json
 import os
 from pathlib import Path
 from time import monotonic
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -36,10 +37,14 @@ class Checkpoint:
         if self.path is None or not self.path.exists():
             return None
         try:
-            with np.load(self.path, allow_pickle=False) as file:
+            # opened here, since numpy does not close what it can't read
+            with (
+                open(self.path, "rb") as opened,
+                np.load(opened, allow_pickle=False) as file,
+            ):
                 state = dict(file)
             settings = json.loads(str(state.pop("checkpoint_settings")))
-        except (ValueError, KeyError, OSError, EOFError) as error:
+        except (ValueError, KeyError, OSError, EOFError, BadZipFile) as error:
             raise ValueError(
                 f"{str(self.path)!r} is no checkpoint of layer_similarity_matrix "
                 f"({error}). Delete it, or pass another path."
