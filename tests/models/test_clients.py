@@ -15,7 +15,8 @@ from sksim.models import (
     extract_representations,
 )
 from sksim.models._callable import as_array
-from sksim.pairwise import compare
+from sksim.pairwise import compare, layer_similarity_matrix
+from sksim.rsm import CKA
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("KERAS_BACKEND", "torch")
@@ -89,6 +90,9 @@ def test_onnx(rows, tmp_path, opset):
         assert list(layers) == ["sums", "hidden", "output"]
         for name, layer in layers.items():
             assert_allclose(layer, expected[name], rtol=1e-4, atol=1e-5)
+    result = layer_similarity_matrix(CKA(), path, graph, X)
+    pairs = [[CKA().fit(a, b).score_ for b in layers.values()] for a in layers.values()]
+    assert_allclose(result.scores, pairs, rtol=1e-5)
     # an output of this name is what it is called
     labels = extract_outputs(path, X)["labels"]
     assert_array_equal(labels, expected["output"].argmax(axis=1))
