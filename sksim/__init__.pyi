@@ -50,6 +50,8 @@ from .cca import SVCCA as SVCCA
 from .cca import MeanCCA as MeanCCA
 from .cca import MeanSquaredCCA as MeanSquaredCCA
 from .compose import DeconfoundedSimilarity as DeconfoundedSimilarity
+from .compose import ShapeSpace as ShapeSpace
+from .compose import StochasticShapeMetric as StochasticShapeMetric
 from .compose import TransformedViews as TransformedViews
 from .datasets import make_aligned_pair as make_aligned_pair
 from .datasets import make_independent_pair as make_independent_pair

@@ -7,7 +7,7 @@ import pytest
 from sklearn.decomposition import PCA
 
 import sksim
-from sksim import CKA, Magnitude
+from sksim import CKA, Magnitude, MutualKNN
 
 rng = np.random.default_rng(0)
 X, Y, Z = rng.normal(size=(3, 20, 4))
@@ -39,6 +39,17 @@ def _calls():
         "layer_identification": lambda m: sksim.layer_identification(
             m, [LAYERS, {name: R + Z for name, R in LAYERS.items()}]
         ).to_dict(),
+        "alignment_curve": lambda m: sksim.alignment_curve(
+            m, X, Y, n_neighbors=[2, 3]
+        ).to_dict(),
+        "AlignmentCurveDisplay.from_representations": lambda m: (
+            sksim.AlignmentCurveDisplay.from_representations(
+                m, X, Y, n_neighbors=[2, 3]
+            ).table.to_dict()
+        ),
+        "layer_similarity_matrix": lambda m: sksim.layer_similarity_matrix(
+            m, a, b, X
+        ).scores.to_numpy(),
         "instance_variance": lambda m: sksim.instance_variance(m, [X, Y]),
         "ModelMapDisplay.from_representations": lambda m: (
             sksim.ModelMapDisplay.from_representations(m, LAYERS).coordinates
@@ -90,7 +101,9 @@ def test_all_that_take_a_measure_are_tested():
 @pytest.mark.parametrize("name", sorted(CALLS))
 def test_instance_class_and_name_are_the_same(name):
     call = CALLS[name]
-    cls = Magnitude if name == "instance_variance" else CKA
+    others = {"instance_variance": Magnitude, "alignment_curve": MutualKNN}
+    others["AlignmentCurveDisplay.from_representations"] = MutualKNN
+    cls = others.get(name, CKA)
     by_instance = call(cls())
     for measure in (cls, cls.__name__, cls.__name__.lower()):
         np.testing.assert_equal(call(measure), by_instance)

@@ -307,7 +307,9 @@ class Comparison(Compared):
         values = self._without_each_row()
         if values is None:
             return None
-        return to_numpy(values, xp=self.xp).astype(np.float64, copy=False)
+        if not isinstance(values, np.ndarray):  # sums over rows are numpy's anyway
+            values = to_numpy(values, xp=self.xp)
+        return values.astype(np.float64, copy=False)
 
     def pair_effects(self):
         """What pairs of rows add beyond what each row adds, or None.

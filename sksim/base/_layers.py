@@ -25,12 +25,15 @@ class Layers:
     is_of_one_set : bool
         Whether the columns are the rows once more.
     grid : Grid
+    arrays : tuple of two lists
+        What was validated: rows and columns of the matrix.
     """
 
     names_x: list
     names_y: list
     is_of_one_set: bool
     grid: object
+    arrays: tuple
 
 
 def open_layers(measure, Xs, Ys=None, *, n_jobs=None, beside=None, **metadata):
@@ -88,7 +91,8 @@ def open_layers(measure, Xs, Ys=None, *, n_jobs=None, beside=None, **metadata):
     )
     names = list(layers_x), list(layers_y)
     _check_pairs(grid, *names)
-    return Layers(*names, Ys is None, grid)
+    arrays = [*checked_x.values()], [*checked_y.values()]
+    return Layers(*names, Ys is None, grid, arrays)
 
 
 def named_layers(layers, name):

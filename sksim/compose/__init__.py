@@ -1,6 +1,13 @@
-"""Measures made of measures: transformed views, and a confounder taken out."""
+"""Measures made of measures, and many models as points of one space."""
 
 from sksim.compose._deconfounded import DeconfoundedSimilarity
+from sksim.compose._shape_space import ShapeSpace
+from sksim.compose._stochastic_shape import StochasticShapeMetric
 from sksim.compose._transformed import TransformedViews
 
-__all__ = ["DeconfoundedSimilarity", "TransformedViews"]
+__all__ = [
+    "DeconfoundedSimilarity",
+    "ShapeSpace",
+    "StochasticShapeMetric",
+    "TransformedViews",
+]

@@ -3,6 +3,7 @@
 from sksim.functional._correctness import CorrectnessSimilarity
 from sksim.functional._labels import kappa
 from sksim.functional._tags import INTERVALS_OF_KINDS, OF_ROW_SUMS, correctness_tags
+from sksim.functional._undefined import replacement_constraint
 
 
 class ErrorConsistency(CorrectnessSimilarity):
@@ -17,6 +18,13 @@ class ErrorConsistency(CorrectnessSimilarity):
     A similarity in [-1, 1]: Cohen's kappa of the two vectors of correct predictions.
     About 0 for independent errors; 1 if the same rows are wrong, also where none or
     all are. It is blind to which wrong label is predicted.
+
+    Parameters
+    ----------
+    replace_undefined_by : np.nan or float in [-1, 1], default=1.0
+        Value where both models are right on all rows, or wrong on all, so that no
+        error can be more common than chance: 0 / 0 by the formula. nan is what other
+        codes give.
 
     Attributes
     ----------
@@ -52,9 +60,17 @@ class ErrorConsistency(CorrectnessSimilarity):
     0.1667
     """
 
+    _parameter_constraints: dict = {
+        "replace_undefined_by": replacement_constraint(-1, 1)
+    }
+
+    def __init__(self, *, replace_undefined_by=1.0):
+        self.replace_undefined_by = replace_undefined_by
+
     def _relate(self, both, only_x, only_y, none):
         if only_x + only_y == 0:
-            return 1.0
+            is_undefined = both == 0 or none == 0
+            return float(self.replace_undefined_by) if is_undefined else 1.0
         n = both + only_x + only_y + none
         right_x, right_y = both + only_x, both + only_y
         expected = right_x * right_y + (n - right_x) * (n - right_y)

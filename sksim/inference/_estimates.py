@@ -7,7 +7,7 @@ import numpy as np
 from scipy import stats
 from sklearn.utils import check_random_state
 
-from sksim.inference._limits import Limits
+from sksim.inference._limits import Limits, of_unseen_rows
 from sksim.inference._proportions import PairedCounts, limits_of_share
 from sksim.inference._resampling import Sample, make_plan, replicates, spread_of
 from sksim.inference._unseen import error_of_kinds, limits_of_kinds, limits_of_mean
@@ -48,6 +48,11 @@ class Estimate:
     def interval(self, level):
         """Limits of the value at a level, around the value."""
         low, high = self.limits.interval(level)
+        sample = self.sample
+        if high - low <= sample.rounding:
+            # replicates of which nearly all are the same have quantiles that are
+            unseen = of_unseen_rows(self.value, sample.bounds, len(sample.units))
+            low, high = unseen.interval(level)
         return min(low, self.value), max(high, self.value)
 
     def error(self, level):

@@ -30,6 +30,7 @@ from sksim.inference._result import (
     with_logarithm,
 )
 from sksim.inference._rounding import rounding_of
+from sksim.inference._succession import warn_of_succession
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -227,6 +228,12 @@ def similarity_matrix_test(
     ValueError
         If the measure is not paired, or the representations differ in their rows.
 
+    Warns
+    -----
+    UserWarning
+        If rows are permuted freely and those that follow each other are alike in most
+        representations, or if there are too few permutations for ``correction="holm"``.
+
     See Also
     --------
     similarity_test : Test of one pair.
@@ -273,6 +280,9 @@ def similarity_matrix_test(
     beside = {"groups": groups, "strata": strata}
     layers = open_layers(measure, Xs, Ys, n_jobs=n_jobs, beside=beside, **known)
     tags = tags_of(measure)
+    is_free = permute == "rows" and groups is None and strata is None
+    if is_free and not tags.precomputed:
+        warn_of_succession(*layers.arrays, stacklevel=3)
     tested = _tested(layers, tags)
     if correction == "holm":
         _warn_of_too_few_orders(n_permutations, int(np.sum(tested)), alpha)

@@ -32,6 +32,7 @@ from sksim.inference._result import (
     with_logarithm,
 )
 from sksim.inference._rounding import rounding_of
+from sksim.inference._succession import warn_of_succession
 
 # More orders than this are never enumerated unasked.
 _LARGEST_ENUMERATION = 100_000
@@ -150,6 +151,12 @@ def similarity_test(
         "pearson3" is asked for and the measure is of another form, or heavy tails or
         few directions make it unreliable.
 
+    Warns
+    -----
+    UserWarning
+        If rows are permuted freely and those that follow each other are alike in both
+        representations: in time, by class, or in groups.
+
     See Also
     --------
     similarity_interval : How sure the number itself is.
@@ -190,17 +197,21 @@ def similarity_test(
     if groups is not None or strata is not None:
         refuse_other_groups(measure, X, y, groups=groups, strata=strata)
     comparison = measure._open(X, y, **row_metadata(metadata, y_true=y_true))
+    design = {
+        "groups": groups,
+        "strata": strata,
+        "permute": permute,
+        "random_state": random_state,
+    }
+    if is_free(design) and tags.null == "rows" and not tags.precomputed:
+        x, *others = comparison.rows.arrays
+        warn_of_succession([x], others, stacklevel=3)
     return similarity_test_of(
         comparison,
         n_permutations=n_permutations,
         method=method,
         alternative=alternative,
-        design={
-            "groups": groups,
-            "strata": strata,
-            "permute": permute,
-            "random_state": random_state,
-        },
+        design=design,
         n_jobs=n_jobs,
         verbose=verbose,
         batch_size=batch_size,

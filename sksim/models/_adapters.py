@@ -18,6 +18,11 @@ def is_adaptable(model):
     """
     if is_known(model):
         return True
+    if type(model).__name__ == "ExportedProgram":
+        raise ValueError(
+            "The model is an ExportedProgram, which can't be called: pass "
+            "program.module()."
+        )
     if is_torch_module(model) or any(hasattr(model, name) for name in _METHODS):
         return False
     return callable(model) and not isinstance(model, type)

@@ -171,7 +171,7 @@ class CallableModel:
         layers : dict of str to array
         """
         batches, total = batches_of(data, batch_size or _BATCH, as_arrays=False)
-        read = self
+        read = self._of_layers(layers)
         if layers in ("output", ["output"]) and self.outputs is not None:
             read = self._output_alone
         parts = []
@@ -184,6 +184,14 @@ class CallableModel:
         if not parts:
             raise ValueError(f"data ({type(data).__name__}) has no rows.")
         return _joined(parts)
+
+    def _of_layers(self, layers):
+        """The same model, which need not compute other layers than these."""
+        return self
+
+    def _with_last_hidden(self):
+        """The same model, which need not compute but the last layer and the answer."""
+        return self
 
     def _output_alone(self, batch):
         return {"output": self._answer_to(batch)[0]}

@@ -187,7 +187,7 @@ class CutModel:
         whole = apply_module(self.model, X)
         try:
             joined = apply_module(tail, apply_module(head, X))
-        except RuntimeError as error:
+        except ValueError as error:
             raise ValueError(self._not_sequential()) from error
         if joined.shape != whole.shape or not np.allclose(
             joined, whole, rtol=1e-4, atol=1e-5 * np.max(np.abs(whole))

@@ -1,7 +1,6 @@
 """Representations and outputs of fitted models, whatever their library."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from fnmatch import fnmatchcase
 from functools import partial
 
 import numpy as np
@@ -15,6 +14,7 @@ from sksim._typing import Array, ArrayLike, Model
 from sksim.arrays._slices import slices, take_slice
 from sksim.models._adapters import adapted, is_adaptable
 from sksim.models._answers import is_network, network_outputs
+from sksim.models._layer_names import names_matching
 from sksim.models._sklearn import (
     computed,
     representation_layer,
@@ -259,17 +259,7 @@ def choose_layers(available, layers, model):
     """
     if layers is None:
         return [name for name, layer in available.items() if not layer.on_request]
-    patterns = [layers] if isinstance(layers, str) else list(layers)
-    chosen = set()
-    for pattern in patterns:
-        matches = {n for n in available if n == pattern or fnmatchcase(n, pattern)}
-        if not matches:
-            raise ValueError(
-                f"{type(model).__name__} has no layer {pattern!r}. Its layers are "
-                f"{', '.join(available)}."
-            )
-        chosen |= matches
-    return [name for name in available if name in chosen]
+    return names_matching(available, layers, type(model).__name__)
 
 
 def in_batches(compute, data, batch_size, *, verbose=0, n_jobs=None):
@@ -314,6 +304,8 @@ def last_representation(model, data):
     if not is_network(model):
         name = representation_layer(model, data)
         return name, extract_representations(model, data, name)[name]
+    if is_adaptable(model):
+        model = adapted(model)._with_last_hidden()
     layers = extract_representations(model, data)
     name = last_hidden(layers)
     return name, layers[name]

@@ -121,15 +121,20 @@ def layers_of_each(models, data, layers=None):
     ]
 
 
-def _reader(network, layers=None):
-    """Reader of a network, which averages."""
-    network = adapted(network) if is_adaptable(network) else network
+def _reader(network, layers=None, *, is_last=False):
+    """Reader of a network, which averages; of the last layer alone, if that is all."""
+    if is_adaptable(network):
+        network = adapted(network)
+        network = network._with_last_hidden() if is_last else network
     return reader_of(network, layers, reduction=Reduction("mean"))
 
 
 def _of_networks(networks, data):
     """One layer of each network by key, which ends with its name or None."""
-    readers = {key: _reader(network, key[-1]) for key, network in networks.items()}
+    readers = {
+        key: _reader(network, key[-1], is_last=key[-1] is None)
+        for key, network in networks.items()
+    }
     names, parts = {}, {key: [] for key in readers}
     batches, _ = batches_of(data, _BATCH)
     for batch in batches:

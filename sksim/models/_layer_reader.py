@@ -10,7 +10,6 @@ import weakref
 from collections.abc import Mapping
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
-from itertools import chain
 
 import numpy as np
 
@@ -18,7 +17,7 @@ from sksim.models._batches import length_of
 from sksim.models._layer import NoRepresentation
 from sksim.models._reduce import Reduction
 from sksim.models._row_axis import NoRows, SmallPass
-from sksim.models._torch import evaluating, is_torch_module, logits_of
+from sksim.models._torch import evaluating, home_of, is_torch_module, logits_of
 
 # Keywords of a batch that are no input of a model that is asked for its layers.
 _LABELS = ("labels", "label", "label_ids")
@@ -159,18 +158,9 @@ class TorchReader:
                 f"data can't be read as numbers ({error}). Pass what a tokenizer or "
                 "encoder makes of text and objects, as tensors."
             ) from error
-        placed = tensor.to(**self._home(tensor.is_floating_point()))
+        home = home_of(self.model, is_floating=tensor.is_floating_point())
+        placed = tensor.to(**home)
         return placed.clone() if placed is values else placed
-
-    def _home(self, is_floating):
-        """Device, and precision of numbers that are not whole, of the module."""
-        held = chain(self.model.parameters(), self.model.buffers())
-        first = next(held, None)
-        if first is None:
-            return {}
-        floating = (t.dtype for t in chain([first], held) if t.is_floating_point())
-        dtype = next(floating, None) if is_floating else None
-        return {"device": first.device} | ({} if dtype is None else {"dtype": dtype})
 
     # ----- the small pass -------------------------------------------------------------
 
@@ -407,12 +397,24 @@ def _leaves(modules):
 def _refuse_scripted(model):
     import torch
 
+    kind = ""
     if isinstance(model, torch.jit.ScriptModule):
+        kind = "scripted or traced"
+    elif isinstance(model, torch.fx.GraphModule) and not _calls_modules(model.graph):
+        kind = "exported"
+    if kind:
         raise NoRepresentation(
-            f"{type(model).__name__} is a scripted module, which has no layers that "
-            "can be read: no hook of its submodules is called. Ask for "
-            "layers='output', or pass the module that it was made of."
+            f"{type(model).__name__} is {kind}: no hook of its submodules is called, "
+            "so that its layers can't be read. Ask for layers='output', pass the "
+            "module that it was made of, or sksim.models.CallableModel(outputs=..., "
+            "layers=...) with a function that returns the layers."
         )
+
+
+def _calls_modules(graph):
+    """Whether a graph of torch.fx runs submodules, rather than their operations."""
+    targets = {node.target for node in graph.nodes if node.op == "call_module"}
+    return bool(targets - {"_guards_fn"})
 
 
 def _parameters(model):

@@ -1,5 +1,6 @@
 """Networks in ONNX's format, with their intermediate values."""
 
+import copy
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from sksim._optional import import_extra
 from sksim.arrays._slices import slices
 from sksim.models._batches import length_of
 from sksim.models._callable import KINDS, CallableModel
+from sksim.models._layer_names import names_matching
 
 _DTYPES = {
     "tensor(float)": np.float32,
@@ -24,6 +26,9 @@ _DTYPES = {
     "tensor(bool)": np.bool_,
     "tensor(string)": np.object_,
 }
+# Operators that layers with weights consist of.
+_WITH_WEIGHTS = ("MatMul", "Gemm", "Conv")
+_LAST_HIDDEN = object()
 _FLOATING = ("tensor(float)", "tensor(double)", "tensor(float16)")
 
 
@@ -72,7 +77,9 @@ class OnnxModel(CallableModel):
     show which values do. What belongs to the graph inside an If or a Loop is not
     seen. The answer, "output", is the graph's output of the name "logits",
     "probabilities", "labels" or "predictions", which says what it is
-    (:ref:`network_outputs`), or else the first with rows.
+    (:ref:`network_outputs`), or else the first. Functions that compare two models take
+    what goes into the last MatMul, Gemm or Conv with weights. Name the layers that are
+    wanted where a graph is large: the others are then not kept.
 
     Inputs are converted to the types that the graph declares. A mapping gives them by
     name, and what it holds in addition, such as labels, stays out; of a tuple as many
@@ -100,6 +107,7 @@ class OnnxModel(CallableModel):
         self._given = self._session.get_inputs()
         self._named = _named_answer(self._session.get_outputs())
         self._inner = None
+        self._only = None
 
     def __repr__(self):
         is_path = isinstance(self.model, str | os.PathLike)
@@ -123,12 +131,26 @@ class OnnxModel(CallableModel):
         feeds = self._feeds(inputs)
         if self._inner is None:
             self._inner = self._with_values(feeds)
-        session, names = self._inner
-        values = self._run(session, [*names, self._named], feeds)
-        return dict(zip([*names, "output"], values, strict=True))
+        session, names, last = self._inner
+        chosen = [*names, "output"]
+        if self._only is _LAST_HIDDEN:
+            chosen = [last, "output"] if names else ["output"]
+        elif self._only is not None:
+            chosen = names_matching(chosen, self._only, repr(self))
+        asked = [self._named if name == "output" else name for name in chosen]
+        return dict(zip(chosen, self._run(session, asked, feeds), strict=True))
+
+    def _of_layers(self, layers):
+        model = copy.copy(self)
+        model._only = layers
+        model.outputs, model.layers = model._answer, model._values
+        return model
+
+    def _with_last_hidden(self):
+        return self._of_layers(_LAST_HIDDEN)
 
     def _with_values(self, feeds):
-        """Session whose outputs are all floating-point values, and those with rows."""
+        """Session that returns all values, those with rows, and the last hidden one."""
         session = _session_of(_with_all_outputs(self.model), self.providers)
         names = [
             output.name
@@ -143,9 +165,12 @@ class OnnxModel(CallableModel):
             for name, value in zip(names, values, strict=True):
                 has_rows = np.ndim(value) > 0 and len(value) == n_rows
                 lengths.setdefault(name, []).append(has_rows)
-        order = {name: i for i, name in enumerate(_node_outputs(self.model))}
+        graph = _graph_of(self.model).graph
+        computed = [name for node in graph.node for name in node.output]
+        order = {name: i for i, name in enumerate(computed)}
         with_rows = [name for name in names if all(lengths[name])]
-        return session, sorted(with_rows, key=lambda name: order.get(name, -1))
+        with_rows.sort(key=lambda name: order.get(name, -1))
+        return session, with_rows, _last_hidden(graph, with_rows)
 
     # ----- running the graph ----------------------------------------------------------
 
@@ -228,11 +253,15 @@ def _graph_of(model):
     )
 
 
-def _node_outputs(model):
-    """Names of the values that nodes compute, in the order of the graph."""
-    return [
-        name for node in _graph_of(model).graph.node for name in node.output if name
-    ]
+def _last_hidden(graph, names):
+    """Name of what goes into the last layer with weights, or of the last value."""
+    weights = {array.name for array in graph.initializer}
+    for node in reversed(graph.node):
+        if node.op_type in _WITH_WEIGHTS and weights & set(node.input):
+            found = [name for name in node.input if name in set(names)]
+            if found:
+                return found[0]
+    return names[-1] if names else None
 
 
 def _with_all_outputs(model):

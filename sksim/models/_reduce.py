@@ -172,8 +172,16 @@ def _mean(layer, features, axis, mask):
     xp = array_api_compat.array_namespace(layer)
     if axis is not None:
         counts = _weights(layer, axis, mask)
+        if (layer.ndim, axis, features) == (3, 1, 2):
+            # one pass without a copy: a thirteenth of the time of what follows
+            counts = xp.astype(counts[:, :, 0], layer.dtype)
+            sums = xp.matmul(counts[:, None, :], layer)[:, 0, :]
+            # unless something at padding is nan or infinite, which 0 does not cancel
+            if bool(xp.all(xp.isfinite(sums))):
+                return sums / xp.sum(counts, axis=1)[:, None]
+            counts = _weights(layer, axis, mask)
         # what stands at padding may be anything, nan too
-        kept = xp.where(counts, layer, xp.zeros_like(layer))
+        kept = xp.where(counts, layer, _zero_like(layer, xp))
         counts = xp.astype(xp.sum(counts, axis=axis), layer.dtype)
         layer = xp.sum(kept, axis=axis) / counts
         features -= features > axis
@@ -181,11 +189,16 @@ def _mean(layer, features, axis, mask):
     return xp.mean(layer, axis=places) if places else layer
 
 
+def _zero_like(layer, xp):
+    """A single zero, which costs no memory of the layer's size."""
+    return xp.zeros((), dtype=layer.dtype, device=array_api_compat.device(layer))
+
+
 def _flat(layer, features, axis, mask):
     if axis is not None:
         xp = array_api_compat.array_namespace(layer)
         counts = _weights(layer, axis, mask)
-        layer = xp.where(counts, layer, xp.zeros_like(layer))
+        layer = xp.where(counts, layer, _zero_like(layer, xp))
     return layer.reshape(layer.shape[0], -1)
 
 

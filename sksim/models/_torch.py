@@ -2,7 +2,8 @@
 
 import sys
 from collections.abc import Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import chain
 
 import numpy as np
 
@@ -46,7 +47,8 @@ def sequential_parts(module):
 def evaluating(module):
     """Module in evaluation mode; each part is left in the mode it was in."""
     modes = [(part, part.training) for part in module.modules()]
-    module.eval()
+    with suppress(NotImplementedError):  # exported modules have one mode for ever
+        module.eval()
     try:
         yield
     finally:
@@ -58,12 +60,31 @@ def as_input(X, module):
     """Rows as a tensor of the module's precision, on its device."""
     import torch
 
-    held = [*module.parameters(), *module.buffers()]
-    held = [tensor for tensor in held if tensor.is_floating_point()]
-    options = {"dtype": torch.float64, "device": "cpu"}
-    if held:
-        options = {"dtype": held[0].dtype, "device": held[0].device}
-    return torch.as_tensor(np.asarray(X)).to(**options)
+    home = {"dtype": torch.float64, "device": "cpu"} | home_of(module)
+    return torch.as_tensor(np.asarray(X)).to(**home)
+
+
+def home_of(module, *, is_floating=True):
+    """Device of a module, and the precision of its numbers that are not whole.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+    is_floating : bool, default=True
+        Whether what goes there has a precision.
+
+    Returns
+    -------
+    home : dict of str to object
+        "device" and "dtype", as far as the module holds anything that says so.
+    """
+    held = chain(module.parameters(), module.buffers())
+    first = next(held, None)
+    if first is None:
+        return {}
+    floating = (t.dtype for t in chain([first], held) if t.is_floating_point())
+    dtype = next(floating, None) if is_floating else None
+    return {"device": first.device} | ({} if dtype is None else {"dtype": dtype})
 
 
 def logits_of(output):
@@ -108,7 +129,13 @@ def apply_module(module, X):
 
 
 def _output(module, batch):
-    output = module(batch)
+    try:
+        output = module(batch)
+    except (RuntimeError, TypeError, IndexError) as error:
+        raise ValueError(
+            f"{type(module).__name__} can't be run on rows in one array of floating-"
+            f"point numbers, which this measure passes: {error}"
+        ) from error
     logits = logits_of(output)
     if logits is not None:
         return logits

@@ -66,6 +66,27 @@ def test_is_the_measure_of_each_pair(kernel, sizes):
     assert sums.names == (list(a), list(b))
 
 
+def test_standard_error_by_hand():
+    """By the delta method: the spread of what each batch adds, along the gradient."""
+    a, b = layers(90), layers(90, seed=1)
+    sizes = [20, 30, 40]
+    terms = []
+    for part_a, part_b in zip(batches_of(a, sizes), batches_of(b, sizes), strict=True):
+        U, V = (
+            u_center(rows @ rows.T, xp=np)
+            for rows in (part_a["layer1"], part_b["layer2"])
+        )
+        terms.append([np.vdot(*pair) for pair in ((U, V), (U, U), (V, V))])
+        terms[-1] = np.array(terms[-1]) / (len(U) - 3)
+    xy, xx, yy = np.sum(terms, axis=0)
+    value = xy / np.sqrt(xx * yy)
+    gradient = [1 / np.sqrt(xx * yy), -value / (2 * xx), -value / (2 * yy)]
+    along = np.array(terms) @ gradient
+    sums = streamed(a, b, sizes)
+    assert_allclose(sums.scores[1, 2], value)
+    assert_allclose(sums.standard_errors[1, 2], np.sqrt(np.sum(along**2) * 3 / 2))
+
+
 def test_one_batch_is_debiased_cka():
     a, b = layers(60), layers(60, seed=1)
     for kernel in ("linear", "rbf"):

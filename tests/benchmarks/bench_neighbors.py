@@ -11,13 +11,20 @@ import tracemalloc
 from _timing import report
 
 import numpy as np  # isort: skip
+from scipy.stats import kendalltau
 from sklearn.neighbors import NearestNeighbors
 
 from sksim.neighbors import (
+    CKNNA,
+    CycleKNN,
     GraphBasedSimilarity,
+    ManifoldKernelAlignment,
     NeighborJaccard,
+    QuadrupletAgreement,
     RankSimilarity,
     SecondOrderCosine,
+    SharedNeighborSequence,
+    TripletAgreement,
 )
 from sksim.statistics import Tolerance, Uniformity
 
@@ -84,6 +91,96 @@ def graph_based(X, y):
     for graph in graphs:
         np.fill_diagonal(graph, 0)
     return np.mean(np.sum(unit(graphs[0]) * unit(graphs[1]), axis=1))
+
+
+def distances_of(X):
+    squares = (X * X).sum(axis=1)
+    squared = squares[:, None] + squares - 2 * X @ X.T
+    np.fill_diagonal(squared, 0)
+    return np.sqrt(np.maximum(squared, 0))
+
+
+def triplets(X, y):
+    d, e = distances_of(X), distances_of(y)
+    n, agreeing = len(d), 0
+    for a, b in zip(d, e, strict=True):
+        same = np.sign(a[:, None] - a) == np.sign(b[:, None] - b)
+        agreeing += same.sum() - n
+    # those with the row itself agree, since its distance is the smallest in both
+    return (agreeing - 2 * n * (n - 1)) / (n * (n - 1) * (n - 2))
+
+
+def quadruplets(X, y):
+    """By scipy's tau of all pairs, of which those with a shared row remain."""
+    pairs = np.triu_indices(len(X), 1)
+    tau = kendalltau(distances_of(X)[pairs], distances_of(y)[pairs]).statistic
+    return (1 + tau) / 2
+
+
+def cycles(X, y):
+    lists_x, lists_y = scikit_learn_lists(X), scikit_learn_lists(y)
+    return np.mean([i in lists_x[row] for i, row in enumerate(lists_y)])
+
+
+def common_subsequence(X, y):
+    lengths = []
+    for a, b in zip(scikit_learn_lists(X), scikit_learn_lists(y), strict=True):
+        table = np.zeros((K + 1, K + 1), dtype=int)
+        for i, j in np.ndindex(K, K):
+            longer = max(table[i, j + 1], table[i + 1, j])
+            table[i + 1, j + 1] = table[i, j] + 1 if a[i] == b[j] else longer
+        lengths.append(table[-1, -1])
+    return np.mean(lengths) / K
+
+
+def manifold_kernels(X, y):
+    kernels = []
+    for rows in (X, y):
+        distances = distances_of(rows)
+        n = len(distances)
+        W = np.eye(n)
+        lists = np.argsort(distances, axis=1)[:, 1 : K + 1]
+        for i, own in enumerate(lists):
+            beyond = distances[i, own] - distances[i, own[0]]
+            low, high = 0.0, 1000.0
+            for _ in range(64):
+                width = (low + high) / 2
+                total = np.exp(-beyond / width).sum()
+                low, high = (width, high) if total < np.log2(K) else (low, width)
+            W[i, own] = np.exp(-beyond / width)
+        kernels.append(W - W.mean(axis=1, keepdims=True))
+    A, B = kernels
+    return np.sum(A * B) / np.linalg.norm(A) / np.linalg.norm(B)
+
+
+def masked_hsic(X, y):
+    kernels, masks = [unit(rows) @ unit(rows).T for rows in (X, y)], []
+    for kernel in kernels:
+        np.fill_diagonal(kernel, -np.inf)
+        mask = np.zeros(kernel.shape)
+        np.put_along_axis(mask, np.argsort(-kernel, axis=1)[:, :K], 1, axis=1)
+        np.fill_diagonal(kernel, 0)
+        masks.append(mask)
+    n = len(X)
+
+    def product(A, B):
+        crossed = A.sum(axis=0) @ B.sum(axis=1)
+        total = A.sum() * B.sum() / ((n - 1) * (n - 2))
+        return np.sum(A * B.T) - 2 * crossed / (n - 2) + total
+
+    (a, b), (p, q) = kernels, masks
+    norms = product(p * a, p * a) * product(q * b, q * b)
+    return product(p * q * a, p * q * b) / np.sqrt(norms)
+
+
+NEWER = {
+    "triplets, signs": (TripletAgreement(), triplets),
+    "quadruplets, scipy's tau": (QuadrupletAgreement(), quadruplets),
+    "cycles, scikit-learn": (CycleKNN(K), cycles),
+    "common subsequence, loops": (SharedNeighborSequence(K), common_subsequence),
+    "manifold kernels, loops": (ManifoldKernelAlignment(K), manifold_kernels),
+    "CKNNA hsic_unbiased": (CKNNA(K, estimator="hsic_unbiased"), masked_hsic),
+}
 
 
 def uniformity(X):
@@ -154,6 +251,15 @@ def bench(n_samples, n_features, dtype):
         lambda: graph_based(X, y),
         repeats,
     )
+    for name, (newer, transcribed) in NEWER.items():
+        if name.startswith("triplets") and n_samples > 4096:
+            continue  # signs of n^3 differences
+        report(
+            f"{name}, {what}",
+            lambda m=newer: m.fit(X, y),
+            lambda t=transcribed: t(X, y),
+            1,
+        )
     report(
         f"uniformity, torch.pdist, {what}",
         lambda: Uniformity().fit(X, y),

@@ -27,6 +27,7 @@ from sksim.alignment import (
     LinearRegressionSimilarity,
     MaximumMatching,
     OrthogonalProcrustes,
+    PartialSoftMatching,
     PartialWhiteningShapeMetric,
     PermutationProcrustes,
     SoftMatching,
@@ -36,6 +37,7 @@ from sksim.rsm import (
     GULP,
     HSIC,
     RSA,
+    DecodingSimilarity,
     DistanceCorrelation,
     EigenspaceOverlap,
     NormalizedBures,
@@ -189,6 +191,26 @@ def soft_correlation_match(X, y):
     return (C.max(axis=0).mean() + C.max(axis=1).mean()) / 2
 
 
+def decoding(X, y, ridge=0.1):
+    smoothers = []
+    for rows in (X, y):
+        rows = rows - rows.mean(axis=0)
+        K = rows @ rows.T
+        smoothers.append(np.linalg.solve(K + len(K) * ridge * np.eye(len(K)), K))
+    return cosine(*smoothers)
+
+
+def partial_soft(X, y, mass=0.5):
+    from ot.partial import partial_wasserstein
+
+    X, y = (rows - rows.mean(axis=0) for rows in (X, y))
+    X, y = (rows / np.linalg.norm(rows, axis=0) for rows in (X, y))
+    costs = 1 - X.T @ y
+    margins = [np.full(width, 1 / width) for width in costs.shape]
+    plan = partial_wasserstein(*margins, costs, m=mass)
+    return 1 - np.sum(plan * costs) / mass
+
+
 def maximum_match(X, y, epsilon=0.3):
     kept = [np.arange(X.shape[1]), np.arange(y.shape[1])]
     while True:
@@ -217,6 +239,7 @@ MEASURES = {
     "NormalizedBures": (NormalizedBures(), bures),
     "EigenspaceOverlap": (EigenspaceOverlap(), eigenspace_overlap),
     "GULP": (GULP(), gulp),
+    "DecodingSimilarity": (DecodingSimilarity(), decoding),
     "RiemannianDistance": (RiemannianDistance(), riemannian),
     "PointwiseKernelAlignment": (PointwiseKernelAlignment(), pointwise),
     "OrthogonalProcrustes": (OrthogonalProcrustes(), procrustes),
@@ -226,6 +249,7 @@ MEASURES = {
     "AlignedCosine": (AlignedCosine(), aligned_cosine),
     "PermutationProcrustes": (PermutationProcrustes(), permutation),
     "SoftMatching": (SoftMatching(), soft),
+    "PartialSoftMatching .5": (PartialSoftMatching(0.5), partial_soft),
     "CorrelationMatch hard": (CorrelationMatch(), correlation_match),
     "CorrelationMatch soft": (CorrelationMatch("soft"), soft_correlation_match),
     "MaximumMatching .3": (MaximumMatching(0.3), maximum_match),

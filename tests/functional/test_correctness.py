@@ -75,6 +75,18 @@ def test_consistency_of_equal_errors_is_one(counts):
     assert ErrorConsistency().fit(first, second, y_true=truth).similarity_ == 1
 
 
+@pytest.mark.parametrize("counts", [(5, 0, 0, 0), (0, 0, 0, 5)])
+def test_consistency_without_chance_may_be_called_undefined(counts):
+    first, second, truth = labels_with_counts(*counts)
+    for value in (np.nan, 0.0):
+        measure = ErrorConsistency(replace_undefined_by=value)
+        measure.fit(first, second, y_true=truth)
+        np.testing.assert_equal(measure.similarity_, value)
+    some = labels_with_counts(3, 0, 0, 2)
+    measure.fit(*some[:2], y_true=some[2])
+    assert measure.similarity_ == 1
+
+
 def test_consistency_of_opposite_errors():
     first, second, truth = labels_with_counts(0, 3, 3, 0)
     assert ErrorConsistency().fit(first, second, y_true=truth).similarity_ == -1

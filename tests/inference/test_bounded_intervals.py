@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from _reference import reference_values
 from scipy import stats
+from sklearn import config_context
 from sklearn.preprocessing import FunctionTransformer
 
 from sksim.compose import TransformedViews
@@ -370,6 +371,24 @@ def test_nothing_that_varies_still_has_a_width():
     assert unlimited.confidence_interval == (-np.inf, 0)
 
 
+def test_replicates_that_are_nearly_all_the_same_have_a_width_too():
+    a = np.zeros(300, int)
+    b = (np.arange(300) < 1).astype(int)
+    result = similarity_interval(
+        Disagreement(),
+        a,
+        b,
+        method="subsample",
+        subsample_size=3,
+        n_resamples=200,
+        random_state=0,
+    )
+    assert result.standard_error > 0
+    assert np.mean(result.replicates == 0) > 0.975
+    low, high = result.confidence_interval
+    assert low < -1 / 300 < high
+
+
 def test_limits_of_rows_that_were_not_seen():
     limits = of_unseen_rows(0.5, (0.0, np.inf), 30)
     assert limits.low(0.05) == pytest.approx(0.5 * 0.05 ** (1 / 30))
@@ -410,6 +429,23 @@ def test_replicates_that_are_refused_are_undefined():
             CKA(debias="rows", kernel="rbf"), X, y, groups=group
         )
     assert result.n_undefined == 1
+
+
+@pytest.mark.parametrize("namespace", ["torch", "array_api_strict"])
+@pytest.mark.parametrize("method", ["auto", "jackknife"])
+@pytest.mark.parametrize(
+    "measure", [Disagreement(), CohenKappa(), JensenShannonDivergence()], ids=repr
+)
+def test_arrays_of_other_libraries(measure, method, namespace):
+    xp = pytest.importorskip(namespace)
+    outputs, known = _outputs(measure, np.random.default_rng(3))
+    known = {} if isinstance(measure, Disagreement) else known
+    expected = similarity_interval(measure, *outputs, method=method, **known)
+    with config_context(array_api_dispatch=True):
+        there = (xp.asarray(array) for array in outputs)
+        found = similarity_interval(measure, *there, method=method, **known)
+    assert found.confidence_interval == pytest.approx(expected.confidence_interval)
+    assert found.standard_error == pytest.approx(expected.standard_error)
 
 
 # ----- strata ------------------------------------------------------------------------

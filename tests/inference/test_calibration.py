@@ -37,6 +37,7 @@ from sksim.rsm import CKA, RSA, DistanceCorrelation
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore:.*by construction.*"),
+    pytest.mark.filterwarnings("ignore:Rows that follow each other"),
 ]
 
 

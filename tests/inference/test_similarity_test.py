@@ -197,6 +197,7 @@ def _clustered(rng, n_groups=20, size=5, width=6):
     return X, y, groups
 
 
+@pytest.mark.filterwarnings("ignore:Rows that follow each other")
 def test_groups_keep_the_level_where_free_permutation_does_not():
     rng = np.random.default_rng(0)
     pvalues = {"rows": [], "groups": []}
@@ -218,6 +219,7 @@ def test_groups_keep_the_level_where_free_permutation_does_not():
     assert np.mean(np.array(pvalues["rows"]) <= 0.05) > 0.3
 
 
+@pytest.mark.filterwarnings("ignore:Rows that follow each other")
 def test_within_strata_only_what_is_beyond_them_counts():
     rng = np.random.default_rng(0)
     strata = np.repeat(np.arange(20), 5)

@@ -12,7 +12,7 @@ from sksim.models import (
     extract_outputs,
     extract_representations,
 )
-from sksim.pairwise import compare, similarity_matrix
+from sksim.pairwise import compare, layer_similarity_matrix, similarity_matrix
 from sksim.plot import SimilarityMatrixDisplay
 from sksim.rsm import CKA
 
@@ -86,6 +86,19 @@ def test_measures_and_tables(model, rows):
     assert similarity_matrix(CKA(), layers).shape == (2, 2)
     display = SimilarityMatrixDisplay.from_estimators("CKA", model, other, X)
     assert display.matrix.shape == (2, 1)
+
+
+def test_layers_of_two_models_in_one_pass(model, rows):
+    X, y = rows
+    other = CallableModel(logits)
+    batches = [(X[i : i + 10], y[i : i + 10]) for i in (0, 10, 20)]
+    for data in (X, batches):
+        result = layer_similarity_matrix(CKA(), model, other, data)
+        expected = [
+            [CKA().fit(hidden(X), logits(X)).score_],
+            [CKA().fit(logits(X), logits(X)).score_],
+        ]
+        assert_allclose(result.scores, expected, rtol=1e-6)
 
 
 def test_a_bare_function_is_a_model(rows):

@@ -15,7 +15,8 @@ from sksim.models import (
     extract_representations,
 )
 from sksim.models._callable import as_array
-from sksim.pairwise import compare
+from sksim.pairwise import compare, layer_similarity_matrix
+from sksim.rsm import CKA
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("KERAS_BACKEND", "torch")
@@ -89,12 +90,20 @@ def test_onnx(rows, tmp_path, opset):
         assert list(layers) == ["sums", "hidden", "output"]
         for name, layer in layers.items():
             assert_allclose(layer, expected[name], rtol=1e-4, atol=1e-5)
+    result = layer_similarity_matrix(CKA(), path, graph, X)
+    pairs = [[CKA().fit(a, b).score_ for b in layers.values()] for a in layers.values()]
+    assert_allclose(result.scores, pairs, rtol=1e-5)
     # an output of this name is what it is called
     labels = extract_outputs(path, X)["labels"]
     assert_array_equal(labels, expected["output"].argmax(axis=1))
     table = compare(path, graph, X, y, measures=["CKA", "functional"], **quick)
     table = table.set_index("measure")
     assert table.loc["CKA", "value"] == pytest.approx(1)
+    # what goes into the last layer with weights
+    assert table.loc["CKA", "compared"] == "hidden"
+    assert list(extract_representations(graph, X, "s*")) == ["sums"]
+    with pytest.raises(ValueError, match="no layer 'tail'.*sums, hidden, output"):
+        extract_representations(graph, X, "tail")
     assert table.loc["JensenShannonDivergence", "value"] == 0
     assert table.loc["DoubleFault", "value"] == np.mean(labels != y)
 

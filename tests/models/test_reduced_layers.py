@@ -418,7 +418,7 @@ def test_modules_inside_others():
         "output": (8, 2),
     }
     scripted = torch.jit.trace(net, X)
-    with pytest.raises(ValueError, match="scripted module.*layers='output'"):
+    with pytest.raises(ValueError, match="scripted or traced.*layers='output'"):
         extract_representations(scripted, X)
     output = extract_representations(scripted, X, "output")["output"]
     assert_allclose(output, expected["output"])

@@ -831,6 +831,9 @@ def test_layers_of_tables_and_texts_in_one_pass(batch_size):
         "CKA", a, b, TABLE, layers="*.*", batch_size=batch_size
     )
     assert_allclose(result.scores, similarity_matrix("CKA", *layers), atol=1e-9)
+    # the last row alone is no batch: it joins the one before
+    result = layer_similarity_matrix("MinibatchCKA", a, b, TABLE, batch_size=29)
+    assert result.n_samples == len(TABLE)
     model = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(TEXTS, NAMES)
     result = layer_similarity_matrix("CKA", model, None, TEXTS, batch_size=batch_size)
     layers = extract_representations(model, TEXTS)

@@ -16,7 +16,7 @@ from sksim.functional import (
     RashomonCapacity,
     TotalVariation,
 )
-from sksim.models import extract_outputs
+from sksim.models import extract_outputs, extract_representations
 from sksim.pairwise import compare
 
 torch = pytest.importorskip("torch")
@@ -272,6 +272,93 @@ def test_models_are_left_as_they_were(pair, rows):
     with pytest.raises(RuntimeError):
         Disagreement.from_estimators(*pair, rows[0][:, :2])
     assert pair[0].training
+
+
+# ----- kinds of modules ---------------------------------------------------------------
+
+
+def exported(network, X):
+    rows = torch.export.Dim("rows", min=1, max=100)
+    return torch.export.export(network, (X,), dynamic_shapes=({0: rows},))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda network, X: torch.jit.script(network),
+        lambda network, X: torch.jit.trace(network, X),
+        lambda network, X: torch.compile(network, backend="eager"),
+        lambda network, X: exported(network, X).module(),
+        lambda network, X: nn.DataParallel(network),
+        lambda network, X: nn.Sequential(network).double(),
+    ],
+    ids=["scripted", "traced", "compiled", "exported", "parallel", "double"],
+)
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
+def test_answers_of_all_kinds_of_modules(pair, rows, make):
+    X, y = rows
+    network = pair[0].eval()
+    P = softmax(outputs_of(network, X))
+    model = make(network, X)
+    found = extract_outputs(model, X, outputs="logits")
+    assert_allclose(found["probabilities"], P, rtol=1e-4)
+    table = compare(
+        model,
+        pair[1],
+        X,
+        y,
+        measures=["functional", "rsm"],
+        outputs="logits",
+        random_state=0,
+        **quick,
+    ).set_index("measure")
+    assert table.loc["JensenShannonDivergence", "value"] > 0
+    if np.isnan(table.loc["CKA", "value"]):
+        assert "CallableModel" in table.loc["CKA", "note"]
+        with pytest.raises(ValueError, match="CallableModel"):
+            extract_representations(model, X)
+    else:
+        assert set(extract_representations(model, X)) >= {"output"}
+
+
+def test_exported_programs_are_not_called(pair, rows):
+    program = exported(pair[0], rows[0])
+    with pytest.raises(ValueError, match=r"pass program\.module\(\)"):
+        extract_outputs(program, rows[0])
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_networks_of_16_bits(pair, rows, dtype):
+    X, _ = rows
+    logits = outputs_of(pair[0], X)
+    found = extract_outputs(pair[0].to(dtype), X, outputs="logits")
+    assert found["outputs"].dtype == torch.float32
+    assert_allclose(found["logits"], logits, atol=0.05)
+    assert_allclose(found["probabilities"].sum(dim=1), 1)
+
+
+class Two(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.left, self.right = nn.Linear(6, 3), nn.Linear(6, 3)
+
+    def forward(self, x1, x2):
+        return self.left(x1) - self.right(x2)
+
+
+def test_networks_of_two_inputs(rows):
+    X, y = rows
+    a, b = Two(), Two()
+    dataset = data.TensorDataset(X, X.flip(0), y)
+    loader = data.DataLoader(dataset, batch_size=7, shuffle=True)
+    with torch.no_grad():
+        labels = [m(X, X.flip(0)).argmax(dim=1).numpy() for m in (a, b)]
+    expected = DoubleFault().fit(*labels, y_true=y).statistic_
+    assert DoubleFault.from_estimators(a, b, loader).statistic_ == expected
+    table = compare(a, b, loader, measures="functional", outputs="logits", **quick)
+    table = table.set_index("measure")
+    assert table.loc["DoubleFault", "value"] == expected
+    assert "can't be run on rows in one array" in table.loc["DecisionDistance", "note"]
 
 
 # ----- compare ------------------------------------------------------------------------

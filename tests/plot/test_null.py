@@ -46,6 +46,8 @@ def test_without_a_null_distribution():
 
 def test_of_representations_and_of_models():
     X, labels = load_iris(return_X_y=True)
+    order = np.random.default_rng(0).permutation(len(X))
+    X, labels = X[order], labels[order]  # iris is sorted by class
     first, second = (
         MLPClassifier((6, 4), max_iter=30, random_state=seed) for seed in range(2)
     )
