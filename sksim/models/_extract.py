@@ -14,7 +14,6 @@ from sksim._typing import Array, ArrayLike, Model
 from sksim.arrays._slices import slices, take_slice
 from sksim.models._adapters import adapted, is_adaptable
 from sksim.models._answers import is_network, network_outputs
-from sksim.models._batches import random_sampler_of
 from sksim.models._layer_names import names_matching
 from sksim.models._sklearn import (
     computed,
@@ -316,24 +315,3 @@ def last_hidden(layers):
     """Name of the last layer that is no answer, or of the first if all are."""
     hidden = [n for n in layers if n.split(".")[-1] not in _OUTPUT_LAYERS]
     return hidden[-1] if hidden else next(iter(layers))
-
-
-def refuse_unrepeatable(data):
-    """Raise unless data gives the same rows in the same order to several models.
-
-    Parameters
-    ----------
-    data : array-like or iterable of batches
-    """
-    sampler = random_sampler_of(data)
-    if sampler:
-        raise ValueError(
-            f"data is a {type(data).__name__} with a {sampler}, which gives each "
-            "model the rows in an order of its own: rows would be compared with "
-            "others. Make it with shuffle=False, or pass list(data)."
-        )
-    if hasattr(data, "__next__"):
-        raise ValueError(
-            f"data is a {type(data).__name__}, which is used up by the first model: "
-            "pass list(data)."
-        )

@@ -3,13 +3,12 @@
 import numpy as np
 
 from sksim.models._adapters import adapted, is_adaptable
-from sksim.models._answers import is_network
-from sksim.models._batches import batches_of
+from sksim.models._answers import is_network, rows_of
+from sksim.models._batches import batches_of, is_cut
 from sksim.models._extract import (
     extract_representations,
     last_hidden,
     last_representation,
-    refuse_unrepeatable,
 )
 from sksim.models._readers import reader_of
 from sksim.models._reduce import Reduction
@@ -46,7 +45,7 @@ def last_layers(models, data, names=None):
         if is_network(model)
     }
     if not all(is_network(model) for model in models):
-        refuse_unrepeatable(data)
+        data = _together(data)
     known = _of_networks(wanted, data) if wanted else {}
     layers = [
         known[id(model), name]
@@ -56,6 +55,11 @@ def last_layers(models, data, names=None):
     ]
     warn_of_inputs([layer for _, layer in layers], data)
     return layers
+
+
+def _together(data):
+    """All rows in one array, for models that take no batches; gone through once."""
+    return data if is_cut(data) else rows_of(data)[0]
 
 
 def _last_of(model, data, name):
@@ -97,8 +101,7 @@ def layers_of_each(models, data, layers=None):
     layers : list of dict of str to array
     """
     if not all(is_network(model) for model in models):
-        if len(models) > 1:
-            refuse_unrepeatable(data)
+        data = _together(data)
         return [extract_representations(model, data, layers) for model in models]
     readers = [_reader(model, layers) for model in models]
     parts = [[] for _ in readers]

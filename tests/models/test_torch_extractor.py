@@ -338,11 +338,29 @@ def test_both_models_get_the_same_rows_in_the_same_order(network, X):
         with pytest.raises(ValueError, match=f"RandomSampler.* {name} can't be in"):
             compare(network, network, shuffling, **{name: np.arange(20)}, **options)
     forest = RandomForestRegressor(3, random_state=0).fit(X.numpy(), np.arange(20))
-    for models in ((network, forest), (forest, network)):
-        with pytest.raises(ValueError, match=r"RandomSampler.*shuffle=False"):
-            compare(*models, shuffling, **options)
-        with pytest.raises(ValueError, match=r"used up by the first.*list\(data\)"):
-            compare(*models, iter([X]), **options)
+    # estimators take all rows at once, which are gathered from the batches
+    expected = compare(network, forest, X, **options)["value"][0]
+    for data in (shuffling, iter([X]), in_order):
+        found = compare(network, forest, data, **options)["value"][0]
+        assert found == pytest.approx(expected, rel=1e-5)
+
+
+def test_samplers_of_ones_own_may_draw_too(network, X):
+    class Drawn(torch.utils.data.Sampler):
+        def __iter__(self):
+            return iter(torch.randperm(20).tolist())
+
+        def __len__(self):
+            return 20
+
+    loader = torch.utils.data.DataLoader
+    forest = RandomForestRegressor(3, random_state=0).fit(X.numpy(), np.arange(20))
+    options = {"measures": ["CKA"], "n_permutations": 0, "confidence_level": None}
+    expected = compare(network, forest, X, **options)["value"][0]
+    drawn = compare(network, forest, loader(X, sampler=Drawn()), **options)
+    assert drawn["value"][0] == pytest.approx(expected, rel=1e-5)
+    both = compare(network, network, loader(X, sampler=Drawn()), **options)
+    assert both["value"][0] == pytest.approx(1)
 
 
 def test_maps_and_tokens_are_averaged(tokens):

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from sklearn.ensemble import RandomForestRegressor
 
 from sksim.models import extract_representations
 from sksim.pairwise import similarity_matrix
@@ -71,7 +70,3 @@ def test_other_displays_of_a_shuffling_loader(networks, images):
         PermutationNullDisplay.from_estimators(
             CKA(), *networks, loader, groups=np.zeros(40)
         )
-    rows = np.arange(40.0)[:, None]
-    forest = RandomForestRegressor(2, random_state=0).fit(rows, rows[:, 0])
-    with pytest.raises(ValueError, match="RandomSampler.*shuffle=False"):
-        RepresentationDisplay.from_estimators(networks[0], forest, loader)

@@ -22,9 +22,9 @@ from sksim.models._batches import (
     batches_of,
     length_of,
     number_of_rows,
+    random_sampler_of,
     without_small_batches,
 )
-from sksim.models._extract import random_sampler_of
 from sksim.models._readers import reader_of, takes_tables
 from sksim.models._reduce import Reduction
 from sksim.models._torch import is_torch_module
