@@ -1,5 +1,6 @@
 """What becomes of a layer within a pass: pooled, flattened, or cut into tokens."""
 
+import math
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
@@ -177,7 +178,7 @@ def _mean(layer, features, axis, mask):
             counts = xp.astype(counts[:, :, 0], layer.dtype)
             sums = xp.matmul(counts[:, None, :], layer)[:, 0, :]
             # unless something at padding is nan or infinite, which 0 does not cancel
-            if bool(xp.all(xp.isfinite(sums))):
+            if math.isfinite(float(xp.sum(sums))):
                 return sums / xp.sum(counts, axis=1)[:, None]
             counts = _weights(layer, axis, mask)
         # what stands at padding may be anything, nan too

@@ -1,5 +1,6 @@
 """Networks with random weights that ``bench_networks.py`` compares."""
 
+import _timing  # noqa: F401 (before numpy is loaded: one BLAS thread)
 import torch
 from torch import nn
 
