@@ -12,8 +12,8 @@ from sksim.neighbors._cycle import BasePlacesSimilarity
 class SharedNeighborSequence(BasePlacesSimilarity):
     r"""How much of the neighbours' sequences both representations have in common.
 
-    With :math:`(j_1, \dots, j_k)` the neighbours of a row in X, nearest first, and
-    :math:`(j_1', \dots, j_k')` those in y, the mean over rows of
+    With :math:`(j_1, \ldots, j_k)` the neighbours of a row in X, nearest first, and
+    :math:`(j_1', \ldots, j_k')` those in y, the mean over rows of
 
     .. math:: m_{lcs} = \frac1k \operatorname{lcs}(j, j'), \qquad
         m_{edit} = 1 - \frac1k \operatorname{lev}(j, j') ,
