@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 
 from sksim.arrays._namespace import namespace_of, to_numpy
 
@@ -75,7 +76,7 @@ def _directions(rows):
     """Rows minus their mean as unit vectors of few dimensions; of labels a code."""
     rng = np.random.default_rng(1)
     if rows.ndim == 1:
-        labels, codes = np.unique(rows, return_inverse=True)
+        codes, labels = pd.factorize(rows, use_na_sentinel=False)
         rows = rng.normal(size=(len(labels), _MOST_DIRECTIONS))[codes]
     rows = rows.astype(np.float64)
     # so that no sum of finite numbers overflows

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ MEASURES = {
 }
 
 
-def networks():
+def _networks():
     torch.manual_seed(0)
     return [
         torch.nn.Sequential(
@@ -30,6 +31,14 @@ def networks():
         )
         for width in (4, 6)
     ]
+
+
+NETWORKS = _networks()
+
+
+def networks():
+    """Copies for each part: threads share the seed of torch, and no hooks."""
+    return deepcopy(NETWORKS)
 
 
 def batches():
