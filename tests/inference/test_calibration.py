@@ -105,6 +105,7 @@ def _randomized(result, rng):
     return (greater + rng.random() * (tied + 1)) / (len(null) + 1)
 
 
+@pytest.mark.filterwarnings("ignore:.*in whatever order:UserWarning")
 @pytest.mark.parametrize("measure", list(_measures()), ids=repr)
 def test_permutation_pvalues_are_uniform(measure):
     rng = np.random.default_rng(0)
