@@ -3,7 +3,7 @@
 import array_api_compat
 import numpy as np
 
-from sksim.base._readable import as_values, refuse_missing
+from sksim.base._readable import as_values, is_text, refuse_missing
 
 
 def classes_of_confounder(z):
@@ -37,7 +37,7 @@ def classes_of_confounder(z):
 
 def _are_words(values):
     if values.dtype.kind == "O":
-        return any(isinstance(value, str) for value in values)
+        return any(map(is_text, values))
     return values.dtype.kind in "bUST"
 
 

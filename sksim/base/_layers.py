@@ -9,6 +9,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from sksim._sklearn_compat import num_samples
 from sksim.arrays._namespace import device_of, is_numpy
+from sksim.base._readable import is_list
 from sksim.base._row_names import refuse_other_rows
 from sksim.base._tags import ROW_METADATA, tags_of
 from sksim.base._validation import rounding_of
@@ -106,7 +107,7 @@ def named_layers(layers, name):
     """
     if isinstance(layers, Mapping):
         layers = dict(layers)
-    elif isinstance(layers, list | tuple):
+    elif is_list(layers):
         layers = dict(enumerate(layers))
     else:
         raise ValueError(

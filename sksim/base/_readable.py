@@ -1,6 +1,7 @@
 """What users pass before it is an array: read, or refused with the way out."""
 
 import re
+from inspect import isclass
 
 import numpy as np
 import pandas as pd
@@ -114,6 +115,11 @@ def is_text(value):
     return isinstance(value, str | bytes)
 
 
+def is_list(values):
+    """Whether this is one of Python's own sequences of things."""
+    return isinstance(values, list | tuple)
+
+
 def is_masked_array(array):
     """Whether this is one of numpy's masked arrays, with masked entries or without."""
     return isinstance(array, np.ma.MaskedArray)
@@ -126,7 +132,7 @@ def has_masked_entries(array):
 
 def has_dtype(array):
     """Whether this is an array already, of any library, and not a class of them."""
-    return hasattr(array, "dtype") and not isinstance(array, type)
+    return hasattr(array, "dtype") and not isclass(array)
 
 
 def as_values(array, name):
@@ -135,7 +141,7 @@ def as_values(array, name):
     if isinstance(array, type | str | bytes | dict | set | frozenset) or not (
         hasattr(array, "__array__") or hasattr(array, "__len__")
     ):
-        what = array.__name__ if isinstance(array, type) else type(array).__name__
+        what = array.__name__ if isclass(array) else type(array).__name__
         raise TypeError(
             f"{name} is no array but {array!r:.40} ({what}): pass a matrix with one "
             "row for each input."
@@ -181,7 +187,7 @@ def refuse_foreign(array, name):
     name : str
         What the message calls it.
     """
-    if isinstance(array, list | tuple):
+    if is_list(array):
         for i, item in enumerate(array):
             if hasattr(item, "dtype"):
                 refuse_foreign(item, f"{name}[{i}]")

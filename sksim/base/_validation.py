@@ -18,6 +18,7 @@ from sksim.base._readable import (
     as_values,
     has_dtype,
     has_masked_entries,
+    is_list,
     is_text,
     missing_named,
     readable,
@@ -404,7 +405,7 @@ def check_output_group(measure, X, y=None, *, reset):
 def are_arrays(X):
     """Whether these are arrays or tables, one for each model, and not rows of one."""
     return (
-        isinstance(X, list | tuple)
+        is_list(X)
         and len(X) > 0
         and all(len(getattr(model, "shape", ())) > 0 for model in X)
     )

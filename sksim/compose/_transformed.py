@@ -18,6 +18,7 @@ from sksim._sklearn_compat import (
     is_routing_enabled,
 )
 from sksim.arrays._namespace import get_namespace_and_device
+from sksim.base._readable import is_text
 from sksim.base._row_names import refuse_other_rows_of
 from sksim.base._tags import tags_of
 from sksim.compose._wrapper import BaseWrapper
@@ -234,7 +235,7 @@ class TransformedViews(BaseWrapper):
     @property
     def _is_same(self):
         """Whether both views go through the same transformer."""
-        return isinstance(self.y_transformer, str)
+        return is_text(self.y_transformer)
 
     def _transformer_of_y(self):
         return self.transformer if self._is_same else self.y_transformer

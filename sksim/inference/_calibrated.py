@@ -1,6 +1,7 @@
 """Null-corrected measures, for Pipelines and grids."""
 
 import math
+from inspect import isclass
 from numbers import Integral, Real
 
 import numpy as np
@@ -198,7 +199,7 @@ class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
         self : object
             The fitted measure: the result is in ``score_``.
         """
-        if isinstance(self.measure, type):
+        if isclass(self.measure):
             raise ValueError(
                 f"measure is the class {self.measure.__name__}: pass an instance, "
                 "whose parameters can be set."

@@ -245,8 +245,9 @@ def similarity_test_of(
         return _pearson3_result(comparison, statistic, alternative, design)
     null = null_of(tags)(comparison, **design)
     by_name = None
-    if method in ("auto", "exact") and design["groups"] is None:
-        by_name = _exact_pvalue(comparison, alternative)
+    asks_for_it = method in ("auto", "exact") and design["groups"] is None
+    if asks_for_it and tags.null == "exchange":
+        by_name = comparison.exact_pvalue(alternative)
     may_enumerate = by_name is None or null.n_distinct <= n_permutations
     exact = may_enumerate and _is_exact(method, null.n_distinct, n_permutations)
     statistics = null_statistics(
@@ -314,13 +315,6 @@ def null_of(tags):
     if tags.arity == "group":
         return GroupExchangeNull if tags.null == "exchange" else GroupNull
     return ExchangeNull if tags.null == "exchange" else RowNull
-
-
-def _exact_pvalue(comparison, alternative):
-    """P-value of the measure's own exact test, or None."""
-    if comparison.tags.null != "exchange":
-        return None
-    return comparison.exact_pvalue(alternative)
 
 
 def _pearson3_result(comparison, statistic, alternative, design):

@@ -1,5 +1,7 @@
 """Which models are given by functions of a batch: callables, ONNX, Keras."""
 
+from sklearn.base import BaseEstimator
+
 from sksim.models._callable import CallableModel
 from sksim.models._keras import KerasModel, is_keras_model
 from sksim.models._onnx import OnnxModel, is_onnx
@@ -16,6 +18,8 @@ def is_adaptable(model):
     ----------
     model : object
     """
+    if isinstance(model, BaseEstimator):
+        return False
     if is_known(model):
         return True
     if type(model).__name__ == "ExportedProgram":

@@ -9,6 +9,7 @@ from contextlib import ExitStack, nullcontext
 
 import numpy as np
 from scipy.special import expit, softmax
+from sklearn.base import BaseEstimator
 
 from sksim.models._adapters import adapted, is_adaptable
 from sksim.models._batches import batches_of, is_cut, random_sampler_of
@@ -27,6 +28,8 @@ _SUM_TOLERANCE = 4e-3
 
 def is_network(model):
     """Whether a model's answers may be anything, so that their kind must be said."""
+    if isinstance(model, BaseEstimator):
+        return False
     return is_torch_module(model) or is_adaptable(model)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sksim.base._confounder import classes_of_confounder
+from sksim.base._readable import is_text
 from sksim.inference._permutations import check_groups
 from sksim.inference._step_down import holm, step_down
 from sksim.pairwise._measures import first_in_line
@@ -27,7 +28,7 @@ class Designs:
     """
 
     def __init__(self, groups, strata, permute, y_true, *, z=None, n_samples, seed):
-        is_open = isinstance(strata, str) and strata == "auto"
+        is_open = is_text(strata) and strata == "auto"
         self.strata = None if is_open else strata
         self.groups, self.permute, self.seed = groups, permute, seed
         self.classes, self.why_not = None, ""

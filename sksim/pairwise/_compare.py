@@ -15,6 +15,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sksim._progress import ProgressBar
 from sksim._sklearn_compat import Interval, validate_params
 from sksim._typing import ArrayLike, Measure, Metadata, Model, RandomState
+from sksim.base._readable import is_list, is_text
 from sksim.base._row_names import refuse_other_rows
 from sksim.base._tags import tags_of
 from sksim.base._validation import row_metadata
@@ -250,7 +251,7 @@ def compare(
         of_rows = {"y_true": y_true, "groups": groups}
         keys = {name: f"metadata[{name!r}]" for name in metadata or ()}
         of_rows |= {key: metadata[name] for name, key in keys.items()}
-        if not isinstance(strata, str):
+        if not is_text(strata):
             of_rows["strata"] = strata
         a, b, of_rows, dropped = _joined(a, b, data, on, of_rows)
         y_true, groups = of_rows["y_true"], of_rows["groups"]
@@ -323,7 +324,7 @@ def compare(
 
 
 def _refuse_word(strata):
-    if isinstance(strata, str) and strata != "auto":
+    if is_text(strata) and strata != "auto":
         raise ValueError(
             f"strata must be one label for each row, 'auto' or None, got {strata!r}."
         )
@@ -334,7 +335,7 @@ def _designed(groups, strata, permute):
     said = {}
     if groups is not None:
         said["groups"] = _Brief(groups)
-    if not isinstance(strata, str):
+    if not is_text(strata):
         said["strata"] = None if strata is None else _Brief(strata)
     if permute != "rows":
         said["permute"] = permute
@@ -392,7 +393,7 @@ def _brief(value):
     shape = getattr(value, "shape", None)
     if shape is not None:
         return f"<{type(value).__name__} of shape {tuple(shape)}>"
-    if isinstance(value, list | tuple):
+    if is_list(value):
         return f"<{type(value).__name__} of {len(value)} rows>"
     return " ".join(repr(value).split())
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property, wraps
+from inspect import isclass
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,9 @@ from sksim.base import BaseFunctionalSimilarity
 from sksim.base._class_names import column_names, order_of_grades
 from sksim.base._readable import (
     as_values,
+    is_list,
     is_masked_array,
+    is_text,
     missing_entries,
     refuse_foreign,
     refuse_missing,
@@ -212,7 +215,7 @@ def _offers(a, b, *, are_named):
 def _as_array(array, name):
     """Lists become arrays; tables and tensors stay what they are."""
     is_array = hasattr(array, "shape") and hasattr(array, "ndim")
-    if is_array and not isinstance(array, type):
+    if is_array and not isclass(array):
         return array
     grades = order_of_grades({name: array})
     if grades is not None:  # vectors of polars and arrow keep their order
@@ -267,7 +270,7 @@ def refuse_order_of_its_own(data, **of_rows):
     """
     sampler = random_sampler_of(data)
     for name, value in of_rows.items():
-        if sampler and value is not None and not isinstance(value, str):
+        if sampler and value is not None and not is_text(value):
             raise ValueError(
                 f"data is a {type(data).__name__} with a {sampler}, which draws an "
                 f"order of its own, that {name} can't be in. Make it with "
@@ -404,16 +407,12 @@ def _refuse_no_model(model, name):
     """Raise where no measure could be computed, before the first of them is."""
     if is_network(model):
         return
-    if (
-        isinstance(model, type)
-        or hasattr(model, "fit")
-        or not hasattr(model, "predict")
-    ):
+    if isclass(model) or hasattr(model, "fit") or not hasattr(model, "predict"):
         check_estimator(model, name)
 
 
 def _pair_of(arrays):
     """Both models' outputs; measures of groups get them stacked along axis 1."""
-    if isinstance(arrays, list | tuple):
+    if is_list(arrays):
         return arrays
     return arrays[:, 0], arrays[:, 1]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from sksim.base._readable import is_text
 from sksim.discovery import FAMILIES, all_measures, check_measure
 
 # Measures that are one number of two models, up to an increasing map of the score that
@@ -54,11 +55,11 @@ def resolve_measures(measures):
         }
     if measures is None:
         measures = FAMILIES
-    elif isinstance(measures, str) or not isinstance(measures, list | tuple | set):
+    elif is_text(measures) or not isinstance(measures, list | tuple | set):
         measures = [measures]
     resolved = {}
     for measure in measures:
-        if isinstance(measure, str) and measure.lower() in FAMILIES:
+        if is_text(measure) and measure.lower() in FAMILIES:
             for name, cls in all_measures(family=measure.lower()):
                 resolved.setdefault(name, Chosen(cls(), False))
         else:

@@ -55,6 +55,7 @@ class Smoother(View):
     squared_norm: float
 
     _row_fields = ("rows",)
+    is_factor = True
 
     @property
     def factor(self):
@@ -74,6 +75,7 @@ class SmootherMatrix(View):
     squared_norm: float
 
     _row_by_row_fields = ("matrix",)
+    is_factor = False
 
 
 class GULP(MomentMixin, BaseSimilarity):
@@ -231,7 +233,7 @@ class GULP(MomentMixin, BaseSimilarity):
 
     @staticmethod
     def _product(view_x, view_y, xp):
-        x_is_factor, y_is_factor = (isinstance(v, Smoother) for v in (view_x, view_y))
+        x_is_factor, y_is_factor = view_x.is_factor, view_y.is_factor
         if x_is_factor and y_is_factor:
             M = centered_product(view_x.rows, view_x.mean, view_y.rows, view_y.mean)
             M = as_float64(M, xp=xp)
@@ -247,7 +249,7 @@ class GULP(MomentMixin, BaseSimilarity):
 
     def _squared_difference(self, view_x, view_y, xp):
         block_x, block_y = self._row_block(view_x), self._row_block(view_y)
-        n = (view_x.rows if isinstance(view_x, Smoother) else view_x.matrix).shape[0]
+        n = (view_x.rows if view_x.is_factor else view_x.matrix).shape[0]
         total = 0.0
         for rows in row_blocks(n, n):
             difference = block_x(rows) - block_y(rows)
@@ -256,7 +258,7 @@ class GULP(MomentMixin, BaseSimilarity):
 
     @staticmethod
     def _row_block(view):
-        if isinstance(view, SmootherMatrix):
+        if not view.is_factor:
             return lambda rows: view.matrix[rows, :]
         factor = view.factor
         return lambda rows: factor[rows, :] @ factor.T
@@ -278,7 +280,7 @@ class GULP(MomentMixin, BaseSimilarity):
 
 
 def _is_single(view, xp):
-    return isinstance(view, Smoother) and view.rows.dtype != xp.float64
+    return view.is_factor and view.rows.dtype != xp.float64
 
 
 def _identity(matrix, xp):

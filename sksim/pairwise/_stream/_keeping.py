@@ -13,6 +13,7 @@ from sksim.arrays._sketches import SketchedRows
 from sksim.base import MomentMixin
 from sksim.base._comparison import MomentComparison
 from sksim.base._layers import named_errors
+from sksim.base._readable import is_text
 from sksim.base._tags import tags_of
 from sksim.base._validation import rounding_of
 from sksim.pairwise._matrix import similarity_matrix
@@ -313,7 +314,7 @@ def _kind_of(measure, keep, sketch):
             "MinibatchCKA."
         )
     is_directory = isinstance(keep, Path | os.PathLike) or (
-        isinstance(keep, str) and (os.sep in keep or os.path.isdir(keep))
+        is_text(keep) and (os.sep in keep or os.path.isdir(keep))
     )
     if not is_directory and keep not in WORDS:
         raise ValueError(

@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state
 from sksim._progress import ProgressBar
 from sksim._sklearn_compat import Interval, StrOptions, validate_params
 from sksim._typing import Array, ArrayLike, Measure, Model, RandomState
+from sksim.base._readable import is_list, is_text
 from sksim.base._tags import tags_of
 from sksim.discovery import check_measure
 from sksim.models._answers import Asked
@@ -421,7 +422,7 @@ def _of_side(inputs, side):
 def _fingerprint(model):
     """Name of a model, and of a module a hash of its weights."""
     if not is_torch_module(model):
-        return model if isinstance(model, str) else type(model).__name__
+        return model if is_text(model) else type(model).__name__
     found = hashlib.sha256()
     for name, tensor in model.state_dict().items():
         found.update(f"{name}{tuple(tensor.shape)}".encode())
@@ -475,7 +476,7 @@ def _labels_of(batch):
     """Labels that come with a batch, as far as these can be told."""
     if isinstance(batch, Mapping):
         found = [batch[name] for name in _LABELS if batch.get(name) is not None]
-    elif isinstance(batch, list | tuple) and len(batch) > 1:
+    elif is_list(batch) and len(batch) > 1:
         found = [batch[-1]]
     else:
         found = []
