@@ -376,7 +376,9 @@ class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
 
 
 def _rounding_of(comparison, statistic):
-    unmoved = RowNull(comparison, random_state=0).unmoved
+    def unmoved():  # made in single precision only: it may hold n x n matrices
+        return RowNull(comparison, random_state=0).unmoved()
+
     return float(rounding_of(comparison, statistic, unmoved))
 
 
