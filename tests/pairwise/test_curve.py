@@ -1,6 +1,5 @@
 """Measures of neighbours over their number and over the number of rows."""
 
-import matplotlib
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -10,6 +9,8 @@ from sksim.neighbors import CKNNA, MutualKNN, TripletAgreement
 from sksim.pairwise import alignment_curve
 from sksim.plot import AlignmentCurveDisplay
 
+# the least matplotlib warns of newer libraries when it is first imported
+matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
 
 
