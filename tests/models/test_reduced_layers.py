@@ -393,7 +393,7 @@ def test_layers_of_some_batches_only():
         assert "always" in extract_representations(Sometimes(), data, "always")
 
 
-@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
 def test_modules_inside_others():
     net = nn.Sequential(nn.Linear(3, 4), nn.ReLU())
     X = torch.randn(8, 3)

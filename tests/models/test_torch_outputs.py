@@ -294,7 +294,7 @@ def exported(network, X):
     ],
     ids=["scripted", "traced", "compiled", "exported", "parallel", "double"],
 )
-@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*")
 def test_answers_of_all_kinds_of_modules(pair, rows, make):
     X, y = rows
     network = pair[0].eval()
