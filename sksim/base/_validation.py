@@ -798,3 +798,26 @@ def _check_weights(weights, *, xp, like):
 def rounding_of(dtype_name):
     """Relative difference below which two statistics of a precision are equal."""
     return 1e-4 if "float32" in dtype_name else 1e-11
+
+
+def check_doubles(array, name, *, allow_nd=False):
+    """Finite numbers in double precision, whose squares are in range too.
+
+    Parameters
+    ----------
+    array : array-like
+    name : str
+        What messages call it.
+    allow_nd : bool, default=False
+        Whether there may be more than two axes.
+    """
+    with readable(array, name, allow_nd=allow_nd):
+        array = check_array(array, dtype=np.float64, allow_nd=allow_nd, input_name=name)
+    largest = np.abs(array).max()
+    # sums of squares of up to 1e100 numbers, and of the digits of the smallest
+    if largest != 0 and not 1e-100 < largest < 1e100:
+        raise ValueError(
+            f"{name} has numbers of up to {largest:.3g}, whose squares are out of "
+            "range. Rescale it, for example to unit norm."
+        )
+    return array

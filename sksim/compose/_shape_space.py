@@ -4,9 +4,10 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_array, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from sksim._sklearn_compat import Interval, fit_context
+from sksim.base._validation import check_doubles
 
 # The mean moves by less than this share of its norm once it has been found: squared
 # distances are then off by the square of it.
@@ -170,8 +171,7 @@ class ShapeSpace(BaseEstimator):
         """Representations as one array, narrow ones filled up with zeros."""
         names = [f"Representation {number}" for number in range(len(X))]
         arrays = [
-            check_array(rows, dtype=np.float64, input_name=name)
-            for rows, name in zip(X, names, strict=True)
+            check_doubles(rows, name) for rows, name in zip(X, names, strict=True)
         ]
         if not arrays:
             raise ValueError("At least one representation is needed, got none.")

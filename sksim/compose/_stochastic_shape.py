@@ -5,9 +5,9 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_array
 
 from sksim._sklearn_compat import Interval, StrOptions, fit_context
+from sksim.base._validation import check_doubles
 
 # Rounds end where the objective falls by less than this share of it.
 _TOLERANCE = 1e-13
@@ -170,11 +170,13 @@ class StochasticShapeMetric(BaseEstimator):
                 "Call fit, or use kind='gaussian'."
             )
         means = [
-            np.asarray(check_array(m, dtype=np.float64)) for m in (means_x, means_y)
+            check_doubles(rows, name)
+            for rows, name in ((means_x, "means_x"), (means_y, "means_y"))
         ]
+        given = {"covariances_x": covariances_x, "covariances_y": covariances_y}
         covariances = [
-            check_array(c, dtype=np.float64, allow_nd=True)
-            for c in (covariances_x, covariances_y)
+            check_doubles(matrices, name, allow_nd=True)
+            for name, matrices in given.items()
         ]
         n, width = means[0].shape
         shapes = {m.shape for m in means}, {c.shape for c in covariances}
@@ -183,6 +185,8 @@ class StochasticShapeMetric(BaseEstimator):
                 f"Means must be of shape {(n, width)} and covariances of shape "
                 f"{(n, width, width)} for both models, got {shapes[0]} and {shapes[1]}."
             )
+        for matrices, name in zip(covariances, given, strict=True):
+            _refuse_no_covariances(matrices, name)
         return self._fit_gaussian(means[0], covariances[0], means[1], covariances[1])
 
     def _fit_gaussian(self, means_x, covariances_x, means_y, covariances_y):
@@ -250,7 +254,7 @@ class StochasticShapeMetric(BaseEstimator):
 
 
 def _responses(rows, name):
-    rows = check_array(rows, dtype=np.float64, allow_nd=True, input_name=name)
+    rows = check_doubles(rows, name, allow_nd=True)
     if rows.ndim != 3 or rows.shape[1] < 2:
         raise ValueError(
             f"{name} must be of shape (n_inputs, n_repeats, n_features) with at least "
@@ -263,6 +267,23 @@ def _responses(rows, name):
 def _covariances(rows):
     rows = rows - rows.mean(axis=1, keepdims=True)
     return np.swapaxes(rows, 1, 2) @ rows / (rows.shape[1] - 1)
+
+
+def _refuse_no_covariances(matrices, name):
+    """Raise unless all matrices are symmetric and none has a negative variance."""
+    rounding = 1e-8 * np.abs(matrices).max(axis=(1, 2))
+    skew = np.abs(matrices - np.swapaxes(matrices, 1, 2)).max(axis=(1, 2))
+    smallest = np.linalg.eigvalsh(matrices)[:, 0]
+    for found, what in (
+        (skew > rounding, "not symmetric"),
+        (smallest < -rounding, "not positive semi-definite"),
+    ):
+        if found.any():
+            raise ValueError(
+                f"{name}[{int(np.argmax(found))}] is {what}, so that it is no "
+                "covariance matrix. Check the order of the axes: (n_inputs, "
+                "n_features, n_features)."
+            )
 
 
 def _roots(covariances):

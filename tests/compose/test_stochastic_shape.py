@@ -6,7 +6,7 @@ from _reference import newer_cases
 from numpy.testing import assert_allclose
 
 from sksim.alignment import OrthogonalProcrustes
-from sksim.compose import StochasticShapeMetric
+from sksim.compose import ShapeSpace, StochasticShapeMetric
 
 MOMENTS = ("means_x", "covariances_x", "means_y", "covariances_y")
 # without the means there are many rotations to go through
@@ -110,3 +110,29 @@ def test_refusals():
         measure.fit_moments(X[:, 0], np.ones((12, 3, 2)), y[:, 0], np.ones((12, 3, 3)))
     with pytest.raises(ValueError, match="NaN"):
         measure.fit(X * np.nan, y)
+
+
+@pytest.mark.parametrize("size", [1e200, 1e-200])
+def test_numbers_whose_squares_are_out_of_range_are_refused(size):
+    R = np.random.default_rng(0).normal(size=(8, 5, 3))
+    for kind in ("gaussian", "energy"):
+        with pytest.raises(ValueError, match="X has numbers .* out of range. Rescale"):
+            StochasticShapeMetric(kind=kind).fit(size * R, R)
+    with pytest.raises(ValueError, match="Representation 1 has numbers"):
+        ShapeSpace().fit([R[:, 0], size * R[:, 1]])
+
+
+def test_what_is_missing_or_no_covariance_is_named():
+    R = np.random.default_rng(0).normal(size=(8, 5, 3))
+    rows = R[:, 0].copy()
+    rows[2, 1] = np.nan
+    with pytest.raises(ValueError, match="Representation 0 contains NaN.*row 2"):
+        ShapeSpace().fit([rows, R[:, 1]])
+    means, covariances = R[:, 0], np.tile(np.eye(3), (8, 1, 1))
+    for place, value, what in (((3, 0, 1), 0.5, "symmetric"), ((4, 0, 0), -1, "semi")):
+        bad = covariances.copy()
+        bad[place] = value
+        with pytest.raises(
+            ValueError, match=rf"covariances_y\[{place[0]}\] is not.*{what}"
+        ):
+            StochasticShapeMetric().fit_moments(means, covariances, means, bad)
