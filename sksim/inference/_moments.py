@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy import stats
-from scipy.special import gammaln, log_ndtr
+from scipy.special import gammaln
 
 from sksim.arrays._moebius import moebius_table, ways_to_choose
+from sksim.arrays._pearson3 import log_upper_tail
 
 # Found by simulation, as the region in which Pearson III tail areas agree with those of
 # permutations to within their Monte Carlo error, over normal, power-law, exponential,
@@ -25,10 +25,6 @@ _LARGEST_KURTOSIS = 2.6
 _SMALLEST_RANK = 4.0
 # Of fewer rows p-values near .05 are off by .01 to .02, beyond what permutations are.
 _SMALLEST_N_SAMPLES = 10
-# Beyond the range of scipy's tails, 37 standard deviations and more, so many terms of
-# their continued fraction give all digits; below this skewness scipy's tail is normal.
-_TERMS_OF_FRACTION = 200
-_NO_SKEWNESS = 1.6e-5
 
 
 @dataclass(frozen=True)
@@ -91,37 +87,15 @@ class NullMoments:
         """
         z = (statistic - self.mean) / self.std
         greater, less = (
-            max(log_tail(sign * z, sign * self.skewness), -gammaln(self.n_samples + 1))
+            max(
+                float(log_upper_tail(sign * z, sign * self.skewness)),
+                -gammaln(self.n_samples + 1),
+            )
             for sign in (1, -1)
         )
         if alternative == "two-sided":
             return min(0.0, math.log(2) + min(greater, less))
         return float(greater if alternative == "greater" else less)
-
-
-def log_tail(z, skewness):
-    """Logarithm of P(Z >= z) of a standardised Pearson type III distribution.
-
-    Such a Z is (G - a) / sqrt(a) for G of a gamma distribution of shape a = 4 / g^2, or
-    minus that for a negative skewness g.
-    """
-    with np.errstate(divide="ignore"):
-        logarithm = float(stats.pearson3(skewness).logsf(z))
-    if math.isfinite(logarithm):
-        return logarithm
-    if abs(skewness) < _NO_SKEWNESS:
-        return float(log_ndtr(-z))
-    shape = 4 / skewness**2
-    place = z / math.sqrt(shape)
-    if skewness < 0 or place <= 0:
-        return -math.inf  # beyond where the distribution ends
-    # x^a e^-x / Gamma(a) at x = a (1 + place), and the tail divided by it, which is a
-    # continued fraction
-    density = shape * (math.log(shape) - 1 - place + math.log1p(place))
-    x, fraction = shape * (1 + place), 0.0
-    for i in range(_TERMS_OF_FRACTION, 0, -1):
-        fraction = i * (i - shape) / (x + 1 + 2 * i - shape - fraction)
-    return density - gammaln(shape) - math.log(x + 1 - shape - fraction)
 
 
 def null_moments(form):
