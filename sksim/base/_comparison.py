@@ -312,10 +312,7 @@ class Comparison(Compared):
         return values.astype(np.float64, copy=False)
 
     def pair_effects(self):
-        """What pairs of rows add beyond what each row adds, or None.
-
-        A matrix of some of the rows, for the second-order excess of the jackknife.
-        """
+        """`PairEffects`: what pairs of rows add beyond what each row adds, or None."""
         return self._pair_effects() if self.is_exact("jackknife") else None
 
     def trace_form(self):

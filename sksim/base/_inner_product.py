@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import combinations
 from typing import ClassVar
 
 import numpy as np
@@ -20,6 +21,7 @@ from sksim.arrays._picking import (
 from sksim.arrays._symmetric import products_without_each_row
 from sksim.arrays._weighted import weighted_u_inner
 from sksim.base._comparison import Comparison, Grid
+from sksim.base._pair_effects import PairEffects
 from sksim.base._validation import overflow_is_silent
 
 # Rows of whose pairs the effects are found: their variance is then right to 8 % at 300
@@ -99,34 +101,58 @@ class InnerProductComparison(Comparison):
 
     @overflow_is_silent
     def _pair_effects(self):
-        if self.n_samples > _MOST_PAIRED_ROWS:
-            some = np.random.default_rng(0).choice(
-                self.n_samples, size=_MOST_PAIRED_ROWS, replace=False
-            )
-            return self.of_rows(np.sort(some))._pair_effects()
+        rows = np.arange(self.n_samples)
+        if self.n_samples <= _MOST_PAIRED_ROWS:
+            return self._effects_of_all(rows)
+        rng = np.random.default_rng(0)
+        some = np.sort(rng.choice(rows, size=_MOST_PAIRED_ROWS, replace=False))
+        return self.of_rows(some)._effects_of_all(some)
+
+    def _effects_of_all(self, rows):
+        """Effects of pairs of all rows here, which have these numbers elsewhere."""
         xp = self.xp
         K, L = (
             to_numpy(form.dense(xp=xp).matrix, xp=xp).astype(np.float64)
             for form in self._forms
         )
-        products = [K * L, K * K, L * L]
-        slopes = self._slopes(*(float(np.sum(product)) for product in products))
-        effects = sum(b * product for b, product in zip(slopes, products, strict=True))
-        # less what a row adds to all of its pairs
-        return u_center(effects, xp=np) if np.isfinite(effects).all() else None
+        products = np.stack([K * L, K * K, L * L])
+        sums = products.sum(axis=2)
+        slopes, curvature = self._derivatives(sums.sum(axis=1))
+        # less what a row adds to all of its pairs, and what two rows take from all
+        # others by moving the means
+        effects = u_center(np.tensordot(slopes, products, axes=1), xp=np)
+        moved = slopes[0] * K @ L + slopes[1] * K @ K + slopes[2] * L @ L
+        effects -= (moved + moved.T) / len(rows)
+        # two rows also act together through what each adds to the products
+        of_rows = 2 * (sums - sums.mean(axis=1, keepdims=True))
+        effects += of_rows.T @ (curvature / 2) @ of_rows
+        return PairEffects(rows, effects) if np.isfinite(effects).all() else None
 
-    def _slopes(self, xy, xx, yy):
-        """Derivatives by the three products, by differences: for statistics as such."""
-        products = np.array([xy, xx, yy])
-        steps = 1e-5 * np.array([(xx * yy) ** 0.5, xx, yy])
+    def _derivatives(self, products):
+        """First and second derivatives by the three products, by differences.
+
+        For statistics as such: a measure says what its statistic is of the products.
+        """
+        xx, yy = products[1:]
+        # errors of 1e-8 in slopes and 1e-4 in curvatures, of which less is needed
+        steps = np.diag(1e-4 * np.array([(xx * yy) ** 0.5, xx, yy]))
+        if not steps.any(axis=1).all():
+            return np.full(3, math.nan), np.full((3, 3), math.nan)
 
         def value(products):
             views = self._normed(*products[1:])
             return number(self.measure._of_product(products[0], *views, self.n_samples))
 
-        for step in np.diag(steps):
-            ends = value(products + step), value(products - step)
-            yield (ends[0] - ends[1]) / (2 * step.sum()) if step.any() else math.nan
+        here = value(products)
+        above = np.array([value(products + step) for step in steps])
+        below = np.array([value(products - step) for step in steps])
+        slopes = (above - below) / 2
+        curvature = np.diag(above - 2 * here + below)
+        for i, j in combinations(range(3), 2):
+            both = value(products + steps[i] + steps[j])
+            curvature[i, j] = curvature[j, i] = both - above[i] - above[j] + here
+        sizes = np.diag(steps)
+        return slopes / sizes, curvature / np.outer(sizes, sizes)
 
     @overflow_is_silent
     def _weighted(self, weights):

@@ -196,13 +196,14 @@ def similarity_interval(
     n independent rows of which none was unlike the rest: a share of at most
     :math:`1 - \alpha^{1/n}` of all rows is, and may be as unlike as the bounds allow.
 
-    The jackknife's nominal .95 intervals of debiased CKA cover .92 to .97 where the
+    The jackknife's nominal .95 intervals of debiased CKA cover .95 to .98 where the
     views are normal, whether they depend on each other or not, with 30 to 300 rows and
     2 to 1000 columns: its standard error is corrected for the effects of pairs of rows,
-    which it counts twice. They are too short for heavy tails (.83 for Student's t with
-    2.5 degrees of freedom). Measures whose tag ``exact`` names "jackknife", such as CKA
-    with a fixed kernel, distance correlation and disagreement, are computed once: all
-    scores without a row follow.
+    which it counts twice, its limits for the skewness that these effects bring, and
+    Student's degrees of freedom for rows of large influence. They are too short for
+    heavy tails (.87 for Student's t with 2.5 degrees of freedom). Measures whose tag
+    ``exact`` names "jackknife", such as CKA with a fixed kernel, distance correlation
+    and disagreement, are computed once: all scores without a row follow.
 
     References
     ----------

@@ -377,8 +377,8 @@ def spread_of(
         Smallest and largest value.
     rounding : float
         Spread below which the replicates are all the same.
-    effects : ndarray, default=None
-        Of pairs of rows, for the jackknife's correction.
+    effects : PairEffects, default=None
+        For corrections of the jackknife.
     near_bounds : bool, default=False
         Whether limits by the standard error are found on the scale of log-odds.
 
@@ -388,13 +388,18 @@ def spread_of(
     """
     defined = values[np.isfinite(values)]
     mean = float(np.mean(defined))
+    skewness = None
     if plan.method == "jackknife":
         variance, bias = _jackknife(estimate, values, plan)
+        degrees = _degrees(values, plan)
         if effects is not None:
             # no more than half of it can be of second order
-            excess = second_order_excess(effects, plan.n_units)
+            excess = effects.excess_variance(plan.n_units)
             variance = max(variance - excess, variance / 2)
         error = math.sqrt(variance)
+        if effects is not None and error > rounding and len(defined) == len(values):
+            influences = (mean - values) * (plan.n_units - 1) / plan.n_units
+            skewness = effects.skewness(influences, error)
     else:
         error, bias = float(np.std(defined, ddof=1)), mean - estimate
     if plan.method in ("subsample", "masked_bootstrap"):
@@ -407,13 +412,13 @@ def spread_of(
     elif plan.method == "bootstrap":
         limits = of_quantiles(defined)
     else:
-        limits = of_student(estimate, error, plan.degrees)
+        limits = of_student(estimate, error, degrees, skewness)
     if error <= rounding:
         limits = of_unseen_rows(estimate, bounds, plan.n_units)
     elif (
         plan.method == "jackknife" and near_bounds and bounds[0] < estimate < bounds[1]
     ):
-        limits = on_log_odds(estimate, error, plan.degrees, bounds)
+        limits = on_log_odds(estimate, error, degrees, bounds)
     return Spread(error, bias, limits.within(bounds))
 
 
@@ -438,24 +443,24 @@ def _jackknife(estimate, values, plan):
     return variance, bias
 
 
-def second_order_excess(effects, n_units):
-    """Variance that the jackknife counts twice: that of the effects of pairs of rows.
+def _degrees(values, plan):
+    """Degrees of freedom of the jackknife's variance, by the kurtosis of its values.
 
-    With row i left out all of its pairs are missing, and with row j left out the pair
-    (i, j) is missing again (Efron and Stein 1981). In wide views these effects are most
-    of the variance, so that the standard error is up to 1.4 times too large.
-
-    Where they stem from few directions their sum is skewed, and the excess is what
-    makes up for that. Of 1500 data sets of 30 normal rows at CKA .1 the intervals cover
-    .88 with two columns if all of it is subtracted, and .94 if nothing is; with ten
-    columns .95 and .985. The share that is subtracted is 1 - 4/r, of the effective rank
-    r beyond that of pure noise, n/2. Coverage is then .92 to .97 at CKA .1, .5 and .9,
-    for 30 to 300 rows and 2 to 1000 columns (600 data sets each).
+    A variance of n values of kurtosis k varies as that of normal values does with
+    2n / (k - (n - 3)/(n - 1)) degrees, n - 1 of them if k is 3. Where few rows make up
+    most of the error they are fewer: of views of 100 rows by Student's t with 5 degrees
+    nominal .95 intervals of debiased CKA cover .947 with these and .935 with n - 1.
     """
-    n = len(effects)
-    squares = float(np.sum(effects**2))
-    if squares == 0:
-        return 0.0
-    inverse_rank = float(np.sum((effects @ effects) ** 2)) / squares**2
-    share = min(max(1 - 4 * (inverse_rank - 2 / n), 0.0), 1.0)
-    return share * 2 * squares * n * (n - 1) / (n_units * (n_units - 1))
+    gaps = np.concatenate([values[part] - _mean(values[part]) for part in plan.members])
+    squares = gaps[np.isfinite(gaps)] ** 2
+    n, variance = len(squares), _mean(squares)
+    if not variance > 0:
+        return plan.degrees
+    kurtosis = _mean((squares / variance) ** 2)
+    return min(plan.degrees, 2 * n / (kurtosis - (n - 3) / (n - 1)))
+
+
+def _mean(values):
+    """Mean of those that are defined, nan if none is."""
+    defined = values[np.isfinite(values)]
+    return float(np.mean(defined)) if len(defined) else math.nan

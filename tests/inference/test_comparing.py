@@ -64,11 +64,12 @@ def test_pvalues_are_corrected_for_the_number_of_pairs():
     for step, pair in enumerate(order):
         largest = max(largest, min(1.0, (3 - step) * alone[pair].pvalue))
         assert result.pvalues[pair] == pytest.approx(largest)
-    t = stats.t.isf(0.025 / 3, 79)
-    for pair in pairs:
-        half = t * alone[pair].standard_error
-        expected = alone[pair].difference + np.array([-half, half])
-        assert (result.low[pair], result.high[pair]) == pytest.approx(tuple(expected))
+    for i, j in pairs:
+        one = compare_similarities(
+            DEBIASED, X, ys[i + 1], ys[j + 1], confidence_level=1 - 0.05 / 3
+        )
+        expected = pytest.approx(one.confidence_interval)
+        assert (result.low[i, j], result.high[i, j]) == expected
 
 
 def of_errors(n, *errors):
