@@ -77,6 +77,10 @@ from .functional import ErrorCorrectedDisagreement as ErrorCorrectedDisagreement
 from .functional import ErrorCorrelation as ErrorCorrelation
 from .functional import FleissKappa as FleissKappa
 from .functional import GeneralizedDiversity as GeneralizedDiversity
+from .functional import (
+    GroupProbabilisticErrorConsistency as GroupProbabilisticErrorConsistency,
+)
+from .functional import GroupSameErrorRate as GroupSameErrorRate
 from .functional import Hellinger as Hellinger
 from .functional import InterraterAgreement as InterraterAgreement
 from .functional import JensenShannonDivergence as JensenShannonDivergence
@@ -89,10 +93,12 @@ from .functional import ModelStitching as ModelStitching
 from .functional import OracleDisagreement as OracleDisagreement
 from .functional import PerformanceDifference as PerformanceDifference
 from .functional import PredictionDifference as PredictionDifference
+from .functional import ProbabilisticErrorConsistency as ProbabilisticErrorConsistency
 from .functional import QStatistic as QStatistic
 from .functional import RankCorrelation as RankCorrelation
 from .functional import RashomonCapacity as RashomonCapacity
 from .functional import SaliencySimilarity as SaliencySimilarity
+from .functional import SameErrorRate as SameErrorRate
 from .functional import SoftPredictionDifference as SoftPredictionDifference
 from .functional import SurrogateChurn as SurrogateChurn
 from .functional import TotalVariation as TotalVariation

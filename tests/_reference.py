@@ -33,10 +33,10 @@ def reference_cases(key):
                 yield name, direction, first, second, values[key][direction]
 
 
-def newer_cases(key):
+def newer_cases(key, file="newer_measures"):
     """(case, its arrays by name, its values) of one of the newer measures."""
-    arrays = reference_arrays("newer_measures")
-    for case, values in reference_values("newer_measures")[key].items():
+    arrays = reference_arrays(file)
+    for case, values in reference_values(file)[key].items():
         start = f"{key}/{case}/"
         named = {
             k.removeprefix(start): v for k, v in arrays.items() if k.startswith(start)

@@ -35,7 +35,16 @@ _CHOICES = {
     "null": {"rows", "exchange"},
 }
 # What a row is known by beside its place in X and y, and which travels with it.
-ROW_METADATA = ("y_true", "z", "groups", "strata", "runs", "subjects", "weights")
+ROW_METADATA = (
+    "y_true",
+    "n_options",
+    "z",
+    "groups",
+    "strata",
+    "runs",
+    "subjects",
+    "weights",
+)
 # What is known of pairs of rows, by a parameter of the measure.
 PAIR_METADATA = ("pairs",)
 _VIEW_KEYWORDS = {"role", "seed", "data", "classes", *ROW_METADATA, *PAIR_METADATA}
@@ -88,9 +97,9 @@ class SimilarityTags:
     view_keywords : tuple of str, default=()
         Keywords that the view step wants: "role" ("x" or "y"), "seed" (an integer, the
         same for both sides), "data" (rows that models are applied to), "classes" (names
-        of the columns), and metadata of rows: "y_true", "z", "groups", "strata",
-        "runs", "subjects", "weights"; or of pairs of rows: "pairs", a square mask that
-        the measure's ``_check_metadata`` makes of its own parameter.
+        of the columns), and metadata of rows: "y_true", "n_options", "z", "groups",
+        "strata", "runs", "subjects", "weights"; or of pairs of rows: "pairs", a square
+        mask that the measure's ``_check_metadata`` makes of its own parameter.
     precomputed : bool, default=False
         Whether X and y (and z) are given matrices of all pairs of rows, or condensed
         vectors of them: whatever takes some of the rows takes the same columns. One of

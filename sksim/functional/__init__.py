@@ -16,6 +16,10 @@ from sksim.functional._error_corrected_disagreement import ErrorCorrectedDisagre
 from sksim.functional._error_correlation import ErrorCorrelation
 from sksim.functional._fleiss_kappa import FleissKappa
 from sksim.functional._generalized_diversity import GeneralizedDiversity
+from sksim.functional._group_probabilistic_error_consistency import (
+    GroupProbabilisticErrorConsistency,
+)
+from sksim.functional._group_same_error_rate import GroupSameErrorRate
 from sksim.functional._hellinger import Hellinger
 from sksim.functional._interrater_agreement import InterraterAgreement
 from sksim.functional._jensen_shannon_divergence import JensenShannonDivergence
@@ -30,10 +34,14 @@ from sksim.functional._model_stitching import ModelStitching, stitching_layers
 from sksim.functional._oracle_disagreement import OracleDisagreement
 from sksim.functional._performance_difference import PerformanceDifference
 from sksim.functional._prediction_difference import PredictionDifference
+from sksim.functional._probabilistic_error_consistency import (
+    ProbabilisticErrorConsistency,
+)
 from sksim.functional._q_statistic import QStatistic
 from sksim.functional._rank_correlation import RankCorrelation
 from sksim.functional._rashomon_capacity import RashomonCapacity
 from sksim.functional._saliency_similarity import SaliencySimilarity
+from sksim.functional._same_error_rate import SameErrorRate
 from sksim.functional._soft_prediction_difference import SoftPredictionDifference
 from sksim.functional._surrogate_churn import SurrogateChurn
 from sksim.functional._total_variation import TotalVariation
@@ -55,6 +63,8 @@ __all__ = [
     "ErrorCorrelation",
     "FleissKappa",
     "GeneralizedDiversity",
+    "GroupProbabilisticErrorConsistency",
+    "GroupSameErrorRate",
     "Hellinger",
     "InterraterAgreement",
     "JensenShannonDivergence",
@@ -67,10 +77,12 @@ __all__ = [
     "OracleDisagreement",
     "PerformanceDifference",
     "PredictionDifference",
+    "ProbabilisticErrorConsistency",
     "QStatistic",
     "RankCorrelation",
     "RashomonCapacity",
     "SaliencySimilarity",
+    "SameErrorRate",
     "SoftPredictionDifference",
     "SurrogateChurn",
     "TotalVariation",

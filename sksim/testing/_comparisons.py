@@ -12,7 +12,13 @@ from sksim.arrays._namespace import number
 from sksim.arrays._views import joined
 from sksim.base._layers import open_layers
 from sksim.inference._moments import null_moments
-from sksim.testing._helpers import assert_close, statistic_of, tags_of, with_unrelated
+from sksim.testing._helpers import (
+    assert_alike,
+    assert_close,
+    statistic_of,
+    tags_of,
+    with_unrelated,
+)
 from sksim.testing._inputs import make_inputs
 
 # Beyond this many orders of rows a mean over them is estimated by some.
@@ -91,7 +97,7 @@ def check_permuted(measure):
     for prepared in (comparison, comparison.for_permutations()):
         for value, draw in zip(prepared.permuted(wanted), draws, strict=True):
             expected = _moved_anew(comparison, draw)
-            assert_close(value, expected, "permuted rows", rtol=1e-9, atol=1e-11)
+            assert_alike(value, expected, "permuted rows", rtol=1e-9, atol=1e-11)
 
 
 def check_some_rows(measure):
@@ -362,7 +368,7 @@ def _check_grid(grid, tags):
         single = grid.pair(i, j).permuted(orders)
         for number_of_order, expected in enumerate(single):
             value = values[number_of_order, i, j]
-            assert_close(value, expected, "one of many permuted pairs", 1e-9, 1e-11)
+            assert_alike(value, expected, "one of many permuted pairs", 1e-9, 1e-11)
 
 
 def check_wrapped(measure):
@@ -396,7 +402,7 @@ def check_wrapped(measure):
             setting = {"n_permutations": 9, "random_state": 0, **known}
             tests = [similarity_test(m, X, y, **setting) for m in (wrapped, measure)]
             assert tests[0].pvalue == tests[1].pvalue
-            assert_close(tests[0].null_mean, tests[1].null_mean, "null mean")
+            assert_alike(tests[0].null_mean, tests[1].null_mean, "null mean")
         if tags.intervals:
             setting = {"n_resamples": 20, "random_state": 0, **known}
             setting["method"] = tags.intervals[0]

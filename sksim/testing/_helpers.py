@@ -34,6 +34,12 @@ def assert_close(actual, desired, message, rtol=1e-7, atol=1e-9):
     )
 
 
+def assert_alike(actual, desired, message, rtol=1e-7, atol=1e-9):
+    """`assert_close` of two ways to one number, which may both find it undefined."""
+    if not (math.isnan(actual) and math.isnan(desired)):
+        assert_close(actual, desired, message, rtol, atol)
+
+
 def rows_of(array, index, measure=None):
     """Some rows, and of matrices that a measure is given the same columns."""
     if array is None:

@@ -15,6 +15,7 @@ from sksim.pairwise import similarity_matrix
 
 OF_ROWS = {
     "y_true": np.repeat([0, 1, 2], 8),
+    "n_options": np.tile([2, 4, 5], 8),
     "groups": np.repeat(["a", "b", "c", "d"], 6),
     "strata": np.tile([0, 1], 12),
     "runs": np.tile([0, 1, 2], 8),
@@ -128,7 +129,7 @@ def test_missing_and_short_metadata_are_refused(pair, name):
 def test_bad_metadata_are_refused(pair):
     with pytest.raises(ValueError, match="not below 0"):
         Weighed().fit(*pair, weights=-OF_ROWS["weights"])
-    with pytest.raises(ValueError, match="metadata knows y_true, z"):
+    with pytest.raises(ValueError, match="metadata knows y_true, n_options, z"):
         similarity_test(Weighed(), *pair, metadata={"weight": OF_ROWS["weights"]})
 
 

@@ -8,6 +8,7 @@ from sklearn import config_context
 from sklearn.model_selection import cross_val_score
 
 from sksim import all_measures
+from sksim.base._tags import tags_of
 from sksim.functional import (
     Disagreement,
     JensenShannonDivergence,
@@ -69,11 +70,10 @@ PAIRS = all_measures(inputs=["probabilities", "outputs"], arity="pair")
 
 @pytest.mark.parametrize("name, cls", PAIRS)
 def test_every_measure_of_columns(name, cls):
-    known = {"y_true": TRUTH} if name == "PerformanceDifference" else {}
-    if known:
-        expected = cls(labels=CLASSES).fit(P, Q, **known).statistic_
-    else:
-        expected = cls().fit(P, Q).statistic_
+    needs = "y_true" in tags_of(cls()).requires
+    known = {"y_true": TRUTH} if needs else {}
+    by_columns = {**known, "classes": CLASSES} if needs else {}
+    expected = cls().fit(P, Q, **by_columns).statistic_
     found = cls().fit(table(P), moved(Q), **known).statistic_
     assert found == pytest.approx(expected)
 

@@ -1,0 +1,125 @@
+"""Which wrong answers models give, and how often they would share them by chance."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from sksim._sklearn_compat import StrOptions
+from sksim.arrays._namespace import to_numpy
+from sksim.arrays._views import View
+from sksim.functional._options import OPTIONS_CONSTRAINT, OptionsMixin
+from sksim.functional._tags import correctness_tags
+from sksim.functional._undefined import UndefinedMixin, replacement_constraint
+
+
+@dataclass(frozen=True)
+class Answers(View):
+    """A model's answers, the right ones, and how many each row offers, if known."""
+
+    given: object
+    right: object
+    is_wrong: object
+    n_options: object
+
+    _row_fields = ("given", "right", "is_wrong", "n_options")
+
+
+def shared_errors(view_x, view_y, xp):
+    """For each row whether both answers are wrong and equal, both wrong, any wrong."""
+    both = view_x.is_wrong & view_y.is_wrong
+    same = both & (view_x.given == view_y.given)
+    return xp.stack([same, both, view_x.is_wrong | view_y.is_wrong], axis=1)
+
+
+def expected_same(view_x, view_y, chance, xp):
+    """Expected number of equal wrong answers among the rows that both get wrong."""
+    both = to_numpy(view_x.is_wrong & view_y.is_wrong, xp=xp)
+    given = [to_numpy(view.given, xp=xp) for view in (view_x, view_y)]
+    right = to_numpy(view_x.right, xp=xp)
+    if chance == "marginals":
+        return _of_marginals(given, right, both, [view_x, view_y], xp)
+    if view_x.n_options is not None:
+        options = to_numpy(view_x.n_options, xp=xp)[both]
+        return float(np.sum(1 / (options - 1)))
+    seen = np.unique(np.concatenate([np.unique(labels) for labels in (*given, right)]))
+    return float(both.sum()) / (len(seen) - 1) if both.any() else 0.0
+
+
+def _of_marginals(given, right, both, views, xp):
+    """The same where each model errs as often by each answer as it does on a class."""
+    labels = np.unique(np.concatenate([np.unique(each) for each in (*given, right)]))
+    classes = np.searchsorted(labels, right)
+    shares = []
+    for answers, view in zip(given, views, strict=True):
+        wrong = to_numpy(view.is_wrong, xp=xp)
+        cells = classes[wrong], np.searchsorted(labels, answers[wrong])
+        counts = csr_array(
+            (np.ones(len(cells[0])), cells), shape=(len(labels), len(labels))
+        )
+        shares.append(counts / np.maximum(counts.sum(axis=1), 1)[:, None])
+    same = np.asarray((shares[0] * shares[1]).sum(axis=1)).reshape(-1)
+    return float(same[classes[both]].sum())
+
+
+class SharedErrorsMixin(OptionsMixin, UndefinedMixin):
+    """Mixin for measures of which wrong answers models share."""
+
+    _undefined_when = "No row is wrong for two models (or for any)"
+    _parameter_constraints: dict = {
+        "given": [StrOptions({"both", "either"})],
+        "chance": [StrOptions({"uniform", "marginals"})],
+        "n_options": OPTIONS_CONSTRAINT,
+        "replace_undefined_by": replacement_constraint(0, 1),
+    }
+
+    def __init__(
+        self,
+        given="both",
+        *,
+        chance="uniform",
+        n_options=None,
+        replace_undefined_by=np.nan,
+    ):
+        self.given = given
+        self.chance = chance
+        self.n_options = n_options
+        self.replace_undefined_by = replace_undefined_by
+
+    def _view(self, X, xp, y_true, n_options=None):
+        options = self._options_of(X.shape[0], n_options, xp=xp)
+        return Answers(X, y_true, y_true != X, options)
+
+    def _rate(self, same, both, either):
+        total = both if self.given == "both" else either
+        return same / total if total else float("nan")
+
+    def _against_chance(self, sums, expected):
+        """Details of the counts of equal, joint and any errors and of chance."""
+        same, both, either = (int(count) for count in sums)
+        rate, chance = (
+            self._rate(same, both, either),
+            self._rate(expected, both, either),
+        )
+        kappa = (rate - chance) / (1 - chance) if chance != 1 else float("nan")
+        return {
+            "kappa_": kappa,
+            "chance_": chance,
+            "n_same_wrong_": same,
+            "n_both_wrong_": both,
+            "n_either_wrong_": either,
+        }
+
+    def _min_samples(self):
+        return 1
+
+
+def shared_error_tags(**own):
+    """Tags of a measure of which wrong answers models share."""
+    return correctness_tags(
+        view_keywords=("y_true", "n_options"),
+        orientation="similarity",
+        bounds=(0, 1),
+        reference="Kim et al. 2025",
+        **own,
+    )
