@@ -70,6 +70,7 @@ from .functional import DecisionDistance as DecisionDistance
 from .functional import Difficulty as Difficulty
 from .functional import Disagreement as Disagreement
 from .functional import Discrepancy as Discrepancy
+from .functional import DivergenceBoundsResult as DivergenceBoundsResult
 from .functional import DoubleFault as DoubleFault
 from .functional import EntropyDiversity as EntropyDiversity
 from .functional import ErrorConsistency as ErrorConsistency
@@ -102,6 +103,7 @@ from .functional import SameErrorRate as SameErrorRate
 from .functional import SoftPredictionDifference as SoftPredictionDifference
 from .functional import SurrogateChurn as SurrogateChurn
 from .functional import TotalVariation as TotalVariation
+from .functional import divergence_bounds as divergence_bounds
 from .functional import stitching_layers as stitching_layers
 from .inference import CalibratedSimilarity as CalibratedSimilarity
 from .inference import ComparisonResult as ComparisonResult

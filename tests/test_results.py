@@ -19,6 +19,7 @@ RESULTS = {
     if isinstance(value, type) and issubclass(value, ResultMixin)
 }
 HOSTILE = "<b>layer & 1</b>"
+NAMELESS = {"RankingResult", "AlignmentCurveResult", "DivergenceBoundsResult"}
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,9 @@ def results():
         ),
         "LayerSimilarityResult": sksim.layer_similarity_matrix(
             "MinibatchCKA", lambda batch: {HOSTILE: batch, "other": batch**2}, None, X
+        ),
+        "DivergenceBoundsResult": sksim.divergence_bounds(
+            [[0, 1]], np.log([[0.6, 0.2]]), [[0, 2]], np.log([[0.5, 0.3]]), n_tokens=4
         ),
         "AlignmentCurveResult": sksim.alignment_curve("MutualKNN", X, y),
         "LayerIdentification": sksim.layer_identification(CKA(), networks),
@@ -105,7 +109,7 @@ def test_notebooks_show_a_small_escaped_table(name, results):
     assert "b" not in cells.tags
     assert len(page) < 6000
     if hasattr(results[name], "to_frame"):
-        has_no_names = name in ("RankingResult", "AlignmentCurveResult")
+        has_no_names = name in NAMELESS
         assert HOSTILE in cells.texts or has_no_names
         shown = {str(column) for column in results[name].to_frame().columns}
     else:

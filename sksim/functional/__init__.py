@@ -9,6 +9,10 @@ from sksim.functional._decision_distance import DecisionDistance
 from sksim.functional._difficulty import Difficulty
 from sksim.functional._disagreement import Disagreement
 from sksim.functional._discrepancy import Discrepancy
+from sksim.functional._divergence_bounds import (
+    DivergenceBoundsResult,
+    divergence_bounds,
+)
 from sksim.functional._double_fault import DoubleFault
 from sksim.functional._entropy_diversity import EntropyDiversity
 from sksim.functional._error_consistency import ErrorConsistency
@@ -56,6 +60,7 @@ __all__ = [
     "Difficulty",
     "Disagreement",
     "Discrepancy",
+    "DivergenceBoundsResult",
     "DoubleFault",
     "EntropyDiversity",
     "ErrorConsistency",
@@ -86,5 +91,6 @@ __all__ = [
     "SoftPredictionDifference",
     "SurrogateChurn",
     "TotalVariation",
+    "divergence_bounds",
     "stitching_layers",
 ]
