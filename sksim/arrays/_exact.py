@@ -62,7 +62,8 @@ class DenseSymmetric:
 
     def trace_of_cube(self):
         """Trace of the third matrix power."""
-        return float(np.vdot(self.matrix @ self.matrix, self.matrix))
+        # with its transpose, which is the same, numpy makes half of the products
+        return float(np.vdot(self.matrix @ self.matrix.T, self.matrix))
 
     def minus_centring(self, share):
         """The matrix minus ``share`` times the centring matrix I - 11' / n."""

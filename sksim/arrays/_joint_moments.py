@@ -248,6 +248,11 @@ class JointMoments(LayerAccumulator):
         own = self._own_products
         return Moments(x, y, own(0, i), own(1, j), self._products(raw))
 
+    def alone(self, side, place):
+        """Moments of a layer as both sides of a pair."""
+        moments, own = self._side(side, place), self._own_products(side, place)
+        return Moments(moments, moments, own, own, own)
+
     def _products(self, raw):
         central = raw.moved(-raw.a / raw.n, -raw.b / raw.n)
         if not self.quartic:

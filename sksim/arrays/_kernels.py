@@ -166,6 +166,37 @@ def product_of_tiles(forms_x, forms_y, n, *, xp):
     return total
 
 
+def row_products_of_tiles(forms_x, forms_y, n, *, xp):
+    """Row sums of the elementwise products of all pairs of symmetric n x n matrices.
+
+    Each matrix is formed once, some rows at a time, however many pairs it is part of.
+
+    Parameters
+    ----------
+    forms_x, forms_y : list of Factored or Dense
+        The same list twice asks for all pairs of one set.
+    n : int
+        Order of the matrices.
+    xp : module
+        Array namespace.
+
+    Returns
+    -------
+    sums : array of shape (len(forms_x), len(forms_y), n), in double precision
+    """
+    layers = len(forms_x) + (0 if forms_x is forms_y else len(forms_y))
+    size = max(1, min(n, 4 * _BLOCK_ELEMENTS // (layers * n)))
+    sums = []
+    for rows in slices(n, size):
+        of_x = xp.stack([form.entries(rows, xp=xp) for form in forms_x], axis=1)
+        of_y = of_x
+        if forms_y is not forms_x:
+            of_y = xp.stack([form.entries(rows, xp=xp) for form in forms_y], axis=1)
+        products = xp.matmul(of_x, xp.permute_dims(of_y, (0, 2, 1)))
+        sums.append(xp.astype(products, xp.float64))
+    return xp.permute_dims(xp.concat(sums), (1, 2, 0))
+
+
 def _flat_tiles(forms, rows, columns, *, xp):
     tiles = (form.tile(rows, columns, xp=xp) for form in forms)
     return xp.stack([xp.reshape(tile, (-1,)) for tile in tiles])

@@ -49,6 +49,19 @@ def moebius_table(order):
     return graphs, table
 
 
+def sums_over_distinct(invariants, order):
+    """Sums over distinct indices of each kind, of a matrix with these invariants.
+
+    Parameters
+    ----------
+    invariants : dict of graph to float
+    order : int
+    """
+    graphs, table = moebius_table(order)
+    return table @ [invariants[graph] for graph in graphs]
+
+
+@cache
 def ways_to_choose(order, n_samples):
     """In how many ways the indices of each kind can be chosen among the rows.
 

@@ -16,6 +16,7 @@ from sksim.arrays._linalg import (
     role_name,
 )
 from sksim.arrays._matching import selection_matrix
+from sksim.arrays._moebius import moebius_table, sums_over_distinct
 from sksim.arrays._namespace import (
     as_float64,
     column_sum_of_squares,
@@ -103,6 +104,74 @@ class Moments:
     def n(self):
         """Number of rows of X."""
         return self.x.n
+
+
+@dataclass(frozen=True)
+class MomentSums:
+    """What moments over all orders of rows need of a linear kernel, by moments of rows.
+
+    Mean and variance are exact. Of third order it is what remains if all rows are of
+    one length and cubes of products of two rows add to 0: what is left out is less by
+    an order of the number of rows.
+
+    Attributes
+    ----------
+    n_samples : int
+    trace, size : float
+        0 for a kernel whose diagonal is set aside; its norm.
+    kurtosis : float
+        Of the rows' squared lengths.
+    invariants : dict of int to dict of graph to float
+        Of second and third order, without trace.
+    """
+
+    n_samples: int
+    trace: float
+    size: float
+    kurtosis: float
+    invariants: dict
+
+    @classmethod
+    def of(cls, side, products, squared_norm, *, hollow, xp):
+        """Sums of one layer.
+
+        Parameters
+        ----------
+        side : Side
+        products : Products
+            Of the layer with itself, with those of fourth order.
+        squared_norm : float
+            Of the centred kernel, by its own estimator.
+        hollow : bool
+            Whether its diagonal is set aside.
+        xp : module
+        """
+        n, total, squares = side.n, side.squared_norm, float(products.quartic)
+        square = products.matrix @ products.matrix
+        share = total / (n - 1)
+        whole = float(inner(products.matrix, products.matrix, xp=xp))
+        cube = float(inner(square, products.matrix, xp=xp))
+        cube += share * (-3 * whole + 3 * share * total - share * share * (n - 1))
+        # of the diagonal without trace, whose mean is 0
+        spread = squares - total * total / n
+        without_trace = squared_norm if hollow else squared_norm - total * share
+        second = {
+            ((0, 0), (0, 0)): 0.0 if hollow else spread,
+            ((0, 1), (0, 1)): without_trace,
+        }
+        third = dict.fromkeys(moebius_table(3)[0], 0.0)
+        third[(0, 1), (0, 2), (1, 2)] = cube
+        return cls(
+            n,
+            0.0 if hollow else total,
+            max(squared_norm, 0.0) ** 0.5,
+            n * squares / total**2,
+            {2: second, 3: third},
+        )
+
+    def sums(self, order):
+        """Sums over distinct indices of products of entries, of each kind."""
+        return sums_over_distinct(self.invariants[order], order)
 
 
 # ----- made of rows -------------------------------------------------------------------

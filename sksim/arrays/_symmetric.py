@@ -171,6 +171,18 @@ class Factored(SymmetricForm):
         left = left - self.mean
         return left @ right.T - (left @ self.mean)[:, None]
 
+    def entries(self, rows, *, xp):
+        """Some whole rows of the matrix, without what hollow matrices leave out."""
+        entries = self.tile(rows, slice(None), xp=xp)
+        if not self.hollow:
+            return entries
+        effects = self._effects(xp)
+        entries = entries - effects[rows, None] - effects[None, :]
+        own = (
+            xp.arange(self.n_samples)[None, :] == xp.arange(self.n_samples)[rows, None]
+        )
+        return xp.where(own, xp.zeros_like(entries), entries)
+
     def from_tiles(self, other, product, *, xp):
         """Inner product of two matrices, of that of their tiles."""
         return other._from_tiles_of_rows(self, product, xp=xp)
@@ -245,6 +257,10 @@ class Dense(SymmetricForm):
     def tile(self, rows, columns, *, xp):
         """Entries of some rows and columns."""
         return self.matrix[rows, columns]
+
+    def entries(self, rows, *, xp):
+        """Some whole rows of the matrix."""
+        return self.matrix[rows, :]
 
     def from_tiles(self, other, product, *, xp):
         """Inner product of two matrices, of that of their tiles."""
@@ -458,11 +474,25 @@ def products_without_each_row(a, b, *, xp):
     -------
     products : array of shape (n_samples,)
     """
-    n = a.n_samples
     of_rows = a.row_products(b, xp=xp)
+    own = None if a.hollow else a.diagonal(xp=xp) * b.diagonal(xp=xp)
+    return total_without_each_row(of_rows, own, xp=xp)
+
+
+def total_without_each_row(of_rows, own, *, xp):
+    """Inner products without each row, of the row sums of elementwise products.
+
+    Parameters
+    ----------
+    of_rows : array of shape (n_samples,)
+    own : array of shape (n_samples,) or None
+        Products of the diagonals; None for hollow matrices.
+    xp : module
+        Array namespace.
+    """
+    n = of_rows.shape[0]
     total = xp.sum(of_rows)
-    if a.hollow:
+    if own is None:
         return total - of_rows * (2 * (n - 2) / (n - 3))
     share = n / (n - 1)
-    own = a.diagonal(xp=xp) * b.diagonal(xp=xp)
     return total - of_rows * (2 * share) + own * share**2

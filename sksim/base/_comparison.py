@@ -495,6 +495,20 @@ class Grid(Compared):
         """Whether many pairs are compared as one."""
         return False
 
+    @property
+    def has_trace_forms(self):
+        """Whether `exact_matrix` and `trace_scale` say what nulls are made of."""
+        return False
+
+    @property
+    def largest_exact_matrix(self):
+        """Bytes of the largest `exact_matrix`."""
+        return 0
+
+    def without_each_row(self):
+        """(i, j, statistics without each row) of all pairs in turn; None if unknown."""
+        return
+
     @cached_property
     def _setting(self):
         names = ("measure", "owner", "xp", "device", "n_samples", "rounding")

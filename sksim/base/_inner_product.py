@@ -9,7 +9,12 @@ from typing import ClassVar
 import numpy as np
 
 from sksim.arrays._exact import TraceForm
-from sksim.arrays._kernels import product_of_tiles, tiles_are_cheaper, u_center
+from sksim.arrays._kernels import (
+    product_of_tiles,
+    row_products_of_tiles,
+    tiles_are_cheaper,
+    u_center,
+)
 from sksim.arrays._namespace import in_double, is_numpy, number, root, to_numpy
 from sksim.arrays._picking import (
     permuted_inner,
@@ -18,7 +23,11 @@ from sksim.arrays._picking import (
     stacked_upper_blocks,
     upper_blocks,
 )
-from sksim.arrays._symmetric import products_without_each_row
+from sksim.arrays._slices import slices
+from sksim.arrays._symmetric import (
+    products_without_each_row,
+    total_without_each_row,
+)
 from sksim.arrays._weighted import weighted_u_inner
 from sksim.base._comparison import Comparison, Grid
 from sksim.base._pair_effects import PairEffects
@@ -28,6 +37,8 @@ from sksim.base._validation import overflow_is_silent
 # x 20, where it is a tenth of the whole, and to 5 % at 300 x 300, where it is .4 of it.
 # No n x n matrix is made, and a jackknife of 400 rows takes 1.7 ms (2.6 by 192 rows).
 _MOST_PAIRED_ROWS = 96
+# Numbers that the row sums of a strip of pairs may take: 32 MB.
+_MOST_ROW_SUMS = 2**22
 # Memory that the matrices of all views together may take, in bytes.
 _MOST_MEMORY = 2**30
 
@@ -110,11 +121,12 @@ class InnerProductComparison(Comparison):
 
     def _effects_of_all(self, rows):
         """Effects of pairs of all rows here, which have these numbers elsewhere."""
-        xp = self.xp
-        K, L = (
-            to_numpy(form.dense(xp=xp).matrix, xp=xp).astype(np.float64)
-            for form in self._forms
-        )
+        matrices = (_matrix_of(form, self.xp) for form in self._forms)
+        return self._effects_of(rows, *matrices)
+
+    @overflow_is_silent
+    def _effects_of(self, rows, K, L):
+        """The same of both matrices, in double precision."""
         products = np.stack([K * L, K * K, L * L])
         sums = products.sum(axis=2)
         slopes, curvature = self._derivatives(sums.sum(axis=1))
@@ -259,6 +271,89 @@ class InnerProductGrid(Grid):
         views = self.views_x[i], self.views_y[j]
         return self.measure._of_product(product, *views, self.n_samples)
 
+    @property
+    def _are_formed(self):
+        """Whether no matrix is a mere recipe of its blocks."""
+        return all(form.width != 0 for forms in self._forms for form in forms)
+
+    @property
+    def has_trace_forms(self):
+        """Whether `exact_matrix` and `trace_scale` say what nulls are made of."""
+        return self.is_exact("null") and self._are_formed
+
+    @property
+    def largest_exact_matrix(self):
+        """Bytes of the largest `exact_matrix`."""
+        n, widths = self.n_samples, [f.width for forms in self._forms for f in forms]
+        # of rows that are wider than half of their number a matrix is made
+        return 8 * n * max(n if 2 * width > n else width for width in widths)
+
+    def exact_matrix(self, side, place):
+        """Matrix of one view, as a `TraceForm` holds it."""
+        return self._forms[side][place].exact(xp=self.xp)
+
+    def trace_scale(self, i, j):
+        """Scale of the `TraceForm` of a pair."""
+        return number(self._of_product(1.0, i, j))
+
+    def without_each_row(self):
+        """(i, j, statistics without each row) of all pairs in turn; None if unknown.
+
+        Of one set each pair comes once.
+        """
+        if not (self.is_exact("jackknife") and self._are_formed):
+            return None
+        return self._without_each_row()
+
+    def _without_each_row(self):
+        own_x = [_Alone.of(form, self.xp) for form in self._forms[0]]
+        own_y = own_x
+        if self._forms[1] is not self._forms[0]:
+            own_y = [_Alone.of(form, self.xp) for form in self._forms[1]]
+        height = max(1, _MOST_ROW_SUMS // (self.n_samples * len(self.views_y)))
+        for rows in slices(len(self.views_x), height):
+            strip = self.strip(rows.start, rows.stop)
+            first = len(self.views_y) - len(strip.views_y)
+            sums = strip._row_products()
+            for i, j in np.ndindex(sums.shape[:2]):
+                x, y = rows.start + i, first + j
+                if self.is_of_one_set and y < x:
+                    continue
+                yield x, y, self._jackknifed(x, y, sums[i, j], own_x[x], own_y[y])
+
+    @overflow_is_silent
+    def _jackknifed(self, i, j, sums, x, y):
+        xy = total_without_each_row(sums, x.times_diagonal_of(y), xp=self.xp)
+        views = (self.views_x[i], x), (self.views_y[j], y)
+        views = [replace(view, norm=root(alone.squares)) for view, alone in views]
+        values = self.measure._of_product(xy, *views, self.n_samples - 1)
+        return to_numpy(values, xp=self.xp)
+
+    def pair_effects(self, i, j):
+        """What pairs of rows add beyond each row to one pair of views, or None."""
+        of_x, of_y = self._matrices
+        rows = np.arange(self.n_samples)
+        return self.pair(i, j)._effects_of(rows, of_x[i], of_y[j])
+
+    @cached_property
+    def _matrices(self):
+        """All matrices in double precision on numpy, each made once."""
+        of_x = [_matrix_of(form, self.xp) for form in self._forms[0]]
+        if self._forms[1] is self._forms[0]:
+            return of_x, of_x
+        return of_x, [_matrix_of(form, self.xp) for form in self._forms[1]]
+
+    def _row_products(self):
+        """Row sums of the elementwise products of all pairs of matrices."""
+        forms_x, forms_y = self._forms
+        xp, n = self.xp, self.n_samples
+        widths = [[form.width for form in forms] for forms in (forms_x, forms_y)]
+        are_mixed = math.inf in widths[0] + widths[1]
+        if are_mixed or tiles_are_cheaper(*widths, n):
+            return row_products_of_tiles(forms_x, forms_y, n, xp=xp)
+        rows = [[x.row_products(y, xp=xp) for y in forms_y] for x in forms_x]
+        return in_double(xp.stack([xp.stack(row) for row in rows]), xp=xp)
+
     def for_permutations(self):
         """The form in which each matrix is picked once for all pairs, if that pays."""
         forms_x, forms_y = self._forms
@@ -275,6 +370,31 @@ class InnerProductGrid(Grid):
             upper=stacked_upper_blocks(form.dense(xp=np).matrix for form in forms_x),
             matrices=[matrix.astype(dtype, copy=False) for matrix in matrices],
         )
+
+
+@dataclass(frozen=True)
+class _Alone:
+    """One matrix without each row in turn.
+
+    Attributes
+    ----------
+    squares : array of shape (n_samples,)
+        Its squared norms.
+    diagonal : array of shape (n_samples,) or None
+        None of a hollow matrix.
+    """
+
+    squares: object
+    diagonal: object
+
+    @classmethod
+    def of(cls, form, xp):
+        squares = in_double(products_without_each_row(form, form, xp=xp), xp=xp)
+        return cls(squares, None if form.hollow else form.diagonal(xp=xp))
+
+    def times_diagonal_of(self, other):
+        """Products of two diagonals; None of hollow matrices."""
+        return None if self.diagonal is None else self.diagonal * other.diagonal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -299,6 +419,10 @@ class PickedGrid(InnerProductGrid):
         for place in np.ndindex(values.shape):
             values[place] = self._of_product(values[place], *place[1:])
         return values
+
+
+def _matrix_of(form, xp):
+    return to_numpy(form.dense(xp=xp).matrix, xp=xp).astype(np.float64)
 
 
 def _form_of(measure, view, role, xp):

@@ -296,14 +296,14 @@ def similarity_matrix_test(
         permute=permute,
         random_state=random_state,
     )
-    jobs = (
-        delayed(_null_batch)(
-            grid, orders, start, min(start + batch_size, n_permutations)
-        )
-        for start in range(0, n_permutations, batch_size)
+    null = _null_statistics(
+        grid,
+        orders,
+        n_permutations,
+        n_jobs=n_jobs,
+        verbose=verbose,
+        batch_size=batch_size,
     )
-    with shared_by_jobs(grid):
-        null = np.concatenate(Parallel(n_jobs=n_jobs, verbose=verbose)(jobs))
     scores, null = tags.orient(statistics), tags.orient(null)
     rounding = rounding_of(layers.grid, statistics, partial(_unmoved, grid))
     matrices = _corrected(
@@ -346,6 +346,59 @@ def similarity_matrix_test(
         n_permutations=n_permutations,
         **full,
     )
+
+
+def permuted_cells(layers, statistics, n_permutations, random_state):
+    """What orders of the rows say of all cells at once.
+
+    Of one set each pair counts once, and none with itself.
+
+    Parameters
+    ----------
+    layers : sksim.base._layers.Layers
+    statistics : array of shape (n_layers_x, n_layers_y)
+        Native numbers of the measure.
+    n_permutations, random_state : int
+
+    Returns
+    -------
+    cells : dict of str to array of that shape
+        "z_scores", "pvalues" and "pvalues_corrected", the latter by step-down.
+    """
+    tags = layers.grid.tags
+    _refuse_other_nulls(layers.grid.owner)
+    tested = _tested(layers, tags)
+    grid = layers.grid.for_permutations()
+    orders = row_orders(grid.n_samples, random_state=random_state)
+    null = _null_statistics(grid, orders, n_permutations)
+    rounding = rounding_of(layers.grid, statistics, partial(_unmoved, grid))[tested]
+    scores, null = tags.orient(statistics)[tested], tags.orient(null)[:, tested]
+    cells = _corrected(scores, null, "max", rounding=rounding)
+    spread = null.std(axis=0, ddof=min(1, len(null) - 1))
+    cells["z_scores"] = [
+        standardized(score, mean, std, rounding=error)
+        for score, mean, std, error in zip(
+            scores, null.mean(axis=0), spread, rounding, strict=True
+        )
+    ]
+    cells = {name: _fill(values, tested) for name, values in cells.items()}
+    if layers.is_of_one_set and tags.symmetric:
+        cells = {name: np.fmin(table, table.T) for name, table in cells.items()}
+    return cells
+
+
+def _null_statistics(
+    grid, orders, n_permutations, *, n_jobs=None, verbose=0, batch_size=8
+):
+    """Statistics of all cells under each order."""
+    jobs = (
+        delayed(_null_batch)(
+            grid, orders, start, min(start + batch_size, n_permutations)
+        )
+        for start in range(0, n_permutations, batch_size)
+    )
+    with shared_by_jobs(grid):
+        return np.concatenate(Parallel(n_jobs=n_jobs, verbose=verbose)(jobs))
 
 
 def _refuse_other_nulls(measure):

@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 from scipy.special import gammaln
 
-from sksim.arrays._moebius import moebius_table, ways_to_choose
+from sksim.arrays._moebius import sums_over_distinct, ways_to_choose
 from sksim.arrays._pearson3 import log_upper_tail
 
 # Found by simulation, as the region in which Pearson III tail areas agree with those of
@@ -27,6 +27,51 @@ _SMALLEST_RANK = 4.0
 _SMALLEST_N_SAMPLES = 10
 
 
+class MatrixSums:
+    """What moments over all orders of rows need of one matrix, found once.
+
+    Parameters
+    ----------
+    matrix : DenseSymmetric or FactoredSymmetric
+
+    Attributes
+    ----------
+    trace : float
+    size : float
+        Norm.
+    kurtosis : float
+        Of the rows' weights.
+    n_samples : int
+    """
+
+    def __init__(self, matrix):
+        weights, is_hollow = _weights_of_rows(matrix)
+        # squared rows of a hollow matrix go with squared lengths, as a diagonal does
+        self.kurtosis = _kurtosis(weights**2 if is_hollow else weights)
+        self.n_samples = len(matrix.diagonal)
+        self.trace = float(np.sum(matrix.diagonal))
+        self.size = matrix.squared_norm**0.5
+        self._without_trace = matrix.minus_centring(self.trace / (self.n_samples - 1))
+        self._sums = {}
+
+    def sums(self, order):
+        """Sums over distinct indices of products of entries, of each kind.
+
+        Without trace.
+        """
+        if order not in self._sums:
+            invariants = _invariants(self._without_trace, order)
+            self._sums[order] = sums_over_distinct(invariants, order)
+        return self._sums[order]
+
+    def settled(self):
+        """The same without the matrix, all sums found."""
+        for order in (2, 3):
+            self.sums(order)
+        self._without_trace = None
+        return self
+
+
 @dataclass(frozen=True)
 class NullMoments:
     """Mean, standard deviation and skewness of a statistic over all permutations.
@@ -37,8 +82,7 @@ class NullMoments:
     Attributes
     ----------
     mean : float
-    K, L : DenseSymmetric or FactoredSymmetric
-        Without trace.
+    K, L : MatrixSums or MomentSums
     scale : float
         What their inner product is multiplied by.
     n_samples : int
@@ -71,13 +115,8 @@ class NullMoments:
 
     def _expectation(self, order):
         """Expectation of a power of the inner product."""
-        graphs, table = moebius_table(order)
-        sums = []
-        for matrix in (self.K, self.L):
-            invariants = _invariants(matrix, order)
-            sums.append(table @ [invariants[graph] for graph in graphs])
         ways = ways_to_choose(order, self.n_samples)
-        return float(np.sum(sums[0] * sums[1] / ways))
+        return float(np.sum(self.K.sums(order) * self.L.sums(order) / ways))
 
     def log_pvalue(self, statistic, alternative="greater"):
         """Logarithm of the tail of the Pearson type III distribution.
@@ -111,16 +150,24 @@ def null_moments(form):
     moments : NullMoments
         Standard deviation and skewness are found when they are asked for.
     """
-    K, L, scale = form
-    n = len(K.diagonal)
-    traces = [float(np.sum(matrix.diagonal)) for matrix in (K, L)]
-    size = K.squared_norm**0.5 * L.squared_norm**0.5
-    without_trace = (
-        matrix.minus_centring(trace / (n - 1))
-        for matrix, trace in zip((K, L), traces, strict=True)
-    )
-    mean = scale * (traces[0] * traces[1] / (n - 1))
-    return NullMoments(mean, *without_trace, scale, n, negligible=1e-14 * size)
+    return moments_of_sums(MatrixSums(form.K), MatrixSums(form.L), form.scale)
+
+
+def moments_of_sums(K, L, scale):
+    """Moments of a statistic by what each matrix adds to them.
+
+    Parameters
+    ----------
+    K, L : MatrixSums or MomentSums
+    scale : float
+
+    Returns
+    -------
+    moments : NullMoments
+    """
+    n = K.n_samples
+    mean = scale * (K.trace * L.trace / (n - 1))
+    return NullMoments(mean, K, L, scale, n, negligible=1e-14 * K.size * L.size)
 
 
 def refuse_unreliable(moments, form):
@@ -161,13 +208,21 @@ def _kurtosis_and_rank(K):
     A matrix without its diagonal, as of debiased estimators, gets one back: its row
     norms say as much about heavy rows.
     """
-    norms = np.sqrt(K.row_squares)
-    total = float(np.sum(K.diagonal))
-    if total <= 1e-8 * np.sum(norms):
-        weights, rank = norms, np.inf
-    else:
-        weights, rank = K.diagonal, total**2 / K.squared_norm
-    return float(len(weights) * np.sum(weights**2) / np.sum(weights) ** 2), rank
+    weights, is_hollow = _weights_of_rows(K)
+    rank = np.inf if is_hollow else float(np.sum(weights)) ** 2 / K.squared_norm
+    return _kurtosis(weights), rank
+
+
+def _weights_of_rows(K):
+    """Weights of the rows, and whether these are norms for want of a diagonal."""
+    norms, diagonal = np.sqrt(K.row_squares), K.diagonal
+    is_hollow = bool(np.sum(diagonal) <= 1e-8 * np.sum(norms))
+    return (norms if is_hollow else diagonal), is_hollow
+
+
+def _kurtosis(weights):
+    """Kurtosis of weights: 1 where these are equal, n where one is all."""
+    return float(len(weights) * np.sum(weights**2) / np.sum(weights) ** 2)
 
 
 def _invariants(K, order):

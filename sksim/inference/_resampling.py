@@ -392,11 +392,7 @@ def spread_of(
     if plan.method == "jackknife":
         variance, bias = _jackknife(estimate, values, plan)
         degrees = _degrees(values, plan)
-        if effects is not None:
-            # no more than half of it can be of second order
-            excess = effects.excess_variance(plan.n_units)
-            variance = max(variance - excess, variance / 2)
-        error = math.sqrt(variance)
+        error = math.sqrt(without_excess(variance, effects, plan.n_units))
         if effects is not None and error > rounding and len(defined) == len(values):
             influences = (mean - values) * (plan.n_units - 1) / plan.n_units
             skewness = effects.skewness(influences, error)
@@ -441,6 +437,14 @@ def _jackknife(estimate, values, plan):
         variance += (n - 1) / n * squares
         bias += (n - 1) * (mean - estimate)
     return variance, bias
+
+
+def without_excess(variance, effects, n_units):
+    """The jackknife's variance without what it counts twice, where that is known."""
+    if effects is None:
+        return variance
+    # no more than half of it can be of second order
+    return max(variance - effects.excess_variance(n_units), variance / 2)
 
 
 def _degrees(values, plan):

@@ -121,13 +121,9 @@ def similarity_matrix(
     measure = check_measure(measure)
     known = row_metadata(metadata, y_true=y_true, data=data)
     layers = open_layers(measure, Xs, Ys, n_jobs=n_jobs, **known)
-    values = _compare_strips(layers.grid, n_jobs=n_jobs, verbose=verbose)
+    values = statistics_of(layers, n_jobs=n_jobs, verbose=verbose)
     names_x, names_y = layers.names_x, layers.names_y
-    tags, engine = tags_of(measure), measure._engine
-    for i, row in enumerate(names_x):
-        for j, column in enumerate(names_y):
-            with named_errors(row, column):
-                values[i, j] = engine._as_number(values[i, j], tags)
+    tags = tags_of(measure)
     if output == "score":
         values = tags.orient(values) + 0.0  # a score of -0.0 reads badly
     matrix = pd.DataFrame(values, index=names_x, columns=names_y)
@@ -138,6 +134,27 @@ def similarity_matrix(
         "is_negated_distance": output == "score" and tags.orientation == "distance",
     }
     return matrix
+
+
+def statistics_of(layers, *, n_jobs=None, verbose=0):
+    """Statistics of all pairs of layers, in the bounds of the measure.
+
+    Parameters
+    ----------
+    layers : sksim.base._layers.Layers
+    n_jobs : int, default=None
+    verbose : int, default=0
+
+    Returns
+    -------
+    statistics : array of shape (n_layers_x, n_layers_y)
+    """
+    grid = layers.grid
+    values = _compare_strips(grid, n_jobs=n_jobs, verbose=verbose)
+    for i, j in np.ndindex(values.shape):
+        with named_errors(layers.names_x[i], layers.names_y[j]):
+            values[i, j] = grid.measure._as_number(values[i, j], grid.tags)
+    return values
 
 
 def _compare_strips(grid, *, n_jobs, verbose):

@@ -21,6 +21,7 @@ from sksim.arrays._linalg import (
     role_name,
     unit_rows,
 )
+from sksim.arrays._moments import MomentSums
 from sksim.arrays._namespace import inner, is_numpy, number, root
 from sksim.arrays._pairs import (
     MATRIX_ROWS,
@@ -278,3 +279,10 @@ class KernelMomentMixin(MomentMixin):
                 product = unbiased
             products.append(product)
         return products
+
+    def _moment_sums(self, moments, xp):
+        """What a layer, given as X and y at once, adds to moments over all orders."""
+        squared_norm = float(self._kernel_products(moments, xp)[1])
+        return MomentSums.of(
+            moments.x, moments.xx, squared_norm, hollow=not self._is_biased, xp=xp
+        )

@@ -189,8 +189,10 @@ def test_corrected_pvalues():
     plain = layer_similarity_matrix(MinibatchCKA(), *models, list(data.split(50)))
     assert plain.pvalues_corrected is None
     assert_allclose(np.exp(plain.log_pvalues), plain.pvalues)
-    with pytest.raises(ValueError, match="n_permutations=9 draws orders"):
-        layer_similarity_matrix(CKA(), *models, list(data.split(50)), n_permutations=9)
+    with pytest.raises(ValueError, match="moments are kept alone: keep='rows'"):
+        layer_similarity_matrix(
+            CKA(), *models, list(data.split(50)), n_permutations=9, keep="moments"
+        )
 
 
 def test_parts_with_orders_of_their_own_are_merged():

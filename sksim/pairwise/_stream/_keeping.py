@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+from sklearn.base import clone
 
 from sksim.arrays._joint_moments import JointMoments
 from sksim.arrays._moments import without_rounding
@@ -12,19 +13,40 @@ from sksim.arrays._namespace import namespace_of
 from sksim.arrays._sketches import SketchedRows
 from sksim.base import MomentMixin
 from sksim.base._comparison import MomentComparison
-from sksim.base._layers import named_errors
+from sksim.base._layers import named_errors, open_layers
 from sksim.base._readable import is_text
 from sksim.base._tags import tags_of
-from sksim.base._validation import rounding_of
-from sksim.pairwise._matrix import similarity_matrix
+from sksim.base._validation import rounding_of, row_metadata
+from sksim.inference._cells import cells_of, null_of_layers
+from sksim.pairwise._matrix import statistics_of
 from sksim.pairwise._stream._row_store import RowStore
 
 WORDS = ("auto", "grams", "moments", "rows")
 # The unbiased estimator of HSIC divides by n - 3.
 _FEWEST_OF_GRAMS = 4
+# Orders of fewer rows have no third moment.
+_FEWEST_OF_ORDERS = 3
 # Neighbours and distances of sketches come out too low: the Jaccard index of ten
 # neighbours by .06 at 256 columns, by .01 at 1024, of .645.
 _FEWEST_COLUMNS = 1024
+
+
+_OF_TOKENS = (
+    "Tokens of one input depend on each other, and are no independent rows: "
+    "reduce='mean'."
+)
+_OF_SKETCHES = (
+    "The noise of sketches adds to that of the rows: keep='rows', or MinibatchCKA."
+)
+_WAY_OUT = "keep='rows' with n_permutations=999 draws orders of the rows."
+_OF_MOMENTS = (
+    "Second moments do not say how much {} varies between rows: keep='rows', or a "
+    "directory."
+)
+_OF_OUTPUTS = (
+    "Sums over outputs are kept: compare, with the same models, has intervals and "
+    "p-values."
+)
 
 
 class OutputsKept:
@@ -78,9 +100,13 @@ class OutputsKept:
                 state, self.measure, classes=classes
             )
 
-    def numbers(self, y_true=None):
+    def numbers(self, y_true=None, *, of_tokens=False):
         """The statistic of all rows, as a matrix of one pair."""
-        return {"statistics": np.array([[self.accumulator.fitted().statistic_]])}
+        statistic = self.accumulator.fitted().statistic_
+        return {"statistics": np.array([[statistic]])}, {
+            "standard_error": _OF_OUTPUTS,
+            "pvalues": _OF_OUTPUTS,
+        }
 
 
 def _sums_of_outputs():
@@ -112,13 +138,14 @@ class Keeping:
         self.is_one_set = is_one_set
         self.max_memory = max_memory
         self.kind, directory = _kind_of(measure, keep, sketch)
-        self._may_become_moments = keep == "auto" and _is_of_moments(measure)
-        if n_permutations and self.kind != "grams":
+        self._n_permutations, self._seed = n_permutations, seed
+        self._may_become_moments = (
+            keep == "auto" and _is_of_moments(measure) and not n_permutations
+        )
+        if n_permutations and not self._keeps_orders:
             raise ValueError(
-                f"n_permutations={n_permutations} draws orders of rows within batches, "
-                f"which {type(measure).__name__} with keep={keep!r} does not have. Use "
-                "MinibatchCKA, or sksim.inference.similarity_matrix_test on layers "
-                "that are at hand as arrays."
+                f"n_permutations={n_permutations} draws orders of rows, and of these "
+                f"{self.kind} are kept alone: keep='rows', or use MinibatchCKA."
             )
         if self.kind == "grams":
             self._params = {"random_state": seed, "n_permutations": n_permutations}
@@ -132,6 +159,13 @@ class Keeping:
         else:
             self._params = self._of_moments()
         self.accumulator = self._begin()
+
+    @property
+    def _keeps_orders(self):
+        """Whether what is kept can be put in other orders of the rows."""
+        if self.kind == "sketches":
+            return not _takes_sketches(self.measure)
+        return self.kind in ("grams", "rows")
 
     def expect(self, n_samples):
         """So many rows are to come in all: too many are refused at once."""
@@ -162,7 +196,13 @@ class Keeping:
         self._refuse_large_moments()
 
     def _of_moments(self):
-        return {"quartic": "quartic" in self.measure._moments_needed()}
+        needed = self.measure._moments_needed()
+        return {"quartic": "quartic" in needed or self._has_moment_sums}
+
+    @property
+    def _has_moment_sums(self):
+        """Whether moments of rows are enough for those over all orders of rows."""
+        return hasattr(self.measure, "_moment_sums")
 
     def _begin(self, state=None):
         if self.kind == "grams":
@@ -234,40 +274,106 @@ class Keeping:
 
     # ----- numbers --------------------------------------------------------------------
 
-    def numbers(self, y_true=None):
+    def numbers(self, y_true=None, *, of_tokens=False):
         """Statistics of all pairs, and what else is known of them.
+
+        Parameters
+        ----------
+        y_true : array, default=None
+        of_tokens : bool, default=False
+            Whether several rows may be of one input, and depend on each other.
 
         Returns
         -------
         numbers : dict of str to array of shape (n_layers_x, n_layers_y)
             "statistics" and, where they are known, "standard_error", "z_scores",
             "pvalues", "log_pvalues" and "pvalues_corrected".
+        missing : dict of str to str
+            Why those are unknown that are.
         """
-        accumulator = self.accumulator
         if self.kind == "grams":
-            numbers = {
-                "statistics": accumulator.scores,
-                "standard_error": accumulator.standard_errors,
-                "z_scores": accumulator.z_scores,
-                "pvalues": accumulator.pvalues,
-                "log_pvalues": accumulator.log_pvalues,
-            }
-            if accumulator.n_permutations:
-                numbers["pvalues_corrected"] = accumulator.corrected_pvalues
-            return numbers
+            return self._of_grams(of_tokens)
         if self.kind == "moments":
-            return {"statistics": self._of_all_moments()}
+            statistics = self._of_all_moments()
+            cells, missing = self._known_by_moments(of_tokens)
+            return {"statistics": statistics, **cells}, missing
         if self.kind == "sketches" and _takes_sketches(self.measure):
-            return {"statistics": accumulator.scores}
+            return {"statistics": self.accumulator.scores}, {
+                "standard_error": _OF_SKETCHES,
+                "pvalues": _OF_SKETCHES,
+            }
+        return self._of_rows(y_true, of_tokens)
+
+    def _of_grams(self, of_tokens):
+        accumulator = self.accumulator
+        numbers = {
+            "statistics": accumulator.scores,
+            "standard_error": accumulator.standard_errors,
+        }
+        missing = {}
+        if accumulator.n_batches == 1:
+            missing["standard_error"] = "One batch has no spread between batches."
+        if of_tokens:
+            return numbers, missing | {"pvalues": _OF_TOKENS}
+        numbers |= {
+            "z_scores": accumulator.z_scores,
+            "pvalues": accumulator.pvalues,
+            "log_pvalues": accumulator.log_pvalues,
+        }
+        if accumulator.n_permutations:
+            numbers["pvalues_corrected"] = accumulator.corrected_pvalues
+        return numbers, missing
+
+    def _of_rows(self, y_true, of_tokens):
         if self.kind == "sketches":
-            Xs = accumulator.layers(0)
-            Ys = None if self.is_one_set else accumulator.layers(1)
+            Xs = self.accumulator.layers(0)
+            Ys = None if self.is_one_set else self.accumulator.layers(1)
         else:
-            Xs, Ys = accumulator.layers()
-        matrix = similarity_matrix(
-            self.measure, Xs, Ys, y_true=y_true, output="statistic"
+            Xs, Ys = self.accumulator.layers()
+        known = row_metadata(None, y_true=y_true)
+        layers = open_layers(clone(self.measure), Xs, Ys, **known)
+        statistics = statistics_of(layers)
+        if of_tokens:
+            missing = {"standard_error": _OF_TOKENS, "pvalues": _OF_TOKENS}
+            return {"statistics": statistics}, missing
+        cells, missing = cells_of(
+            layers,
+            statistics,
+            known,
+            n_permutations=self._n_permutations,
+            seed=self._seed,
+            max_memory=self.max_memory,
         )
-        return {"statistics": matrix.to_numpy()}
+        return {"statistics": statistics, **cells}, missing
+
+    def _known_by_moments(self, of_tokens):
+        """What moments say of all cells beside the statistics."""
+        name = type(self.measure).__name__
+        if of_tokens:
+            return {}, {"standard_error": _OF_TOKENS, "pvalues": _OF_TOKENS}
+        missing = {"standard_error": _OF_MOMENTS.format(name)}
+        n_samples = self.accumulator.n_samples
+        if not self._has_moment_sums or n_samples < _FEWEST_OF_ORDERS:
+            return {}, missing | {"pvalues": _OF_MOMENTS.format(name)}
+        xp = namespace_of(self.accumulator.pair(0, 0).x.mean)
+        of_x, of_y = (
+            [self._alone(side, place, xp) for place in range(len(names))]
+            for side, names in enumerate(self.accumulator.names)
+        )
+        null = null_of_layers(of_x, of_y, lambda i, j: 1.0)
+        products = np.empty((len(of_x), len(of_y)))
+        for i, j in np.ndindex(products.shape):
+            moments = without_rounding(self.accumulator.pair(i, j), xp=xp)
+            products[i, j] = float(self.measure._kernel_products(moments, xp)[0])
+        cells = null.cells(products)
+        problem = null.problem(cells)
+        if problem is not None:
+            missing["pvalues"] = f"{problem} {_WAY_OUT}"
+        return cells, missing
+
+    def _alone(self, side, place, xp):
+        moments = without_rounding(self.accumulator.alone(side, place), xp=xp)
+        return self.measure._moment_sums(moments, xp)
 
     def _of_all_moments(self):
         accumulator, measure = self.accumulator, self.measure

@@ -24,14 +24,16 @@ class LayerSimilarityResult(ResultMixin):
         Row i, column j: layer i of the first model against layer j of the second.
         ``scores.attrs`` says which measure it is and what a large number means.
     standard_error : DataFrame of the same shape, or None
-        Spread of the scores between choices of the rows, from the spread between
-        batches; nan for one batch. None where rows or moments were kept.
+        Spread of the scores between choices of the rows. Of rows by the jackknife, as
+        :func:`sksim.inference.similarity_interval` has it; else from the spread between
+        batches, and nan for one batch.
     z_scores : DataFrame of the same shape, or None
-        Scores in standard deviations of their null distribution, under which rows
-        change places within batches; its mean is 0. None as above.
+        Scores in standard deviations from the mean of their null distribution, under
+        which rows of one model change places: all of them where rows were kept, and
+        within batches where they were not.
     pvalues : DataFrame of the same shape, or None
         Of each cell by itself: how probable so large a score is by chance, from three
-        exact moments of that distribution; never 0. None as above.
+        exact moments of that distribution; never 0. nan where these do not describe it.
     log_pvalues : DataFrame of the same shape, or None
         Natural logarithms of the p-values, also where these are smaller than any number
         of double precision.
@@ -39,6 +41,9 @@ class LayerSimilarityResult(ResultMixin):
         p-values corrected for the number of cells by Westfall and Young's step-down
         over orders that were drawn; None without ``n_permutations``. Of one model
         against itself each pair counts once, and a layer with itself is nan.
+    missing : dict of str to str
+        Why "standard_error" or "pvalues" (with what belongs to them), or some of their
+        cells, are not there, and what to do to have them.
     n_samples : int
         Number of rows.
     n_batches : int
@@ -60,6 +65,7 @@ class LayerSimilarityResult(ResultMixin):
     pvalues: pd.DataFrame | None
     log_pvalues: pd.DataFrame | None = field(repr=False)
     pvalues_corrected: pd.DataFrame | None
+    missing: dict[str, str] = field(repr=False)
     n_samples: int
     n_batches: int
     kept: str

@@ -92,9 +92,10 @@ class LayerwiseSimilarity:
         all rows in the order in which these pass. Measures of outputs take those that
         come with the batches, if it is None.
     n_permutations : int, default=0
-        Orders of the rows within batches that are drawn for p-values corrected for the
-        number of cells; for :class:`~sksim.rsm.MinibatchCKA`. Each costs as much as
-        all products of a batch.
+        Orders of the rows that are drawn for p-values corrected for the number of
+        cells: of all rows where these are kept, for any measure, and within batches for
+        :class:`~sksim.rsm.MinibatchCKA`, where each costs as much as all products of a
+        batch.
     output : {"score", "statistic"}, default="score"
         Scores, of which greater means more similar for every measure, or the measure's
         native numbers.
@@ -311,7 +312,9 @@ class LayerwiseSimilarity:
         accumulator = self._keeping.accumulator
         if accumulator is None or accumulator.n_samples + accumulator.n_waiting == 0:
             raise ValueError("No batch has passed yet: there is nothing to compare.")
-        numbers = self._keeping.numbers(self._all_labels())
+        numbers, missing = self._keeping.numbers(
+            self._all_labels(), of_tokens=_is_of_tokens(self._way)
+        )
         names = [list(side) for side in accumulator.names]
         for reader, called in zip(self._readers, names, strict=False):
             reader.refuse_uncalled(set(called))
@@ -323,9 +326,6 @@ class LayerwiseSimilarity:
         statistics = numbers.pop("statistics")
         is_score = self.output == "score"
         values = tags.orient(statistics) + 0.0 if is_score else statistics
-        if self._way == "tokens":  # tokens of one input depend on each other
-            for name in ("z_scores", "pvalues", "log_pvalues", "pvalues_corrected"):
-                numbers.pop(name, None)
         tables = {
             name: pd.DataFrame(table, index=names[0], columns=names[1])
             for name, table in {"scores": values, **numbers}.items()
@@ -343,6 +343,7 @@ class LayerwiseSimilarity:
             pvalues=tables.get("pvalues"),
             log_pvalues=tables.get("log_pvalues"),
             pvalues_corrected=tables.get("pvalues_corrected"),
+            missing=missing,
             n_samples=accumulator.n_samples,
             n_batches=accumulator.n_batches,
             kept=self._keeping.kind,
@@ -437,6 +438,12 @@ def _bytes_of_torch():
     import torch
 
     return torch.uint8
+
+
+def _is_of_tokens(way):
+    """Whether a layer may have several rows for one input."""
+    ways = way.values() if isinstance(way, Mapping) else [way]
+    return any(is_text(each) and each == "tokens" for each in ways)
 
 
 def _brief(way):
@@ -585,9 +592,10 @@ def layer_similarity_matrix(
         all rows in the order in which these pass. Measures of outputs take those that
         come with the batches, if it is None.
     n_permutations : int, default=0
-        Orders of the rows within batches that are drawn for p-values corrected for the
-        number of cells; for :class:`~sksim.rsm.MinibatchCKA`. Each costs as much as
-        all products of a batch.
+        Orders of the rows that are drawn for p-values corrected for the number of
+        cells: of all rows where these are kept, for any measure, and within batches for
+        :class:`~sksim.rsm.MinibatchCKA`, where each costs as much as all products of a
+        batch.
     output : {"score", "statistic"}, default="score"
         Scores, of which greater means more similar for every measure, or the measure's
         native numbers.
@@ -639,11 +647,15 @@ def layer_similarity_matrix(
     with the one before. Modules run in evaluation mode without gradients, and are left
     as they were after each batch, also by an interrupt.
 
-    p-values are of the hypothesis that rows within a batch are exchangeable: sorted
-    batches, and rows that depend on each other, make them invalid. They are those of
-    the Pearson III distribution with the first three exact moments over all orders of
-    rows within batches, each of its cell alone; with ``n_permutations`` there are
-    step-down p-values corrected for the number of cells as well.
+    p-values are of the hypothesis that rows are exchangeable: all of them where rows or
+    moments are kept, those of a batch where only sums over batches are. Sorted batches,
+    and rows that depend on each other, make them invalid. They are those of the Pearson
+    III distribution with the first three moments over all these orders of rows, each of
+    its cell alone; with ``n_permutations`` there are step-down p-values corrected for
+    the number of cells as well. The moments are exact for kernels such as CKA and HSIC,
+    mean squared CCA and linear regression; where moments of rows are kept the third is
+    right up to a share of 1 / n_samples. ``result.missing`` says what is not known, and
+    why.
 
     References
     ----------
