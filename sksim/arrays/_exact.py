@@ -18,6 +18,7 @@ from sksim.arrays._namespace import (
     row_sum_of_squares,
     to_numpy,
 )
+from sksim.arrays._slices import slices
 
 # Above so many rows the cubes of entries are summed over pairs of some rows only. All
 # of them add 1e-4 to the skewness of 16,000 exponential rows, and less to that of
@@ -25,6 +26,9 @@ from sksim.arrays._namespace import (
 _CUBED_ROWS, _SAMPLED_ROWS = 8192, 2048
 # Entries of a block of rows, which stays in the cache: fastest of 2^15 to 2^19.
 _BLOCK = 2**16
+# Rows of an n x n matrix that are multiplied at a time: half of the products are saved
+# as far as they are fewer than n (2000 rows: .12 s, and .19 s all at once).
+_ROWS_OF_PRODUCT = 128
 
 
 @dataclass(frozen=True)
@@ -62,11 +66,19 @@ class DenseSymmetric:
 
     def trace_of_cube(self):
         """Trace of the third matrix power."""
-        # with its transpose, which is the same, numpy makes half of the products
-        return float(np.vdot(self.matrix @ self.matrix.T, self.matrix))
+        matrix, total = self.matrix, 0.0
+        for b in slices(len(matrix), _ROWS_OF_PRODUCT):
+            # what is to the right of a slice's square is below it as well
+            product = matrix[b] @ matrix[:, b.start :]
+            height = b.stop - b.start
+            total += np.vdot(product[:, :height], matrix[b, b])
+            total += 2 * np.vdot(product[:, height:], matrix[b, b.stop :])
+        return float(total)
 
     def minus_centring(self, share):
         """The matrix minus ``share`` times the centring matrix I - 11' / n."""
+        if share == 0:
+            return self
         matrix = self.matrix + share / len(self.matrix)
         matrix[np.diag_indices(len(matrix))] -= share
         return DenseSymmetric(matrix)

@@ -26,7 +26,7 @@ FEWEST_ROWS = 10
 # 98 2.9 % at 5 %.
 _LARGEST_KURTOSIS = 4.0
 # Copies of an n x n matrix that its moments take.
-_COPIES = 4
+_COPIES = 2
 # Rows of whose pairs the effects are found, as for one pair.
 _PAIRED_ROWS = 96
 

@@ -1,5 +1,7 @@
 """Standard errors and p-values of all cells, from the rows or moments of one pass."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -171,7 +173,8 @@ def test_heavy_rows_have_no_pvalue_but_by_orders():
 
 def test_what_is_too_large_or_too_small_is_said():
     a, b = layers_at_hand()
-    result = in_one_pass(DEBIASED, a, b, keep="rows", max_memory=4e5)
+    a, b = {"wide": a["wide"]}, {"noisy": b["noisy"]}
+    result = in_one_pass(DEBIASED, a, b, keep="rows", max_memory=2e5)
     assert result.pvalues is None and result.standard_error is not None
     assert "more than max_memory" in result.missing["pvalues"]
     few = [{k: v[:3] for k, v in side.items()} for side in (a, b)]
@@ -211,3 +214,29 @@ def test_pvalues_of_independent_rows_are_uniform(keep):
         a, b = ({"x": np.maximum(rng.normal(size=(60, 6)), 0)} for _ in range(2))
         pvalues.append(in_one_pass(DEBIASED, a, b, keep=keep).pvalues.iloc[0, 0])
     assert stats.kstest(pvalues, "uniform").pvalue > 0.01
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("measure", [CKA(), DEBIASED], ids=repr)
+def test_memory_at_the_end_does_not_grow_with_the_rows(measure, tmp_path):
+    weights = [np.random.default_rng(w).normal(size=(30, w)) for w in (8, 16, 32, 64)]
+
+    def layers_of(batch):
+        return {str(k): np.tanh(batch @ w).astype("f4") for k, w in enumerate(weights)}
+
+    def peak(n_rows):
+        batches = (
+            np.random.default_rng(k).normal(size=(200, 30))
+            for k in range(n_rows // 200)
+        )
+        folder = tmp_path / f"{n_rows}"
+        tracemalloc.start()
+        result = layer_similarity_matrix(
+            measure, layers_of, lambda batch: layers_of(-batch), batches, keep=folder
+        )
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert not result.missing
+        return found
+
+    assert peak(20_000) < 1.2 * peak(2_000)
