@@ -143,8 +143,8 @@ class AdversarialTransferability(AttackingSimilarity):
         self.floor = floor
 
     def _view(self, model, xp, *, data, y_true):
-        refuse_regressors(self, model)
         model.check_width(data)
+        refuse_regressors(self, model)
         X = data.values
         data_range = check_data_range(self.data_range, X)
         is_right = model.labels(X) == y_true

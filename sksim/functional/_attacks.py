@@ -50,7 +50,8 @@ class GradientAttack:
 
 
 def _loss_output(model):
-    has_probabilities = model.is_torch or hasattr(model.model, "predict_proba")
+    has_probabilities = hasattr(model.model, "predict_proba")
+    has_probabilities = has_probabilities or model.is_torch or model.is_adapted
     return "log_odds" if has_probabilities else "margin"
 
 

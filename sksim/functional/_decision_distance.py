@@ -123,8 +123,8 @@ class DecisionDistance(AttackingSimilarity):
         self.output = output
 
     def _view(self, model, xp, *, data, y_true):
-        refuse_regressors(self, model)
         model.check_width(data)
+        refuse_regressors(self, model)
         X = data.values
         labels = model.labels(X) if y_true is None else y_true
         data_range = check_data_range(self.data_range, X)

@@ -55,3 +55,15 @@ def adapted(model):
     if is_keras_model(model):
         return KerasModel(model)
     return OnnxModel(model) if is_onnx(model) else CallableModel(model)
+
+
+def said(model, kind):
+    """A model of whose answers it is said what they are, if it is adapted.
+
+    Parameters
+    ----------
+    model : object
+    kind : str or None
+    """
+    is_said = kind is not None and is_adaptable(model)
+    return adapted(model)._saying(kind) if is_said else model

@@ -202,6 +202,20 @@ def _run(readers, data, batch_size):
     return answers, np.concatenate(labels) if is_labelled else None
 
 
+def answer_of(model, rows):
+    """Estimator that knows a model's answers to rows, and the answers.
+
+    Parameters
+    ----------
+    model : CallableModel
+    rows : array-like
+    """
+    answers, _ = _run({0: model}, rows, None)
+    values, declared = answers[0]
+    known = _as_estimator(model, (values, declared), model._said, model.classes)
+    return known, values
+
+
 class Asked:
     """Models that are asked for their answers batch by batch.
 

@@ -1,5 +1,6 @@
 """Any function of a batch as a model."""
 
+import copy
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
@@ -96,6 +97,17 @@ class CallableModel:
         self.outputs = outputs
         self.layers = layers
         self.classes = classes
+
+    # kind of the answers, where it is said and not declared
+    _said = None
+    # rows as they were given, where others like them are made
+    _rows_like = None
+
+    def _saying(self, kind):
+        """The same model, of whose answers it is said what they are."""
+        model = copy.copy(self)
+        model._said = kind
+        return model
 
     def __repr__(self):
         functions = {"outputs": self.outputs, "layers": self.layers}

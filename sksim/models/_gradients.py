@@ -5,6 +5,8 @@ chains of simple maps that are differentiated exactly. Torch modules are differe
 by autograd, other smooth models by finite differences.
 """
 
+import math
+
 import numpy as np
 from scipy.special import logsumexp
 
@@ -18,6 +20,8 @@ OUTPUTS = ("score", "proba", "log_proba", "log_odds", "margin")
 
 # rows that a model is asked about at once, for finite differences
 _BLOCK = 2**15
+# numbers of a row, for each of which a model is asked four times
+_MOST_FEATURES = 4096
 # rows on which an exact chain must agree with the model itself
 _CHECKED_ROWS = 100
 
@@ -29,9 +33,11 @@ def input_gradients(
 
     Parameters
     ----------
-    model : fitted estimator or torch.nn.Module
+    model : fitted estimator, torch.nn.Module or CallableModel
         A classifier, a regressor or a Pipeline. The outputs of a torch module are
-        taken for scores (logits); its classes are the numbers of its columns.
+        taken for scores (logits); its classes are the numbers of its columns. Models
+        that are known by their answers, such as :class:`CallableModel`, declare what
+        these are.
     data : array-like of shape (n_samples, n_features)
         Rows at which the gradients are taken; for a torch module an array of any shape
         whose first axis is the rows.
@@ -74,7 +80,8 @@ def input_gradients(
     Everything else takes 4 evaluations of the model for each feature: differences of
     fourth order, with steps of a thousandth of each column's spread. They are accurate
     to about 1e-10 of the output where it is smooth on that scale; what rounding alone
-    can explain is set to zero.
+    can explain is set to zero. Steps are longer where a model answers in single
+    precision: gradients of smooth networks are then right to about 1e-4.
 
     Examples
     --------
@@ -107,6 +114,8 @@ def values_and_gradients(model, X, y=None, output="score"):
         )
     if model.is_torch:
         return _torch_gradients(model, X, y, output)
+    if model.is_adapted:
+        return _of_answers(model, X, y, output)
     refuse_piecewise_constant(model)
     if X.ndim != 2:
         raise ValueError(f"{model} takes rows of features, got shape {X.shape}.")
@@ -117,10 +126,28 @@ def values_and_gradients(model, X, y=None, output="score"):
     return _finite_differences(model, X, columns, output)
 
 
+def _of_answers(model, X, y, output):
+    """Differences of a model's answers, to rows of any shape."""
+    n_features = math.prod(X.shape[1:])
+    if n_features > _MOST_FEATURES:
+        raise ValueError(
+            f"{model} is known by its answers alone, of which differences would take "
+            f"{4 * n_features} for each row of {n_features} numbers: at most "
+            f"{4 * _MOST_FEATURES} are asked for. Pass the torch module that it was "
+            "made of, or, to measures that perturb rows, attack=callable."
+        )
+    columns = _columns_of(model, X, y, output)
+    flat = X.reshape(len(X), -1)
+    values, gradients = _finite_differences(model, flat, columns, output, X.shape[1:])
+    return values, gradients.reshape(X.shape)
+
+
 def _columns_of(model, X, y, output):
     """Column of the output that each row is about."""
     if model.is_classifier:
         labels = model.labels(X) if y is None else y
+        if model.classes is None:
+            model.outputs(X[:1])  # which says that labels have no gradients
         return columns_of_labels(labels, model.classes, str(model))
     if output != "score":
         raise ValueError(
@@ -206,15 +233,24 @@ def _check_columns(columns, n_columns, model):
 # ----- finite differences -------------------------------------------------------------
 
 
-def _finite_differences(model, X, columns, output):
-    """Central differences of fourth order, some features at a time."""
+def _finite_differences(model, X, columns, output, shape=None):
+    """Central differences of fourth order, some features at a time.
+
+    ``shape`` is that of a row, where it is not flat.
+    """
+    shape = X.shape[1:] if shape is None else shape
+
+    def asked(rows):
+        return rows.reshape(len(rows), *shape)
+
     rivals = None
     if output == "margin":
-        scores = model.outputs(X, "score")
+        scores = model.outputs(asked(X), "score")
         scores[np.arange(len(X)), columns] = -np.inf
         rivals = scores.argmax(axis=1)
 
     def value_of(A, repeats=1):
+        A = asked(A)
         if output in ("log_proba", "log_odds"):
             table = model.log_probabilities(A)
         else:
@@ -229,7 +265,7 @@ def _finite_differences(model, X, columns, output):
             values = values - table[rows, np.tile(rivals, repeats)]
         return values
 
-    steps = _difference_steps(X)
+    steps = _difference_steps(X, model.precision)
     gradients = np.empty_like(X)
     n_at_once = max(1, _BLOCK // (4 * len(X)))
     for start in range(0, X.shape[1], n_at_once):
@@ -242,7 +278,7 @@ def _finite_differences(model, X, columns, output):
         values = values.reshape(len(features), 4, len(X))
         with np.errstate(invalid="ignore"):
             inner = 8 * (values[:, 2] - values[:, 1]) - (values[:, 3] - values[:, 0])
-        noise = 32 * np.finfo(float).eps * np.max(np.abs(values), axis=1)
+        noise = 32 * model.precision * np.max(np.abs(values), axis=1)
         inner = np.where(np.isfinite(inner) & (np.abs(inner) <= noise), 0, inner)
         gradients[:, features] = inner.T / (12 * steps[features])
     if not np.isfinite(gradients).all():
@@ -253,8 +289,13 @@ def _finite_differences(model, X, columns, output):
     return value_of(X), gradients
 
 
-def _difference_steps(X):
-    """Step of each feature, a power of 2 so that x + h - x is h."""
+def _difference_steps(X, precision):
+    """Step of each feature, a power of 2 so that x + h - x is h.
+
+    A thousandth of a feature's spread in double precision. Rounding and what is left
+    out after four orders are in balance at steps as the fifth root of the precision.
+    """
+    share = 1e-3 * (precision / np.finfo(np.float64).eps) ** 0.2
     spread = X.std(axis=0)
     size = np.max(np.abs(X), axis=0)
     # one row, or a constant column: its size has to stand for its spread
@@ -262,4 +303,4 @@ def _difference_steps(X):
     least = 1e-290
     size = np.where(size > least, size, 1.0)
     spread = np.where(spread > np.maximum(1e-9 * size, least), spread, size)
-    return 2.0 ** np.round(np.log2(1e-3 * spread))
+    return 2.0 ** np.round(np.log2(share * spread))

@@ -1,14 +1,17 @@
 """Fitted models behind one interface, whatever library they come from."""
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.special import log_softmax
 from sklearn.utils import check_array
 
 from sksim._sklearn_compat import get_feature_names
 from sksim.base._readable import readable
-from sksim.models._adapters import is_adaptable
+from sksim.models._adapters import adapted, is_adaptable
+from sksim.models._answers import answer_of
 from sksim.models._inside import check_estimator, kind_of, predicts_several_labels
 from sksim.models._layer import as_vector
 from sksim.models._torch import apply_module, is_torch_module
@@ -16,10 +19,21 @@ from sksim.models._torch import apply_module, is_torch_module
 
 @dataclass(frozen=True)
 class Rows:
-    """Validated rows that models are applied to, and the names of their columns."""
+    """Validated rows that models are applied to.
+
+    Attributes
+    ----------
+    values : array
+        In double precision.
+    names : list of str or None
+        Of the columns.
+    given : array-like or None
+        The rows as they were given.
+    """
 
     values: np.ndarray
     names: object = None
+    given: object = None
 
     def __len__(self):
         return len(self.values)
@@ -45,14 +59,14 @@ def check_rows(data, measure):
         )
     if isinstance(data, Rows):
         return data
-    names = get_feature_names(data)
+    names, given = get_feature_names(data), data
     if hasattr(data, "detach"):
         data = data.detach().cpu().numpy()
     with readable(data, "data", allow_nd=True):
         values = check_array(
             data, dtype="numeric", allow_nd=True, input_name="data", estimator=measure
         )
-    return Rows(values.astype(np.float64, copy=False), names)
+    return Rows(values.astype(np.float64, copy=False), names, given)
 
 
 def wrap_model(model, name="model"):
@@ -66,12 +80,14 @@ def wrap_model(model, name="model"):
 
     Returns
     -------
-    wrapped : EstimatorModel or TorchModel
+    wrapped : EstimatorModel, TorchModel or AdaptedModel
     """
-    if isinstance(model, EstimatorModel | TorchModel):
+    if isinstance(model, EstimatorModel | TorchModel | AdaptedModel):
         return model
     if is_torch_module(model):
         return TorchModel(model, name)
+    if is_adaptable(model):
+        return AdaptedModel(adapted(model), name)
     return EstimatorModel(model, name)
 
 
@@ -96,7 +112,13 @@ def _same_kind(a, b):
 
 
 class _Model:
-    """What both kinds of model share."""
+    """What all kinds of model share."""
+
+    is_torch = False
+    # whether all that is known of it are its answers
+    is_adapted = False
+    # relative precision of its answers
+    precision = float(np.finfo(np.float64).eps)
 
     def __init__(self, model, name):
         self.model = model
@@ -136,16 +158,8 @@ class _Model:
 class EstimatorModel(_Model):
     """A fitted scikit-learn estimator."""
 
-    is_torch = False
-
     def __init__(self, model, name):
         super().__init__(model, name)
-        if is_adaptable(model):
-            raise ValueError(
-                f"{name} ({self.kind}) is known by what it returns for a batch, and "
-                "this measure asks models for more. Measures of outputs and of "
-                "representations take it."
-            )
         if not hasattr(model, "predict"):
             raise ValueError(
                 f"{name} must be a fitted estimator with a method predict, or a "
@@ -261,6 +275,96 @@ class TorchModel(_Model):
             scores = np.hstack([np.zeros_like(scores), scores])
         scores = np.exp(scores - scores.max(axis=1, keepdims=True))
         return scores / scores.sum(axis=1, keepdims=True)
+
+
+class AdaptedModel(_Model):
+    """A model that is known by its answers to batches, whose kind it has to declare.
+
+    It is asked for some rows as soon as there are any.
+    """
+
+    is_adapted = True
+    n_features = None
+    classes = None
+    task = None
+
+    @property
+    def is_classifier(self):
+        """Whether its answers are about classes."""
+        return self.task == "classifier"
+
+    def check_width(self, rows):
+        """Find out what it answers, and in which container it wants its rows."""
+        if self.model._rows_like is None:
+            self.model = copy.copy(self.model)
+            self.model._rows_like = rows.given
+        known, values = self._known(rows.values[:2])
+        is_classifier = hasattr(known, "classes_")
+        self.task = "classifier" if is_classifier else "regressor"
+        self.classes = (
+            None if known.kind == "labels" else getattr(known, "classes_", None)
+        )
+        if values.dtype.kind == "f":
+            self.precision = float(np.finfo(values.dtype).eps)
+
+    def _known(self, X):
+        """Estimator that knows the answers to rows, and the answers themselves."""
+        known, values = answer_of(self.model, _in_container(X, self.model._rows_like))
+        if known.kind == "scores":
+            raise ValueError(
+                f"{self} does not say what its answers are, logits or probabilities: "
+                "let it return a mapping with one of these keys, {'logits': ...}, or "
+                "say outputs='logits' where models are compared by compare."
+            )
+        return known, values
+
+    def labels(self, X):
+        """Labels that it answers, or that follow from its answers."""
+        return self._known(X)[0].predict()
+
+    def outputs(self, X, output="proba"):
+        """Matrix of "proba" or "score", one column for each class; or predictions."""
+        known, _ = self._known(X)
+        if known.kind == "predictions":
+            return _columns(np.asarray(known.predict(), dtype=np.float64))
+        if known.kind == "labels":
+            raise ValueError(
+                f"{self} answers labels, which change by jumps: this measure takes "
+                "logits or probabilities. Measures of labels take it."
+            )
+        if output == "proba":
+            return known.predict_proba()
+        if known.kind == "logits":
+            return two_sided(known.decision_function())
+        return self._logarithms(known)
+
+    def log_probabilities(self, X):
+        """Logarithms of the probabilities; -inf where one is exactly 0."""
+        known, _ = self._known(X)
+        if known.kind != "logits":
+            return self._logarithms(known)
+        scores = known.values
+        if scores.shape[1] == 1:
+            scores = np.hstack([np.zeros_like(scores), scores])
+        return log_softmax(scores, axis=1)
+
+    @staticmethod
+    def _logarithms(known):
+        with np.errstate(divide="ignore"):
+            return np.log(known.predict_proba())
+
+
+def _in_container(X, like):
+    """Rows in the library and precision in which rows were given."""
+    if hasattr(like, "detach"):
+        import torch
+
+        return torch.as_tensor(X, dtype=like.dtype, device=like.device)
+    if hasattr(like, "iloc"):
+        return pd.DataFrame(X, columns=like.columns)
+    dtype = getattr(like, "dtype", None)
+    is_float = getattr(dtype, "kind", "") == "f"
+    return X.astype(dtype if is_float else np.float64, copy=False)
 
 
 def _columns(array):

@@ -29,6 +29,7 @@ from sksim.base._validation import (
     refuse_mixed_kinds,
     takes_fractions,
 )
+from sksim.models._adapters import said
 from sksim.models._answers import (
     answered,
     is_network,
@@ -41,6 +42,7 @@ from sksim.models._batches import number_of_rows, random_sampler_of
 from sksim.models._inside import check_estimator
 from sksim.models._last_layers import last_layers
 from sksim.models._layer import NoRepresentation
+from sksim.models._torch import is_torch_module
 
 
 class NotApplicable(ValueError):
@@ -355,7 +357,8 @@ class ModelPair:
         return rows_of(self.data, self.y_true)
 
     def _refuse_other_than_logits(self):
-        if not set(self.kinds) <= {None, "logits"}:
+        kinds = zip(self.models, self.kinds, strict=True)
+        if any(is_torch_module(m) and k not in (None, "logits") for m, k in kinds):
             raise NotApplicable(
                 "it takes what a network returns for logits, and outputs="
                 f"{self.known['outputs']!r} says that it returns something else."
@@ -400,7 +403,8 @@ class ModelPair:
         _known_of(tags, y_true, self.metadata)
         # labels go along with the rows, whether or not they are required
         keywords = {"data": data, "y_true": y_true}
-        return Inputs("models", *self.models, keywords)
+        models = map(said, self.models, self.kinds)
+        return Inputs("models", *models, keywords)
 
 
 def _refuse_no_model(model, name):

@@ -4,13 +4,22 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import softmax
 
-from sksim.functional import Disagreement, DoubleFault, JensenShannonDivergence
+from sksim.functional import (
+    AdversarialTransferability,
+    DecisionDistance,
+    Disagreement,
+    DoubleFault,
+    JensenShannonDivergence,
+    SaliencySimilarity,
+)
 from sksim.models import (
     CallableModel,
     OnnxModel,
     extract_outputs,
     extract_representations,
+    input_gradients,
 )
 from sksim.pairwise import compare, layer_similarity_matrix, similarity_matrix
 from sksim.plot import SimilarityMatrixDisplay
@@ -81,7 +90,9 @@ def test_measures_and_tables(model, rows):
     value = CKA().fit(hidden(X), logits(X)[:, ::-1]).score_
     assert table.loc["CKA", "value"] == pytest.approx(value)
     assert table.loc["JensenShannonDivergence", "value"] == pytest.approx(expected)
-    assert "known by what it returns" in table.loc["SaliencySimilarity", "note"]
+    assert "no layers to be cut at" in table.loc["ModelStitching", "note"]
+    for name in ("SaliencySimilarity", "DecisionDistance"):
+        assert np.isfinite(table.loc[name, "value"])
     layers = extract_representations(model, X)
     assert similarity_matrix(CKA(), layers).shape == (2, 2)
     display = SimilarityMatrixDisplay.from_estimators("CKA", model, other, X)
@@ -222,3 +233,88 @@ def test_representation(model):
     assert repr(CallableModel(logits, layers=hidden)) == (
         "CallableModel(outputs=logits, layers=hidden)"
     )
+
+
+# ----- measures that ask models for more than their answers to data -------------------
+
+
+def smooth(X):
+    return np.tanh(np.asarray(X) @ W) @ V
+
+
+def of_smooth(X):
+    """Gradient of each row's largest score."""
+    chosen = V[:, smooth(X).argmax(axis=1)].T
+    return (chosen * (1 - np.tanh(X @ W) ** 2)) @ W.T
+
+
+def test_gradients_are_differences_of_answers(rows):
+    X, _ = rows
+    model = CallableModel(lambda X: {"logits": smooth(X)})
+    assert_allclose(input_gradients(model, X), of_smooth(X), rtol=1e-7, atol=1e-9)
+    single = CallableModel(lambda X: {"logits": smooth(X).astype(np.float32)})
+    gradients = input_gradients(single, X.astype(np.float32))
+    largest = np.abs(of_smooth(X)).max()
+    assert_allclose(gradients, of_smooth(X), rtol=0, atol=1e-4 * largest)
+    images = X.reshape(30, 1, 5)
+    of_images = CallableModel(lambda X: {"logits": smooth(X[:, 0])})
+    assert_allclose(input_gradients(of_images, images)[:, 0], of_smooth(X), atol=1e-7)
+    # logarithms of probabilities are logits less one number for each row
+    known = CallableModel(lambda X: {"probabilities": softmax(smooth(X), axis=1)})
+    for output in ("proba", "log_proba", "log_odds", "margin"):
+        both = [input_gradients(each, X, output=output) for each in (model, known)]
+        assert_allclose(*both, rtol=1e-6, atol=1e-8)
+
+
+def test_models_of_other_libraries_are_attacked_alike(rows):
+    torch = pytest.importorskip("torch")
+    X, _ = rows
+    networks, models = [], []
+    for seed, width in ((0, 8), (1, 6)):
+        torch.manual_seed(seed)
+        parts = [torch.nn.Linear(5, width), torch.nn.Tanh(), torch.nn.Linear(width, 3)]
+        network = torch.nn.Sequential(*parts).double()
+        networks.append(network)
+        models.append(CallableModel(lambda X, f=network: {"logits": f(X)}))
+    data = torch.as_tensor(X)
+    y = networks[0](data).argmax(dim=1).numpy()
+    for measure in (SaliencySimilarity, AdversarialTransferability, DecisionDistance):
+        expected = measure().fit(*networks, data, y).score_
+        # a function gets tensors where tensors were given
+        for pair in (models, (networks[0], models[1])):
+            score = measure().fit(*pair, data, y).score_
+            assert score == pytest.approx(expected, rel=1e-6)
+
+
+def test_what_answers_are_is_asked_for(rows):
+    X, y = rows
+    silent = CallableModel(smooth)
+    with pytest.raises(ValueError, match="does not say what its answers are, logits"):
+        DecisionDistance().fit(silent, silent, X)
+    said = compare(
+        silent, silent, X, y, measures="DecisionDistance", outputs="logits", **quick
+    )
+    assert said.loc[0, "value"] == pytest.approx(1)
+    labels = CallableModel(lambda X: {"labels": smooth(X).argmax(axis=1)})
+    for measure in (DecisionDistance(), SaliencySimilarity()):
+        with pytest.raises(ValueError, match="answers labels, which change by jumps"):
+            measure.fit(labels, labels, X, y)
+
+    def shifted(model, X, y):
+        return X + 1
+
+    predicted = smooth(X).argmax(axis=1)
+    transfer = AdversarialTransferability(attack=shifted)
+    model = CallableModel(lambda X: {"logits": smooth(X)})
+    transfer.fit(labels, model, X, predicted)
+    moved = np.mean(smooth(X + 1).argmax(axis=1) != predicted)
+    assert transfer.transfer_rate_x_ == transfer.transfer_rate_y_ == moved
+    target = CallableModel(lambda X: {"predictions": smooth(X)[:, 0]})
+    with pytest.raises(ValueError, match="is a regressor and no classifier"):
+        DecisionDistance().fit(target, target, X)
+    saliency = SaliencySimilarity().fit(target, target, X, y)
+    assert saliency.score_ == pytest.approx(1)
+    wide = np.zeros((4, 5000))
+    flat = CallableModel(lambda X: {"logits": X[:, :3]})
+    with pytest.raises(ValueError, match="20000 for each row of 5000 numbers"):
+        input_gradients(flat, wide)
