@@ -164,6 +164,9 @@ class CallableModel:
         *,
         batch_size: int | None = None,
         verbose: int = 0,
+        reduce: str | Callable | Mapping | object | None = None,
+        mask: Callable | None = None,
+        inputs: Callable | None = None,
     ) -> dict[str, np.ndarray]:
         """Layers of all rows, as :func:`extract_representations` returns them.
 
@@ -177,22 +180,40 @@ class CallableModel:
             Rows of a batch; None is 256.
         verbose : int, default=0
             Whether to show progress on standard error.
+        reduce : str, transformer, callable or mapping, default=None
+            What becomes of a layer, batch by batch.
+        mask : callable, default=None
+            From a batch to which tokens count.
+        inputs : callable, default=None
+            From a batch to what the functions are called with.
 
         Returns
         -------
         layers : dict of str to array
         """
+        # which need sksim.base, where measures need this file
+        from sksim.models._readers import MappingReader
+        from sksim.models._reduce import Reduction
+
         batches, total = batches_of(data, batch_size or _BATCH, as_arrays=False)
-        read = self._of_layers(layers)
+        of_batch = self._of_layers(layers)
         if layers in ("output", ["output"]) and self.outputs is not None:
-            read = self._output_alone
+            of_batch = self._output_alone
+
+        def chosen(batch):
+            found = of_batch(batch)
+            names = names_matching(found, layers, type(self).__name__)
+            return {name: found[name] for name in names}
+
+        reader = MappingReader(
+            self, chosen, reduction=Reduction(reduce, mask), inputs=inputs
+        )
         parts = []
         with self._running(), ProgressBar(total, "batches", enabled=verbose > 0) as bar:
             for batch in batches:
-                found = read(batch)
-                chosen = names_matching(found, layers, type(self).__name__)
-                parts.append({name: found[name] for name in chosen})
+                parts.append(reader.read(batch))
                 bar.step()
+        reader.warn()
         if not parts:
             raise ValueError(f"data ({type(data).__name__}) has no rows.")
         return _joined(parts)
@@ -306,7 +327,7 @@ def _joined(parts):
         if len(shapes) > 1:
             raise ValueError(
                 f"Rows of the layer {name!r} have other shapes from batch to batch "
-                f"({shapes[0]} and {shapes[-1]}). Pool them in the function, or pad "
+                f"({shapes[0]} and {shapes[-1]}). Pass reduce='mean', or pad "
                 "all to one length."
             )
     return {name: np.concatenate([part[name] for part in parts]) for name in names}

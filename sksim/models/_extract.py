@@ -62,11 +62,11 @@ def extract_representations(
         them, and all rows cut into as many batches if ``batch_size`` is None. Torch
         modules run where they are, one batch after the other.
     reduce : str, transformer, callable or mapping, default=None
-        What becomes of a layer of a torch module within the pass, batch by batch and
-        before the next layer is computed, so that maps and tokens are never held for
-        all rows. "mean": over places, or over the tokens that count. "flatten": all
-        entries of a row in one, those of padding 0. "tokens": one row for each token
-        that counts. A transformer that learns nothing, such as
+        What becomes of a layer of a network within the pass, batch by batch, and of a
+        torch module before the next layer is computed, so that maps and tokens are
+        never held for all rows. "mean": over places, or over the tokens that count.
+        "flatten": all entries of a row in one, those of padding 0. "tokens": one row
+        for each token that counts. A transformer that learns nothing, such as
         :class:`~sksim.preprocessing.SpatialPooling`, or that has been fitted. A
         callable from a layer and its batch to an array of shape (n_samples,
         n_features). A mapping of names or patterns of layers to any of these. None
@@ -75,7 +75,7 @@ def extract_representations(
         From a batch to an array of shape (n_samples, tokens), 1 where a token counts.
         None takes the key ``attention_mask`` of a batch that is a mapping.
     inputs : callable, default=None
-        From a batch to what a torch module is called with: see :class:`TorchExtractor`.
+        From a batch to what a network is called with: see :class:`TorchExtractor`.
 
     Returns
     -------
@@ -166,16 +166,16 @@ def extract_representations(
         )
         return extractor.extract(data, verbose=verbose)
     given = {"reduce": reduce, "mask": mask, "inputs": inputs}
+    if is_adaptable(model):
+        return adapted(model).extract(
+            data, layers, batch_size=batch_size, verbose=verbose, **given
+        )
     for name, value in given.items():
         if value is not None:
             raise ValueError(
-                f"{name} is for torch modules: layers of {type(model).__name__} are "
-                "what its functions return, or matrices with one row for each input."
+                f"{name} is for networks: layers of {type(model).__name__} are "
+                "matrices with one row for each input."
             )
-    if is_adaptable(model):
-        return adapted(model).extract(
-            data, layers, batch_size=batch_size, verbose=verbose
-        )
     chosen = choose_layers(sklearn_layers(model, data), layers, model)
     compute = partial(_chosen_layers, model, chosen, layers is not None)
     return in_batches(compute, data, batch_size, verbose=verbose, n_jobs=n_jobs)

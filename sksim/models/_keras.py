@@ -73,6 +73,13 @@ class KerasModel(CallableModel):
 
         return torch.no_grad()
 
+    @property
+    def _channels_last(self):
+        """Whether maps have their channels in the last axis, as Keras is set up."""
+        import keras
+
+        return keras.config.image_data_format() == "channels_last"
+
     def _count(self, function, batch):
         several = super()._count(function, batch)
         n_inputs = len(getattr(self.model, "inputs", None) or [None])

@@ -264,13 +264,19 @@ class TorchReader:
                 f"{'; '.join(found[:3])}{more}. Name the layers that are wanted to be "
                 "rid of this warning."
             )
-        if self.reduction.unmasked:
-            name, shape = next(iter(self.reduction.unmasked.items()))
-            _warn(
-                f"The mask is not applied to {len(self.reduction.unmasked)} layers of "
-                f"{self.name}, none of whose axes has its number of tokens, such as "
-                f"{name!r} of shape {shape}: all of their places count."
-            )
+        warn_of_unmasked(self.reduction, self.name)
+
+
+def warn_of_unmasked(reduction, name):
+    """Say where a mask did not apply to layers of a model of this name."""
+    if not reduction.unmasked:
+        return
+    layer, shape = next(iter(reduction.unmasked.items()))
+    _warn(
+        f"The mask is not applied to {len(reduction.unmasked)} layers of {name}, none "
+        f"of whose axes has its number of tokens, such as {layer!r} of shape {shape}: "
+        "all of their places count."
+    )
 
 
 class _Run:

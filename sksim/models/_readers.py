@@ -10,7 +10,7 @@ from sksim._sklearn_compat import num_samples
 from sksim.models._adapters import adapted, is_known
 from sksim.models._batches import length_of
 from sksim.models._extract import extract_representations
-from sksim.models._layer_reader import TorchReader, patterns_of
+from sksim.models._layer_reader import TorchReader, patterns_of, warn_of_unmasked
 from sksim.models._reduce import Reduction
 from sksim.models._row_axis import NoRows, has_channels_first
 from sksim.models._torch import is_torch_module
@@ -166,6 +166,8 @@ class MappingReader:
         self.inputs = inputs
         self.finish = finish or (lambda name, rows: rows)
         self.names = None
+        # as far as the model's library says it; shapes tell for others
+        self.channels_last = getattr(model, "_channels_last", None)
 
     def narrow(self, names):
         """Read no other layers than these, of those that a batch has had."""
@@ -210,7 +212,10 @@ class MappingReader:
             )
         if hasattr(layer, "toarray"):
             layer = layer.toarray()
-        features = 1 if has_channels_first(layer.shape) else layer.ndim - 1
+        is_last = self.channels_last
+        if is_last is None:
+            is_last = not has_channels_first(layer.shape)
+        features = layer.ndim - 1 if is_last or layer.ndim < 4 else 1
         try:
             return self.reduction.rows_of(name, layer, features, mask, batch)
         except NoRows as reason:
@@ -236,4 +241,5 @@ class MappingReader:
                 )
 
     def warn(self):
-        """Nothing is left out."""
+        """Say where a mask did not apply; nothing is left out."""
+        warn_of_unmasked(self.reduction, self.name)

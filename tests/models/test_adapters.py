@@ -23,6 +23,7 @@ from sksim.models import (
 )
 from sksim.pairwise import compare, layer_similarity_matrix, similarity_matrix
 from sksim.plot import SimilarityMatrixDisplay
+from sksim.preprocessing import TokenPooling
 from sksim.rsm import CKA
 
 quick = {"n_permutations": 0, "confidence_level": None}
@@ -233,6 +234,59 @@ def test_representation(model):
     assert repr(CallableModel(logits, layers=hidden)) == (
         "CallableModel(outputs=logits, layers=hidden)"
     )
+
+
+# ----- layers that are reduced batch by batch -----------------------------------------
+
+
+def of_tokens(batch):
+    """A layer of tokens, and a pooled answer."""
+    tokens = W[batch["ids"] % 5]
+    counts = batch["attention_mask"][:, :, None]
+    return {"tokens": tokens, "output": (tokens * counts).sum(1) / counts.sum(1)}
+
+
+@pytest.fixture
+def sentences():
+    rng = np.random.default_rng(0)
+    counts = np.arange(6) < rng.integers(1, 7, size=(20, 1))
+    ids = rng.integers(0, 5, size=(20, 6))
+    return {"ids": ids, "attention_mask": counts.astype(int)}
+
+
+@pytest.mark.parametrize("wrap", [CallableModel, lambda layers: layers])
+def test_layers_are_reduced_batch_by_batch(wrap, sentences):
+    model = wrap(of_tokens) if wrap is not CallableModel else wrap(layers=of_tokens)
+    counts, whole = sentences["attention_mask"] > 0, of_tokens(sentences)
+
+    def extracted(**options):
+        return extract_representations(model, sentences, batch_size=7, **options)
+
+    assert extracted()["tokens"].shape == (20, 6, 8)
+    assert_allclose(extracted(reduce="mean")["tokens"], whole["output"])
+    unmasked = extracted(reduce="mean", mask=lambda batch: None)["tokens"]
+    assert_allclose(unmasked, whole["tokens"].mean(axis=1))
+    flat = extracted(reduce="flatten")["tokens"]
+    assert_allclose(flat.reshape(20, 6, 8), whole["tokens"] * counts[:, :, None])
+    tokens = extracted(reduce={"tokens": "tokens"})
+    assert_allclose(tokens["tokens"], whole["tokens"][counts])
+    assert tokens["output"].shape == (20, 8)
+    first = extracted(layers="tok*", reduce=lambda layer, batch: layer[:, 0])
+    assert list(first) == ["tokens"]
+    assert_allclose(first["tokens"], whole["tokens"][:, 0])
+    few = extract_representations(
+        model,
+        iter([(sentences, None)]),
+        reduce=TokenPooling("last"),
+        inputs=lambda batch: batch[0],
+        mask=lambda batch: batch[0]["attention_mask"],
+    )
+    last = counts.sum(axis=1) - 1
+    assert_allclose(few["tokens"], whole["tokens"][np.arange(20), last])
+    with pytest.raises(ValueError, match="reduce must be one of"):
+        extracted(reduce="median")
+    with pytest.warns(UserWarning, match="mask is not applied to 1 layers"):
+        extracted(reduce="mean", mask=lambda batch: np.ones((len(batch["ids"]), 4)))
 
 
 # ----- measures that ask models for more than their answers to data -------------------

@@ -102,6 +102,11 @@ def test_onnx(rows, tmp_path, opset):
     # what goes into the last layer with weights
     assert table.loc["CKA", "compared"] == "hidden"
     assert list(extract_representations(graph, X, "s*")) == ["sums"]
+    first = extract_representations(path, X, "s*", reduce=lambda layer, _: layer[:, :2])
+    assert_allclose(first["sums"], expected["sums"][:, :2], rtol=1e-4, atol=1e-5)
+    # by differences of answers in single precision
+    saliency = table.loc["SaliencySimilarity", "value"]
+    assert saliency == pytest.approx(1)
     with pytest.raises(ValueError, match="no layer 'tail'.*sums, hidden, output"):
         extract_representations(graph, X, "tail")
     assert table.loc["JensenShannonDivergence", "value"] == 0
@@ -194,6 +199,25 @@ def test_keras(rows):
     assert_array_equal(found["dropout"], found["twice"])
     whole = as_array(model(X), "output")
     assert_allclose(extract_outputs(model, X)["outputs"], whole, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("n_channels, height", [(5, 8), (6, 8), (16, 9)])
+def test_maps_of_keras_have_their_channels_last(n_channels, height):
+    """Of 6 x 6 maps of 6 channels no shape would tell."""
+    keras = pytest.importorskip("keras")
+    keras.utils.set_random_seed(0)
+    layers = keras.layers
+    model = keras.Sequential(
+        [keras.Input((height, 8, 3)), layers.Conv2D(n_channels, 3), layers.Flatten()]
+    )
+    images = np.random.default_rng(0).normal(size=(20, height, 8, 3)).astype("f4")
+    (whole, *_), (name, *_) = (
+        list(each(extract_representations(model, images)))
+        for each in (dict.values, dict.keys)
+    )
+    assert whole.shape == (20, height - 2, 6, n_channels)
+    pooled = extract_representations(model, images, name, 7, reduce="mean")
+    assert_allclose(pooled[name], whole.mean(axis=(1, 2)), rtol=1e-5, atol=1e-6)
 
 
 def test_keras_of_other_kinds(rows):

@@ -218,7 +218,7 @@ def test_bad_ways_to_reduce():
     with pytest.raises(ValueError, match="it has no tokens"):
         extract_representations(Maps(), X, "output", reduce="tokens")
     for name in ("reduce", "mask", "inputs"):
-        with pytest.raises(ValueError, match=f"{name} is for torch modules"):
+        with pytest.raises(ValueError, match=f"{name} is for networks"):
             extract_representations(PCA(2), X, **{name: lambda *batch: batch})
 
 
