@@ -109,12 +109,14 @@ from .inference import CalibratedSimilarity as CalibratedSimilarity
 from .inference import ComparisonResult as ComparisonResult
 from .inference import EquivalenceTestResult as EquivalenceTestResult
 from .inference import RankingResult as RankingResult
+from .inference import ReplicateTestResult as ReplicateTestResult
 from .inference import SimilarityIntervalResult as SimilarityIntervalResult
 from .inference import SimilarityMatrixTestResult as SimilarityMatrixTestResult
 from .inference import SimilarityTestResult as SimilarityTestResult
 from .inference import compare_similarities as compare_similarities
 from .inference import equivalence_test as equivalence_test
 from .inference import permutations as permutations
+from .inference import replicate_test as replicate_test
 from .inference import similarity_interval as similarity_interval
 from .inference import similarity_matrix_test as similarity_matrix_test
 from .inference import similarity_test as similarity_test

@@ -32,6 +32,9 @@ def _calls():
         "similarity_matrix_test": lambda m: sksim.similarity_matrix_test(
             m, LAYERS, **drawn
         ).to_dict(),
+        "replicate_test": lambda m: sksim.replicate_test(
+            m, [X, Y, Z] * 2, [X + Y, Z] * 2
+        ).to_dict(),
         "similarity_matrix": lambda m: sksim.similarity_matrix(m, LAYERS).to_numpy(),
         "compare": lambda m: (
             sksim.compare(X, Y, measures=m, **SEED).drop(columns="seconds").to_dict()

@@ -19,7 +19,12 @@ RESULTS = {
     if isinstance(value, type) and issubclass(value, ResultMixin)
 }
 HOSTILE = "<b>layer & 1</b>"
-NAMELESS = {"RankingResult", "AlignmentCurveResult", "DivergenceBoundsResult"}
+NAMELESS = {
+    "ReplicateTestResult",
+    "RankingResult",
+    "AlignmentCurveResult",
+    "DivergenceBoundsResult",
+}
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +50,9 @@ def results():
         ),
         "DivergenceBoundsResult": sksim.divergence_bounds(
             [[0, 1]], np.log([[0.6, 0.2]]), [[0, 2]], np.log([[0.5, 0.3]]), n_tokens=4
+        ),
+        "ReplicateTestResult": sksim.replicate_test(
+            CKA(), {HOSTILE: X, "b": y, "c": z}, [X, y - z, z, z**2]
         ),
         "AlignmentCurveResult": sksim.alignment_curve("MutualKNN", X, y),
         "LayerIdentification": sksim.layer_identification(CKA(), networks),

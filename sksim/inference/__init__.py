@@ -16,6 +16,7 @@ from sksim.inference._matrix import (
     similarity_matrix_test,
 )
 from sksim.inference._permutations import permutations
+from sksim.inference._replicates import ReplicateTestResult, replicate_test
 from sksim.inference._result import SimilarityTestResult
 from sksim.inference._test import similarity_test
 
@@ -24,12 +25,14 @@ __all__ = [
     "ComparisonResult",
     "EquivalenceTestResult",
     "RankingResult",
+    "ReplicateTestResult",
     "SimilarityIntervalResult",
     "SimilarityMatrixTestResult",
     "SimilarityTestResult",
     "compare_similarities",
     "equivalence_test",
     "permutations",
+    "replicate_test",
     "similarity_interval",
     "similarity_matrix_test",
     "similarity_test",
