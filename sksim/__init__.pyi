@@ -108,6 +108,7 @@ from .functional import stitching_layers as stitching_layers
 from .inference import CalibratedSimilarity as CalibratedSimilarity
 from .inference import ComparisonResult as ComparisonResult
 from .inference import EquivalenceTestResult as EquivalenceTestResult
+from .inference import NoiseCeilingResult as NoiseCeilingResult
 from .inference import RankingResult as RankingResult
 from .inference import ReplicateTestResult as ReplicateTestResult
 from .inference import SimilarityIntervalResult as SimilarityIntervalResult
@@ -115,6 +116,7 @@ from .inference import SimilarityMatrixTestResult as SimilarityMatrixTestResult
 from .inference import SimilarityTestResult as SimilarityTestResult
 from .inference import compare_similarities as compare_similarities
 from .inference import equivalence_test as equivalence_test
+from .inference import noise_ceiling as noise_ceiling
 from .inference import permutations as permutations
 from .inference import replicate_test as replicate_test
 from .inference import similarity_interval as similarity_interval

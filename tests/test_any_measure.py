@@ -32,6 +32,7 @@ def _calls():
         "similarity_matrix_test": lambda m: sksim.similarity_matrix_test(
             m, LAYERS, **drawn
         ).to_dict(),
+        "noise_ceiling": lambda m: sksim.noise_ceiling(m, [X, Y, X + Y]).to_dict(),
         "replicate_test": lambda m: sksim.replicate_test(
             m, [X, Y, Z] * 2, [X + Y, Z] * 2
         ).to_dict(),

@@ -15,6 +15,7 @@ from sksim.inference._matrix import (
     SimilarityMatrixTestResult,
     similarity_matrix_test,
 )
+from sksim.inference._noise_ceiling import NoiseCeilingResult, noise_ceiling
 from sksim.inference._permutations import permutations
 from sksim.inference._replicates import ReplicateTestResult, replicate_test
 from sksim.inference._result import SimilarityTestResult
@@ -24,6 +25,7 @@ __all__ = [
     "CalibratedSimilarity",
     "ComparisonResult",
     "EquivalenceTestResult",
+    "NoiseCeilingResult",
     "RankingResult",
     "ReplicateTestResult",
     "SimilarityIntervalResult",
@@ -31,6 +33,7 @@ __all__ = [
     "SimilarityTestResult",
     "compare_similarities",
     "equivalence_test",
+    "noise_ceiling",
     "permutations",
     "replicate_test",
     "similarity_interval",

@@ -34,6 +34,7 @@ from sksim.base._comparison import Grid
 from sksim.base._given import check_pairs
 from sksim.base._inner_product import InnerProductComparison, InnerProductGrid
 from sksim.base._tags import SimilarityTags
+from sksim.rsm._dissimilarity_pool import DissimilarityPool
 from sksim.rsm._kernels import refuse_explained
 from sksim.rsm._pair_blocks import (
     PairBlocks,
@@ -519,6 +520,9 @@ class RSA(BaseSimilarity):
 
     def _min_samples(self):
         return 3
+
+    def _pool(self):
+        return DissimilarityPool(self)
 
     def _similarity_tags(self):
         invariances = {
