@@ -542,6 +542,22 @@ class Grid(Compared):
         """
         return np.stack([self._moved(order).values() for order in orders])
 
+    def weighted(self, weights):
+        """Statistics of all pairs with rows that count several times, or None.
+
+        Parameters
+        ----------
+        weights : array of shape (n_samples,)
+            How often each row counts.
+        """
+        values = np.empty((len(self.views_x), len(self.views_y)))
+        for i, j in np.ndindex(values.shape):
+            value = self.pair(i, j).weighted(weights)
+            if value is None:
+                return None
+            values[i, j] = value
+        return values
+
     def _moved(self, order):
         return replace(self, views_y=[moved(view, order) for view in self.views_y])
 

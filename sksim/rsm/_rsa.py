@@ -1,7 +1,8 @@
 """Representational similarity analysis."""
 
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -16,12 +17,15 @@ from sksim.arrays._namespace import (
     is_numpy,
     move_to,
     namespace_of,
+    number,
     to_numpy,
 )
 from sksim.arrays._pairs import (
+    MATRIX_ROWS,
     METRICS,
     SquaredDistances,
     condensed,
+    n_pairs,
     pair_vector,
     square,
     squared_distance_rows,
@@ -30,7 +34,7 @@ from sksim.arrays._ranks import average_ranks, quantized
 from sksim.arrays._symmetric import Dense
 from sksim.arrays._views import some_pairs
 from sksim.base import BaseSimilarity
-from sksim.base._comparison import Grid
+from sksim.base._comparison import Compared, Grid
 from sksim.base._given import check_pairs
 from sksim.base._inner_product import InnerProductComparison, InnerProductGrid
 from sksim.base._tags import SimilarityTags
@@ -44,6 +48,7 @@ from sksim.rsm._pair_blocks import (
     ranked_blocks,
     valued_blocks,
 )
+from sksim.rsm._weighted_lists import SortedList, weighted_correlations
 
 # Beyond this many rows neither a list of all pairs (268 MB) is kept nor, for the sake
 # of permutations, a square matrix of them.
@@ -119,10 +124,11 @@ class ListsComparison(InnerProductComparison):
     """Two lists of all pairs, of which permutations pick entries out of squares.
 
     A list is centred as a list: the rows of its square do not sum to zero, so that
-    nothing else of an inner product follows.
+    nothing else of an inner product follows. Without rows, or with rows that count
+    several times, sorted lists are weighted.
     """
 
-    carries: ClassVar = frozenset()
+    carries: ClassVar = frozenset({"null_mean", "jackknife", "masked_bootstrap"})
 
     @classmethod
     def grid(cls, **fields):
@@ -134,6 +140,35 @@ class ListsComparison(InnerProductComparison):
         if _can_be_picked(self.measure, self.n_samples, self.view_x, self.view_y):
             return super().for_permutations()
         return replace(self, rows=None)
+
+    @cached_property
+    def _lists(self):
+        """A grid of one pair, whose lists are sorted once."""
+        setting = {f.name: getattr(self, f.name) for f in fields(Compared)}
+        views = {"views_x": [self.view_x], "views_y": [self.view_y]}
+        return ListsGrid(kind=type(self), **views, **setting)
+
+    def _weighted(self, weights):
+        values = self._lists.weighted(weights)
+        return None if values is None else float(values[0, 0])
+
+    def _without_each_row(self):
+        if not self._lists.can_be_weighted:
+            return None
+        return np.array([self._weighted(row) for row in 1.0 - np.eye(self.n_samples)])
+
+    def _pair_effects(self):
+        return
+
+    def _null_mean(self):
+        """Each pair comes to stand at each place equally often."""
+        views = self.view_x, self.view_y
+        if not self._lists.can_be_weighted or any(view.is_partial for view in views):
+            return None
+        if self.measure.comparison != "cosine":
+            return 0.0
+        means = (number(self.xp.mean(self.measure._values(v, self.xp))) for v in views)
+        return next(means) * next(means) * n_pairs(self.n_samples)
 
 
 def _can_be_picked(measure, n_samples, *views):
@@ -158,6 +193,26 @@ class ListsGrid(InnerProductGrid):
         if _can_be_picked(self.measure, self.n_samples, *views):
             return super().for_permutations()
         return replace(self, rows=None)
+
+    @property
+    def can_be_weighted(self):
+        """Whether there are lists to be sorted, and weighted ranks or values."""
+        return self.n_samples <= MATRIX_ROWS and bool(self.measure._exact)
+
+    @cached_property
+    def _sorted(self):
+        return [
+            [SortedList.of(view, self.measure, self.xp) for view in views]
+            for views in (self.views_x, self.views_y)
+        ]
+
+    def weighted(self, weights):
+        """Statistics of all pairs with rows that count several times, or None."""
+        if not self.can_be_weighted:
+            return None
+        weights = to_numpy(weights, xp=namespace_of(weights))
+        is_centred = self.measure.comparison != "cosine"
+        return weighted_correlations(*self._sorted, weights, is_centred=is_centred)
 
 
 class RSA(BaseSimilarity):
@@ -521,6 +576,15 @@ class RSA(BaseSimilarity):
     def _min_samples(self):
         return 3
 
+    @property
+    def _exact(self):
+        """What follows from lists that are weighted: not from orders of pairs."""
+        if self.comparison == "kendall":
+            return frozenset()
+        # without all pairs the mean over orders is another one
+        null = frozenset({"null_mean"}) if self.pairs is None else frozenset()
+        return null | {"jackknife", "masked_bootstrap"}
+
     def _pool(self):
         return DissimilarityPool(self)
 
@@ -542,6 +606,8 @@ class RSA(BaseSimilarity):
             }.get(self.metric, ()),
             view_keywords=("role",) if self.pairs is None else ("role", "pairs"),
             precomputed=self._is_given,
+            intervals=("jackknife", "subsample", *self._exact & {"masked_bootstrap"}),
+            exact=self._exact,
             array_api=self.comparison != "kendall",
             complexity="n^2 log n" if self._is_given else "n^2 (d + log n)",
             reference="Kriegeskorte et al. 2008",
