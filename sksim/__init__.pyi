@@ -108,6 +108,7 @@ from .functional import stitching_layers as stitching_layers
 from .inference import CalibratedSimilarity as CalibratedSimilarity
 from .inference import ComparisonResult as ComparisonResult
 from .inference import EquivalenceTestResult as EquivalenceTestResult
+from .inference import GroupSimilarityResult as GroupSimilarityResult
 from .inference import NoiseCeilingResult as NoiseCeilingResult
 from .inference import RankingResult as RankingResult
 from .inference import ReplicateTestResult as ReplicateTestResult
@@ -122,6 +123,7 @@ from .inference import replicate_test as replicate_test
 from .inference import similarity_interval as similarity_interval
 from .inference import similarity_matrix_test as similarity_matrix_test
 from .inference import similarity_test as similarity_test
+from .inference import similarity_to_group as similarity_to_group
 from .models import CallableModel as CallableModel
 from .models import KerasModel as KerasModel
 from .models import OnnxModel as OnnxModel

@@ -32,6 +32,9 @@ def _calls():
         "similarity_matrix_test": lambda m: sksim.similarity_matrix_test(
             m, LAYERS, **drawn
         ).to_dict(),
+        "similarity_to_group": lambda m: sksim.similarity_to_group(
+            m, X, [Y, X + Y, Z]
+        ).to_dict(),
         "noise_ceiling": lambda m: sksim.noise_ceiling(m, [X, Y, X + Y]).to_dict(),
         "replicate_test": lambda m: sksim.replicate_test(
             m, [X, Y, Z] * 2, [X + Y, Z] * 2

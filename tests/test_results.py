@@ -51,6 +51,9 @@ def results():
         "DivergenceBoundsResult": sksim.divergence_bounds(
             [[0, 1]], np.log([[0.6, 0.2]]), [[0, 2]], np.log([[0.5, 0.3]]), n_tokens=4
         ),
+        "GroupSimilarityResult": sksim.similarity_to_group(
+            CKA(debias="rows"), {HOSTILE: X, "b": y}, [y, z, X + z], over="both"
+        ),
         "NoiseCeilingResult": sksim.noise_ceiling(CKA(), {HOSTILE: X, "b": y, "c": z}),
         "ReplicateTestResult": sksim.replicate_test(
             CKA(), {HOSTILE: X, "b": y, "c": z}, [X, y - z, z, z**2]

@@ -120,6 +120,25 @@ def named_layers(layers, name):
     return layers
 
 
+def named_models(X, name="X"):
+    """One representation, or several by name.
+
+    Parameters
+    ----------
+    X : array-like, model, mapping of str to these, or list of arrays
+        A list of lists of numbers is an array.
+    name : str, default="X"
+        The argument's name, and that of a single representation.
+
+    Returns
+    -------
+    models : dict
+    """
+    is_mapping = hasattr(X, "items") and not hasattr(X, "shape")
+    are_arrays = is_list(X) and any(hasattr(each, "shape") for each in X)
+    return named_layers(X, name) if is_mapping or are_arrays else {name: X}
+
+
 class named_errors:
     """Context in which a ValueError's message begins with the layer's name."""
 

@@ -7,6 +7,7 @@ from sksim.inference._comparing import (
     compare_similarities,
 )
 from sksim.inference._equivalence import EquivalenceTestResult, equivalence_test
+from sksim.inference._group import GroupSimilarityResult, similarity_to_group
 from sksim.inference._interval import (
     SimilarityIntervalResult,
     similarity_interval,
@@ -25,6 +26,7 @@ __all__ = [
     "CalibratedSimilarity",
     "ComparisonResult",
     "EquivalenceTestResult",
+    "GroupSimilarityResult",
     "NoiseCeilingResult",
     "RankingResult",
     "ReplicateTestResult",
@@ -39,4 +41,5 @@ __all__ = [
     "similarity_interval",
     "similarity_matrix_test",
     "similarity_test",
+    "similarity_to_group",
 ]

@@ -5,6 +5,11 @@ from sklearn.base import clone
 
 from sksim.base._tags import tags_of
 
+
+class NoMean(ValueError):
+    """There is no mean of what a measure compares."""
+
+
 POOLS = ("auto", "dissimilarities", "aligned", "rows")
 
 
@@ -51,12 +56,12 @@ def pool_for(measure, pool="auto"):
 def _refuse_without_means(measure, tags):
     name = type(measure).__name__
     if tags.inputs in ("models", "labels"):
-        raise ValueError(
+        raise NoMean(
             f"{name} compares {tags.inputs}, of which there is no mean. Pass a "
             "function of the list of all replicates as pool, such as a vote."
         )
     if not tags.paired:
-        raise ValueError(
+        raise NoMean(
             f"{name} compares the representations as wholes (paired=False), so that "
             "there is no mean of their rows. Use a measure with paired=True."
         )
@@ -95,13 +100,13 @@ class _Rows(_Pool):
     def _mean(self, arrays):
         shapes = [array.shape for array in arrays]
         if len(set(shapes)) > 1:
-            raise ValueError(
+            raise NoMean(
                 f"The replicates have {sorted({s[-1] for s in shapes})} columns, and "
                 "pool='rows' takes column j of all to be the same. Use "
                 "pool='aligned', or pass a function of the list of replicates."
             )
         if any(array.dtype.kind != "f" for array in arrays):
-            raise ValueError(
+            raise NoMean(
                 f"The replicates hold {arrays[0].dtype} values, of which there is no "
                 "mean. Pass numbers, or a function of the list of replicates as pool."
             )

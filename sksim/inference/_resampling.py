@@ -289,7 +289,7 @@ def replicates(samples, plan, n_resamples, *, n_jobs, verbose, batch_size):
     if plan.method == "jackknife":
         closed = [sample.without_each_unit() for sample in samples]
         if all(values is not None for values in closed):
-            return _checked(np.stack(closed, axis=1), samples, plan)
+            return checked(np.stack(closed, axis=1), samples, plan)
         n_resamples = plan.n_units
     jobs = (
         delayed(_batch)(samples, plan, range(i, min(i + batch_size, n_resamples)))
@@ -297,11 +297,24 @@ def replicates(samples, plan, n_resamples, *, n_jobs, verbose, batch_size):
     )
     with shared_by_jobs(samples):
         values = np.concatenate(Parallel(n_jobs=n_jobs, verbose=verbose)(jobs))
-    return _checked(values, samples, plan)
+    return checked(values, samples, plan)
 
 
-def _checked(values, samples, plan):
-    """Replicates, with a warning if few are undefined and a refusal if many are."""
+def checked(values, samples, plan):
+    """Replicates, with a warning if few are undefined and a refusal if many are.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_replicates, n_values)
+    samples : list of Sample
+        Of which one says why if all are undefined.
+    plan : Plan
+
+    Returns
+    -------
+    values : ndarray of shape (n_replicates, n_values)
+        Replicates of which a value is undefined are nan.
+    """
     defined = np.isfinite(values).all(axis=1)
     n_undefined = int(np.sum(~defined))
     if not n_undefined:
