@@ -34,6 +34,7 @@ def make(name, cls):
 DEFAULTS = [make(name, cls) for name, cls in all_measures()]
 VARIANTS = [
     CKA("rbf", debias="rows"),
+    CKA(debias="both"),
     RSA("euclidean", "pearson"),
     NeighborJaccard(metric="euclidean"),
     KullbackLeibler(clip=1e-3),

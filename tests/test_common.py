@@ -100,6 +100,8 @@ GIVEN = [
 ]
 VARIANTS = [
     CKA(debias="rows"),
+    CKA(debias="both"),
+    HSIC(debias="both"),
     CKA(kernel="rbf"),
     CKA(kernel="rbf", debias="rows"),
     CKA(kernel="cosine"),

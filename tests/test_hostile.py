@@ -114,6 +114,8 @@ VARIANTS = [
     *(CKA(kernel=k) for k in ("rbf", "laplacian", "cosine", "poly", "sigmoid")),
     *(CKA(kernel=k, debias="rows") for k in ("linear", "rbf", "cosine")),
     HSIC(debias="rows"),
+    CKA(debias="both"),
+    HSIC(debias="both"),
     HSIC(kernel="rbf"),
     HSIC(kernel="rbf", debias="rows"),
     *(
@@ -312,7 +314,8 @@ def rounding_of(measure, X, y):
 def fit_to_good_input(measure):
     # a distance of singular matrices wants fewer rows than columns
     n_rows = 4 if repr(measure) == "RiemannianDistance(ridge=0.0)" else 30
-    X, y = np.random.default_rng(0).normal(size=(2, n_rows, 5))
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(2, n_rows, 5)) + rng.normal(size=(n_rows, 1))
     return clone(measure).fit(X, y, **_fit_params(measure, n_rows))
 
 

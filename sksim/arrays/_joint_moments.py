@@ -140,6 +140,8 @@ class JointMoments(LayerAccumulator):
     ----------
     quartic : bool, default=False
         Whether products of squared lengths are wanted, too.
+    columns : bool, default=False
+        Whether sums of the third and fourth powers of each column are wanted, too.
 
     Attributes
     ----------
@@ -152,9 +154,10 @@ class JointMoments(LayerAccumulator):
     n_samples = 0
     n_waiting = 0
 
-    def __init__(self, *, quartic=False):
+    def __init__(self, *, quartic=False, columns=False):
         super().__init__()
         self.quartic = quartic
+        self.columns = columns
         self.is_one_set = False
         self._widths = ({}, {})
 
@@ -179,6 +182,9 @@ class JointMoments(LayerAccumulator):
         for side, rows in enumerate(sides):
             self._sums[side] += rows.rows.sum(axis=0)
             self._squares[side] += rows.squares.sum(axis=0)
+            if self.columns:
+                self._cubes[side] += np.einsum("ij,ij->j", rows.squares, rows.rows)
+                self._fourths[side] += np.einsum("ij,ij->j", rows.squares, rows.squares)
         self._across.add(sides[0], sides[-1], self.quartic)
         if not self.is_one_set:
             self._add_own(sides)
@@ -211,6 +217,9 @@ class JointMoments(LayerAccumulator):
         self._starts = [np.cumsum([0, *side])[:-1] for side in wide]
         self._sums = [np.zeros(sum(side)) for side in wide]
         self._squares = [np.zeros(sum(side)) for side in wide]
+        if self.columns:
+            self._cubes = [np.zeros(sum(side)) for side in wide]
+            self._fourths = [np.zeros(sum(side)) for side in wide]
         self._across = _Block(*wide)
         self._own = []
         if not self.is_one_set:
@@ -272,6 +281,7 @@ class JointMoments(LayerAccumulator):
         mean = center + shift
         squares = self._squares[side][part] - self.n_samples * shift**2
         squares = np.maximum(squares, 0.0)
+        powers = self._powers_about(-shift, side, part) if self.columns else ()
         return Side(
             self.n_samples,
             mean,
@@ -279,6 +289,20 @@ class JointMoments(LayerAccumulator):
             squares,
             float(squares.sum()),
             1.0,
+            *powers,
+        )
+
+    def _powers_about(self, s, side, part):
+        """Sums of third and fourth powers of some columns after a shift by s."""
+        n, sums = self.n_samples, self._sums[side][part]
+        squares, cubes = self._squares[side][part], self._cubes[side][part]
+        return (
+            cubes + 3 * s * squares + 3 * s**2 * sums + n * s**3,
+            self._fourths[side][part]
+            + 4 * s * cubes
+            + 6 * s**2 * squares
+            + 4 * s**3 * sums
+            + n * s**4,
         )
 
     def _own_products(self, side, place):
@@ -360,11 +384,15 @@ class JointMoments(LayerAccumulator):
                 block.aabb += raw.aabb
         for side in range(self._n_sides):
             s, a = shifts[side], other._sums[side]
+            if self.columns:
+                cubes, fourths = other._powers_about(s, side, slice(None))
+                self._cubes[side] += cubes
+                self._fourths[side] += fourths
             self._squares[side] += other._squares[side] + 2 * s * a + n_samples * s * s
             self._sums[side] += a + n_samples * s
 
     def _settings(self):
-        return {"quartic": bool(self.quartic)}
+        return {"quartic": bool(self.quartic), "columns": bool(self.columns)}
 
     def state(self):
         """All that was accumulated, as a dictionary of arrays of numpy."""
@@ -381,6 +409,9 @@ class JointMoments(LayerAccumulator):
             state[f"center_{letter}"] = self._centers[side]
             state[f"sums_{letter}"] = self._sums[side]
             state[f"squares_{letter}"] = self._squares[side]
+            if self.columns:
+                state[f"cubes_{letter}"] = self._cubes[side]
+                state[f"fourths_{letter}"] = self._fourths[side]
         for name, block in self._blocks().items():
             state.update({f"{name}_{k}": v for k, v in block.arrays().items()})
         return {name: np.array(value) for name, value in state.items()}
@@ -416,6 +447,9 @@ class JointMoments(LayerAccumulator):
         self._centers = [np.array(state[f"center_{letter}"]) for letter in "ab"]
         self._sums = [np.array(state[f"sums_{letter}"]) for letter in "ab"]
         self._squares = [np.array(state[f"squares_{letter}"]) for letter in "ab"]
+        if self.columns:
+            self._cubes = [np.array(state[f"cubes_{letter}"]) for letter in "ab"]
+            self._fourths = [np.array(state[f"fourths_{letter}"]) for letter in "ab"]
         for name, block in self._blocks().items():
             for key in block.arrays():
                 setattr(block, key, np.array(state[f"{name}_{key}"]))

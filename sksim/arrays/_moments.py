@@ -19,6 +19,7 @@ from sksim.arrays._matching import selection_matrix
 from sksim.arrays._moebius import moebius_table, sums_over_distinct
 from sksim.arrays._namespace import (
     as_float64,
+    column_inner,
     column_sum_of_squares,
     inner,
     row_slices,
@@ -52,6 +53,8 @@ class Side:
         Sum of all squares.
     scale : float
         Power of two; the centred rows are multiples of it.
+    cubes, fourths : arrays of shape (n_features,), or None
+        Sums of the third and fourth powers of each centred column.
     """
 
     n: int
@@ -60,6 +63,8 @@ class Side:
     squares: object
     squared_norm: float
     scale: float
+    cubes: object = None
+    fourths: object = None
 
 
 @dataclass(frozen=True)
@@ -184,10 +189,10 @@ def moments_of(X, y, needs, *, xp):
     ----------
     X, y : arrays of shape (n_samples, n_features) and (n_samples, n_features_y)
         Validated rows.
-    needs : set of {"gram", "cross", "quartic"}
+    needs : set of {"gram", "cross", "quartic", "columns"}
         What is wanted beside means and spreads: products of each representation with
         itself, of the two with each other, and the products' moments of third and
-        fourth order.
+        fourth order, and those of each column by itself.
     xp : module
         Array namespace.
 
@@ -240,14 +245,22 @@ class _Rows:
         if with_lengths:
             self.lengths = row_sum_of_squares(self.rows, xp=xp)
 
-    def side(self, gram, xp):
+    def side(self, gram, xp, with_powers=False):
         """Mean and spread; the squares are the diagonal of the Gram matrix, if any."""
         mean, rest, squared_norm, scale = self.known
         if gram is None:
             squares = column_sum_of_squares(self.rows, xp=xp)
         else:
             squares = xp.linalg.diagonal(gram.matrix)
-        return Side(self.rows.shape[0], mean, rest, squares, squared_norm, scale)
+        side = Side(self.rows.shape[0], mean, rest, squares, squared_norm, scale)
+        if not with_powers:
+            return side
+        powers = self.rows * self.rows
+        return replace(
+            side,
+            cubes=column_inner(powers, self.rows, xp=xp),
+            fourths=column_sum_of_squares(powers, xp=xp),
+        )
 
     def times(self, other, xp):
         """Products of these rows with others."""
@@ -265,7 +278,8 @@ class _Rows:
 def _moments_of_slice(X, y, needs, xp):
     x, y = (_Rows(rows, "quartic" in needs, xp) for rows in (X, y))
     xx, yy = (a.times(a, xp) if "gram" in needs else None for a in (x, y))
-    return Moments(x.side(xx, xp), y.side(yy, xp), xx, yy, x.times(y, xp))
+    sides = (a.side(aa, xp, "columns" in needs) for a, aa in ((x, xx), (y, yy)))
+    return Moments(*sides, xx, yy, x.times(y, xp))
 
 
 # ----- moved and merged ---------------------------------------------------------------
@@ -337,7 +351,11 @@ def _merged_sides(a, b, xp):
     moves = _move(a, delta * (-b.n / n), scale), _move(b, delta * (a.n / n), scale)
     squares = _moved_squares(a, moves[0]) + _moved_squares(b, moves[1])
     norm = float(xp.sum(squares))
-    return Side(n, mean, a.rest + lost, squares, norm, scale), moves
+    powers = [
+        None if of_a is None else of_a + of_b
+        for of_a, of_b in zip(*map(_moved_powers, (a, b), moves), strict=True)
+    ]
+    return Side(n, mean, a.rest + lost, squares, norm, scale, *powers), moves
 
 
 def _move(side, shift, scale):
@@ -348,6 +366,18 @@ def _move(side, shift, scale):
 
 def _moved_squares(side, move):
     return side.squares * move.factor**2 + side.n * move.shift * move.shift
+
+
+def _moved_powers(side, move):
+    """Sums of third and fourth powers after a move."""
+    if side.cubes is None:
+        return None, None
+    s, f = move.shift, move.factor
+    squares, cubes = side.squares * f**2, side.cubes * f**3
+    return (
+        cubes + 3 * s * squares + side.n * s**3,
+        side.fourths * f**4 + 4 * s * cubes + 6 * s**2 * squares + side.n * s**4,
+    )
 
 
 def merged(a, b, *, xp):
@@ -406,7 +436,10 @@ def without_rounding(moments, *, xp):
 
     def masked(side, keep):
         squares = side.squares * keep
-        return replace(side, squares=squares, squared_norm=float(xp.sum(squares)))
+        side = replace(side, squares=squares, squared_norm=float(xp.sum(squares)))
+        if side.cubes is None:
+            return side
+        return replace(side, cubes=side.cubes * keep, fourths=side.fourths * keep)
 
     def masked_products(products, left, right):
         if products is None:

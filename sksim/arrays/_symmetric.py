@@ -16,10 +16,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sksim._progress import tracked
+from sksim.arrays._columns import (
+    pairs_of_columns,
+    product_of_columns,
+    row_products_of_columns,
+    squares_of_columns,
+)
 from sksim.arrays._exact import dense_matrix, hollow_outer_product, outer_product
 from sksim.arrays._kernels import u_center, without_diagonal
 from sksim.arrays._namespace import (
     as_float64,
+    column_sum_of_squares,
     device_of,
     inner,
     is_numpy,
@@ -27,6 +34,7 @@ from sksim.arrays._namespace import (
     row_slices,
     row_sum_of_squares,
     row_sums,
+    to_numpy,
 )
 from sksim.arrays._pairs import (
     BLOCK_ROWS,
@@ -43,6 +51,8 @@ class SymmetricForm(View):
     # of the factor that it can be compared by; infinite where there is an n x n matrix
     # anyway, 0 where there is to be none
     width = math.inf
+    # centred columns, in units of the matrix, of which a self term takes distinct ones
+    columns = None
 
     def settled(self):
         """The same with nothing left that each product would do again."""
@@ -51,6 +61,51 @@ class SymmetricForm(View):
     def row_products(self, other, *, xp):
         """Row sums of the elementwise product of two matrices of one kind."""
         return row_inner(self.dense(xp=xp).matrix, other.dense(xp=xp).matrix, xp=xp)
+
+    def self_term(self, product, *, xp):
+        """Squared norm, or what distinct columns have of it, of the squared norm."""
+        if self.columns is None:
+            return product
+        columns = self.columns
+        squares = columns * columns
+        own = product_of_columns(
+            column_sum_of_squares(columns, xp=xp),
+            column_sum_of_squares(squares, xp=xp),
+            columns.shape[0],
+            xp=xp,
+        )
+        return (product - own) * self._per_pair
+
+    @property
+    def _per_pair(self):
+        """A mean over pairs of distinct columns, in units of one over all pairs."""
+        width = self.columns.shape[1]
+        return width / (width - 1) if width > 1 else math.nan
+
+    def self_pairs(self, squares, *, xp):
+        """What pairs of rows add to the self term, of the squared entries, on numpy."""
+        if self.columns is None:
+            return squares
+        columns = to_numpy(self.columns, xp=xp).astype(np.float64)
+        own = without_diagonal(pairs_of_columns(columns, xp=np), xp=np)
+        return (squares - own) * self._per_pair
+
+    def self_square(self, square, *, xp):
+        """The same of the matrix product of the matrix with itself."""
+        if self.columns is None:
+            return square
+        columns = to_numpy(self.columns, xp=xp).astype(np.float64)
+        return (square - squares_of_columns(columns, xp=np)) * self._per_pair
+
+    def self_terms_without_each_row(self, *, xp):
+        """Self terms without each row in turn, of shape (n_samples,)."""
+        products = products_without_each_row(self, self, xp=xp)
+        if self.columns is None:
+            return products
+        n = self.n_samples
+        of_rows = row_products_of_columns(self.columns, xp=xp)
+        own = xp.sum(of_rows) - of_rows * (2 * (n - 2) / (n - 3))
+        return (products - own) * self._per_pair
 
 
 @dataclass(frozen=True)
@@ -65,6 +120,10 @@ class Factored(SymmetricForm):
     left_out : array of shape (n_samples,) or None
         Diagonal of the outer product, of a hollow matrix; None of a whole one.
     norm, unit : float
+    columns : array of shape (n_samples, n_columns) or None
+        Of which a self term takes distinct ones; None where all count alike.
+    n_columns : int or None
+        Of the representation, where means over columns are wanted.
     """
 
     rows: object
@@ -72,8 +131,12 @@ class Factored(SymmetricForm):
     left_out: object = None
     norm: object = None
     unit: float = 1.0
+    columns: object = None
+    n_columns: int | None = None
 
     _row_fields = ("rows", "left_out")
+    # only the norm, which stays, is made of the columns
+    _derived_fields = ("columns",)
 
     @property
     def n_samples(self):
@@ -107,7 +170,9 @@ class Factored(SymmetricForm):
         matrix = rows @ rows.T
         if self.hollow:
             matrix = u_center(matrix, xp=xp, overwrite=True)
-        return Dense(matrix, self.hollow, self.norm, self.unit)
+        return Dense(
+            matrix, self.hollow, self.norm, self.unit, self.columns, self.n_columns
+        )
 
     def diagonal(self, *, xp):
         """Diagonal of a whole matrix."""
@@ -215,14 +280,20 @@ class Dense(SymmetricForm):
     matrix : array of shape (n_samples, n_samples)
     hollow : bool
     norm, unit : float
+    columns : array of shape (n_samples, n_columns) or None
+    n_columns : int or None
+        As of `Factored`.
     """
 
     matrix: object
     hollow: bool = False
     norm: object = None
     unit: float = 1.0
+    columns: object = None
+    n_columns: int | None = None
 
     _row_by_row_fields = ("matrix",)
+    _derived_fields = ("columns",)
 
     @property
     def n_samples(self):

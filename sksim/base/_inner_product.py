@@ -105,8 +105,12 @@ class InnerProductComparison(Comparison):
         xp = self.xp
         x, y = (form.settled() for form in self._forms)
         xy, xx, yy = (
-            in_double(products_without_each_row(a, b, xp=xp), xp=xp)
-            for a, b in ((x, y), (x, x), (y, y))
+            in_double(terms, xp=xp)
+            for terms in (
+                products_without_each_row(x, y, xp=xp),
+                x.self_terms_without_each_row(xp=xp),
+                y.self_terms_without_each_row(xp=xp),
+            )
         )
         return self.measure._of_product(xy, *self._normed(xx, yy), self.n_samples - 1)
 
@@ -127,13 +131,18 @@ class InnerProductComparison(Comparison):
     @overflow_is_silent
     def _effects_of(self, rows, K, L):
         """The same of both matrices, in double precision."""
-        products = np.stack([K * L, K * K, L * L])
+        xp, (x, y) = self.xp, self._forms
+        own = x.self_pairs(K * K, xp=xp), y.self_pairs(L * L, xp=xp)
+        products = np.stack([K * L, *own])
         sums = products.sum(axis=2)
+        if not np.all(sums.sum(axis=1)[1:] > 0):
+            return None  # distinct columns of so few rows may have nothing in common
         slopes, curvature = self._derivatives(sums.sum(axis=1))
         # less what a row adds to all of its pairs, and what two rows take from all
         # others by moving the means
         effects = u_center(np.tensordot(slopes, products, axes=1), xp=np)
-        moved = slopes[0] * K @ L + slopes[1] * K @ K + slopes[2] * L @ L
+        own = x.self_square(K @ K, xp=xp), y.self_square(L @ L, xp=xp)
+        moved = slopes[0] * K @ L + slopes[1] * own[0] + slopes[2] * own[1]
         effects -= (moved + moved.T) / len(rows)
         # two rows also act together through what each adds to the products
         of_rows = 2 * (sums - sums.mean(axis=1, keepdims=True))
@@ -389,7 +398,7 @@ class _Alone:
 
     @classmethod
     def of(cls, form, xp):
-        squares = in_double(products_without_each_row(form, form, xp=xp), xp=xp)
+        squares = in_double(form.self_terms_without_each_row(xp=xp), xp=xp)
         return cls(squares, None if form.hollow else form.diagonal(xp=xp))
 
     def times_diagonal_of(self, other):

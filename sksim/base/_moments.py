@@ -78,8 +78,10 @@ class MomentMixin(ChunksMixin):
     def _moments_needed(self):
         """What the comparison uses, beside the means and the columns' spreads.
 
-        A set of "cross" (X with y), "gram" (each with itself) and "quartic" (moments of
-        third and fourth order that are sums over rows). Empty: rows need not be paired.
+        A set of "cross" (X with y), "gram" (each with itself), "quartic" (moments of
+        third and fourth order that are sums over rows) and "columns" (sums of the third
+        and fourth powers of each column, the ``cubes`` and ``fourths`` of both sides).
+        Empty: rows need not be paired.
         """
         return {"gram", "cross"}
 

@@ -26,10 +26,12 @@ class HSIC(KernelMomentMixin, BaseKernelSimilarity):
     ----------
     kernel : {"linear", "rbf", "precomputed"} or str or callable, default="linear"
         Kernel of the rows, or "precomputed" for given matrices, as in :class:`CKA`.
-    debias : {"rows"}, default=None
+    debias : {"rows", "both"}, default=None
         None is the formula above; "rows" is Song's unbiased estimator without the
         diagonal, which is 0 on average for independent representations, and needs at
-        least 4 rows.
+        least 4 rows. "both" is the mean of that over all pairs of a column of X and
+        one of y, an unbiased estimate where columns, too, are samples of many: values
+        of few and of many columns are then comparable. It needs the linear kernel.
     bandwidth : float, default=0.5
         Width of the RBF kernel in units of the median distance between rows.
     kernel_params : dict, default=None
@@ -65,6 +67,9 @@ class HSIC(KernelMomentMixin, BaseKernelSimilarity):
     L. Song, A. Smola, A. Gretton, J. Bedo, K. Borgwardt. Feature selection via
     dependence maximization. JMLR, 2012 (the unbiased estimator).
 
+    C. Chun, A. Canatar, S. Chung, D. D. Lee. Estimating neural representation alignment
+    from sparsely sampled inputs and features. 2025, arXiv:2502.15104 ("both").
+
     Examples
     --------
     >>> from sksim.rsm import HSIC
@@ -74,7 +79,7 @@ class HSIC(KernelMomentMixin, BaseKernelSimilarity):
 
     _parameter_constraints: dict = {
         **BaseKernelSimilarity._parameter_constraints,
-        "debias": [StrOptions({"rows"}), None],
+        "debias": [StrOptions({"rows", "both"}), None],
     }
 
     def __init__(
@@ -96,6 +101,8 @@ class HSIC(KernelMomentMixin, BaseKernelSimilarity):
         value = product / self._divisor(n_samples)
         for view in (view_x, view_y):
             value = value * view.unit
+            if self._samples_columns:
+                value = value / view.n_columns
         if anywhere((abs(value) < sys.float_info.min) & (product != 0)):
             raise ValueError(
                 "The representations are so small that their HSIC vanishes. Rescale "
@@ -108,6 +115,8 @@ class HSIC(KernelMomentMixin, BaseKernelSimilarity):
         value = float(product) / self._divisor(moments.n)
         for side in (moments.x, moments.y):
             value *= side.scale * side.scale
+            if self._samples_columns:
+                value /= side.squares.shape[0]
         return value
 
     def _divisor(self, n):

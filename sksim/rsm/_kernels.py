@@ -15,6 +15,8 @@ from sksim.arrays._kernels import (
     without_diagonal,
 )
 from sksim.arrays._linalg import (
+    Offset,
+    centered,
     lazily_centered,
     refuse_constant,
     rescaled,
@@ -22,7 +24,7 @@ from sksim.arrays._linalg import (
     unit_rows,
 )
 from sksim.arrays._moments import MomentSums
-from sksim.arrays._namespace import inner, is_numpy, number, root
+from sksim.arrays._namespace import as_float64, inner, is_numpy, number, root
 from sksim.arrays._pairs import (
     MATRIX_ROWS,
     blocked_median,
@@ -101,6 +103,11 @@ class BaseKernelSimilarity(BaseSimilarity):
         return self.debias is None
 
     @property
+    def _samples_columns(self):
+        """Whether columns, too, are a sample of many."""
+        return self.debias == "both"
+
+    @property
     def _is_nonnegative(self):
         """Whether no pair of kernel matrices has a negative product."""
         may_be_indefinite = self.kernel in ("sigmoid", "precomputed")
@@ -137,6 +144,8 @@ class BaseKernelSimilarity(BaseSimilarity):
         return "n d^2" if self.kernel in ("linear", "cosine") else "n^2 d"
 
     def _view(self, X, xp, role):
+        if self._samples_columns:
+            return self._view_of_columns(X, xp, role)
         if self._is_given:
             # centring works in place on numpy, and what was given stays as it is
             K = X.copy() if is_numpy(xp) else X
@@ -160,6 +169,32 @@ class BaseKernelSimilarity(BaseSimilarity):
             return self._blocked_view(X, xp, role)
         K = kernel_matrix(X, self.kernel, self.kernel_params, xp=xp)
         return self._kernel_view(K, xp, role)
+
+    def _view_of_columns(self, X, xp, role):
+        """Linear view that knows its columns, in double precision.
+
+        Distinct columns of noise share a small part of what all of them add up to.
+        """
+        if self.kernel != "linear":
+            raise ValueError(
+                "debias='both' needs kernel='linear', which is a sum over columns; got "
+                f"kernel={self.kernel!r}. Use debias='rows' with other kernels."
+            )
+        rows, _, scale, squared_norm = centered(as_float64(X, xp=xp), xp=xp)
+        refuse_constant(squared_norm, role)
+        if rows.shape[1] <= rows.shape[0]:
+            form = self._linear_form(Offset(rows, None, squared_norm, 1.0), xp, role)
+        else:
+            K = divided(rows @ rows.T, squared_norm, xp)
+            form = self._kernel_view(K, xp, role, unit=squared_norm)
+        # in units of the matrix that is kept
+        columns = rows * (1 / root(form.unit))
+        unit = form.unit * (scale * scale)
+        return self._of_sampled_columns(replace(form, unit=unit), columns, xp)
+
+    def _of_sampled_columns(self, form, columns, xp):
+        """The view that knows of its columns what the measure wants to know."""
+        return replace(form, n_columns=columns.shape[1])
 
     def _blocked_view(self, X, xp, role):
         hollow = not self._is_biased
@@ -185,8 +220,12 @@ class BaseKernelSimilarity(BaseSimilarity):
         return view
 
     def _linear_view(self, X, xp, role):
-        rows, mean, squared_norm, scale = lazily_centered(X, xp=xp)
-        refuse_constant(squared_norm, role)
+        offset = lazily_centered(X, xp=xp)
+        refuse_constant(offset.squared_norm, role)
+        return self._linear_form(offset, xp, role)
+
+    def _linear_form(self, offset, xp, role):
+        rows, mean, _, scale = offset
         form = Factored(rows, mean, unit=scale * scale)
         squared_norm = form.inner(form, xp=xp)
         if self._is_biased:
@@ -194,7 +233,7 @@ class BaseKernelSimilarity(BaseSimilarity):
         form = replace(form, left_out=form.diagonal(xp=xp))
         unbiased = form.without_diagonals(form, squared_norm, xp=xp)
         remaining = number(unbiased) / number(squared_norm)
-        if remaining < float(xp.finfo(X.dtype).eps) ** 0.25:
+        if remaining < float(xp.finfo(rows.dtype).eps) ** 0.25:
             # a few large rows: what is left without the diagonal has lost its digits
             rows = form.centred
             return self._kernel_view(rows @ rows.T, xp, role, unit=form.unit)
@@ -219,6 +258,11 @@ class BaseKernelSimilarity(BaseSimilarity):
 
     def _residual_view(self, X, z, xp, role):
         """View of the centred kernel matrix without what that of z explains."""
+        if self._samples_columns:
+            raise ValueError(
+                "debias='both' is not defined beyond a confounder: what z leaves of a "
+                "similarity matrix is no sum over columns. Use debias='rows'."
+            )
         view = self._whole(self._view(X, xp, role), xp)
         confounder = self._whole(self._view(z, xp, "z"), xp).matrix
         matrix = view.matrix

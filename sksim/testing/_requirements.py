@@ -117,6 +117,10 @@ REQUIREMENTS = {
         "nothing",
         _CHECKS_THAT_FIT_A_REAL_MATRIX,
     ),
+    "shared_columns": Requirement(
+        "a single column has no other to share anything with, and some checks fit one",
+        _CHECKS_THAT_FIT_A_REAL_MATRIX,
+    ),
     "labels": Requirement(
         "X and y hold one class label for each row, not a matrix",
         _CHECKS_THAT_FIT_A_REAL_MATRIX,

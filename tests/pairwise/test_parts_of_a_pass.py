@@ -18,6 +18,7 @@ torch = pytest.importorskip("torch")
 MEASURES = {
     "grams": (MinibatchCKA(), {}),
     "moments": (CKA(debias="rows"), {"keep": "moments"}),
+    "powers": (CKA(debias="both"), {"keep": "moments"}),
     "rows": (CKA(kernel="rbf"), {"keep": "rows"}),
     "sketches": (CKA(debias="rows"), {"sketch": 16, "reduce": "flatten"}),
 }

@@ -197,7 +197,10 @@ class Keeping:
 
     def _of_moments(self):
         needed = self.measure._moments_needed()
-        return {"quartic": "quartic" in needed or self._has_moment_sums}
+        return {
+            "quartic": "quartic" in needed or self._has_moment_sums,
+            "columns": "columns" in needed,
+        }
 
     @property
     def _has_moment_sums(self):
