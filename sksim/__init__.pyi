@@ -49,6 +49,7 @@ from .cca import PWCCA as PWCCA
 from .cca import SVCCA as SVCCA
 from .cca import MeanCCA as MeanCCA
 from .cca import MeanSquaredCCA as MeanSquaredCCA
+from .compose import CrossRepetition as CrossRepetition
 from .compose import DeconfoundedSimilarity as DeconfoundedSimilarity
 from .compose import ShapeSpace as ShapeSpace
 from .compose import StochasticShapeMetric as StochasticShapeMetric

@@ -72,6 +72,7 @@ class AlignedCosine(OrthogonalProcrustes):
     7
     """
 
+    _repeated_view = None
     _parameter_constraints: dict = {"center": ["boolean"]}
     scale = False
 

@@ -18,11 +18,15 @@ from sksim.arrays._moments import about_zero
 from sksim.arrays._namespace import (
     as_float64,
     inner,
+    number,
     zeros,
 )
+from sksim.arrays._nuclear_norm import judged_values, signed_roots
+from sksim.arrays._repeats import unbiased_square_sum
 from sksim.arrays._views import View
 from sksim.base import AlignmentMixin, BaseSimilarity, MomentMixin
 from sksim.base._alignment import maps_back
+from sksim.base._repeats import Halves, root_of_signal
 from sksim.base._tags import SimilarityTags
 
 
@@ -179,6 +183,37 @@ class OrthogonalProcrustes(MomentMixin, AlignmentMixin, BaseSimilarity):
         if self.scale:
             refuse_constant(squared_norm, role, centered=self.center)
         return AlignedRows(rows, None, None, mean, squared_norm**0.5, scale)
+
+    def _repeated_view(self, trials, xp, role):
+        """Halves of the trials, and the norm that distinct trials have in common."""
+        scale = 1.0
+        if self.center:
+            trials, scale = trials.centred(xp=xp)
+        squared = number(unbiased_square_sum(trials, center=self.center, xp=xp))
+        means = trials.means(xp=xp)
+        norm = root_of_signal(squared, number(inner(means, means, xp=xp)), role)
+        pairs = trials.halves(xp=xp)
+        if self.center:
+            pairs = (tuple(h - xp.mean(h, axis=0) for h in pair) for pair in pairs)
+        return Halves(tuple(pairs), norm, scale)
+
+    def _compare_repeated(self, view_x, view_y, xp):
+        """Distance by an overlap that other trials judge than the map is fitted to.
+
+        Nor is a trial of X ever multiplied with the same trial of y.
+        """
+        overlaps = []
+        for (a, b), (c, d) in zip(view_x.pairs, view_y.pairs, strict=True):
+            products = a.T @ d, b.T @ c
+            for parts in (products, products[::-1]):
+                values = judged_values(*parts, xp=xp)
+                overlaps.append(number(signed_roots(*values, xp=xp)))
+        overlap = sum(overlaps) / len(overlaps)
+        if self.scale:
+            return root_of_difference(2 - 2 * overlap / (view_x.norm * view_y.norm))
+        x, y = (view.norm * view.scale for view in (view_x, view_y))
+        both = overlap * view_x.scale * view_y.scale
+        return root_of_difference(x * x + y * y - 2 * both)
 
     def _units(self, view_x, view_y):
         """Factors that bring the rows of both views to one unit, and that unit."""

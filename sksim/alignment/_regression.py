@@ -20,11 +20,19 @@ from sksim.arrays._moments import (
     principal_axes,
     refuse_ill_conditioned,
 )
-from sksim.arrays._namespace import as_float64, inner, is_numpy
+from sksim.arrays._namespace import (
+    as_float64,
+    inner,
+    is_numpy,
+    number,
+    row_sum_of_squares,
+)
+from sksim.arrays._repeats import noise_of_means, unbiased_square_sum
 from sksim.arrays._symmetric import Factored
 from sksim.arrays._views import View
 from sksim.base import AlignmentMixin, BaseSimilarity, MomentMixin
 from sksim.base._inner_product import InnerProductComparison
+from sksim.base._repeats import root_of_signal
 from sksim.base._tags import ALL_INVARIANCES, SimilarityTags
 
 
@@ -52,6 +60,18 @@ class Targets(View):
     squared_norm: float
 
     _row_fields = ("rows",)
+
+
+@dataclass(frozen=True)
+class RepeatedTargets(Targets):
+    """Means of the trials of y, with the squared norm of what trials have in common.
+
+    ``noise`` is what is left of the noise in the squared norm of each row.
+    """
+
+    noise: object
+
+    _row_fields = ("rows", "noise")
 
 
 class LinearRegressionSimilarity(MomentMixin, AlignmentMixin, BaseSimilarity):
@@ -212,6 +232,25 @@ class LinearRegressionSimilarity(MomentMixin, AlignmentMixin, BaseSimilarity):
             product = product * view_x.shares[:, None]
         r_squared = xp.sum(explained) / view_y.squared_norm
         return r_squared, {"_cross_product": product}
+
+    def _repeated_view(self, trials, xp, role):
+        """View of the mean trials, with the noise that is left in those of y."""
+        trials, scale = trials.centred(xp=xp)
+        means = trials.means(xp=xp)
+        if role == "x":
+            return self._view(means * scale, xp, role)
+        squared = number(unbiased_square_sum(trials, center=True, xp=xp))
+        total = number(inner(means, means, xp=xp))
+        signal = root_of_signal(squared, total, role) ** 2
+        return RepeatedTargets(
+            means, None, scale, signal, noise_of_means(trials, xp=xp)
+        )
+
+    def _compare_repeated(self, view_x, view_y, xp):
+        basis = self._form(view_x, "x", xp).rows
+        explained = basis.T @ view_y.rows
+        noise = xp.sum(row_sum_of_squares(basis, xp=xp) * view_y.noise)
+        return (inner(explained, explained, xp=xp) - noise) / view_y.squared_norm
 
     def _form(self, view, role, xp):
         if role == "y":

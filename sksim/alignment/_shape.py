@@ -106,6 +106,10 @@ class AngularShapeMetric(OrthogonalProcrustes):
         distance, details = super()._compare(view_x, view_y, xp)
         return _angle(distance, xp), details
 
+    def _compare_repeated(self, view_x, view_y, xp):
+        distance = super()._compare_repeated(view_x, view_y, xp)
+        return 2 * math.asin(min(distance / 2, 1.0))
+
     def _compare_moments(self, moments, xp):
         distance, details = super()._compare_moments(moments, xp)
         return 2 * math.asin(min(distance / 2, 1.0)), details
@@ -217,6 +221,7 @@ class PartialWhiteningShapeMetric(AngularShapeMetric):
     True
     """
 
+    _repeated_view = None
     _parameter_constraints: dict = {"alpha": [Interval(Real, 0, 1, closed="both")]}
 
     def __init__(self, alpha=0.5):

@@ -77,7 +77,9 @@ def open_layers(measure, Xs, Ys=None, *, n_jobs=None, beside=None, **metadata):
         _refuse_other_lengths(tags, (checked_x, checked_y))
         checked_x, checked_y = _in_one_precision(checked_x, checked_y, xp)
         like = next(iter(checked_x.values()))
-    rows = replace(measure._rows((like,), xp, metadata), arrays=())
+    rows = measure._rows((like,), xp, metadata)
+    n_samples = rows.n_samples
+    rows = replace(rows, arrays=())
     views_x = _views(rows, checked_x, "x", n_jobs)
     views_y = views_x if shares_views else _views(rows, checked_y, "y", n_jobs)
     grid = measure._kind.grid(
@@ -85,7 +87,7 @@ def open_layers(measure, Xs, Ys=None, *, n_jobs=None, beside=None, **metadata):
         owner=measure,
         xp=xp,
         device=None if is_numpy(xp) else device_of(like),
-        n_samples=num_samples(like) if is_array else 0,
+        n_samples=n_samples,
         rounding=rounding_of(str(like.dtype) if is_array else ""),
         views_x=views_x,
         views_y=views_y,

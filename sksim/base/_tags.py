@@ -44,6 +44,7 @@ ROW_METADATA = (
     "runs",
     "subjects",
     "weights",
+    "repeats",
 )
 # What is known of pairs of rows, by a parameter of the measure.
 PAIR_METADATA = ("pairs",)
@@ -98,8 +99,9 @@ class SimilarityTags:
         Keywords that the view step wants: "role" ("x" or "y"), "seed" (an integer, the
         same for both sides), "data" (rows that models are applied to), "classes" (names
         of the columns), and metadata of rows: "y_true", "n_options", "z", "groups",
-        "strata", "runs", "subjects", "weights"; or of pairs of rows: "pairs", a square
-        mask that the measure's ``_check_metadata`` makes of its own parameter.
+        "strata", "runs", "subjects", "weights", "repeats"; or of pairs of rows:
+        "pairs", a square mask that the measure's ``_check_metadata`` makes of its own
+        parameter.
     precomputed : bool, default=False
         Whether X and y (and z) are given matrices of all pairs of rows, or condensed
         vectors of them: whatever takes some of the rows takes the same columns. One of

@@ -281,7 +281,8 @@ def similarity_matrix_test(
     layers = open_layers(measure, Xs, Ys, n_jobs=n_jobs, beside=beside, **known)
     tags = tags_of(measure)
     is_free = permute == "rows" and groups is None and strata is None
-    if is_free and not tags.precomputed:
+    has_rows = layers.arrays[0][0].shape[0] == layers.grid.n_samples
+    if is_free and not tags.precomputed and has_rows:
         warn_of_succession(*layers.arrays, stacklevel=3)
     tested = _tested(layers, tags)
     if correction == "holm":

@@ -203,7 +203,8 @@ def similarity_test(
         "permute": permute,
         "random_state": random_state,
     }
-    if is_free(design) and tags.null == "rows" and not tags.precomputed:
+    has_rows = comparison.rows.n_samples == comparison.rows.arrays[0].shape[0]
+    if is_free(design) and tags.null == "rows" and not tags.precomputed and has_rows:
         x, *others = comparison.rows.arrays
         warn_of_succession([x], others, stacklevel=3)
     return similarity_test_of(

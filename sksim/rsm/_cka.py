@@ -10,6 +10,8 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sksim._sklearn_compat import StrOptions
 from sksim.arrays._columns import product_of_columns
 from sksim.arrays._namespace import as_float64, number, root
+from sksim.arrays._repeats import self_term_of_columns, self_term_of_distinct
+from sksim.base._repeats import root_of_signal
 from sksim.base._tags import SimilarityTags
 from sksim.rsm._contributions import by_classes, by_components, by_rows
 from sksim.rsm._kernels import BaseKernelSimilarity, KernelMomentMixin
@@ -224,6 +226,13 @@ class CKA(KernelMomentMixin, BaseKernelSimilarity):
         squared_norm = form.inner(form, xp=xp)
         self_term = form.self_term(squared_norm, xp=xp)
         return replace(form, norm=_norm_of(self_term, squared_norm))
+
+    def _norm_of_trials(self, trials, view, xp, role):
+        product = total = self_term_of_distinct(trials, xp=xp)
+        if self._samples_columns:
+            product = product - self_term_of_columns(trials, xp=xp)
+            product = product * view.n_columns / (view.n_columns - 1)
+        return root_of_signal(number(product), number(total), role) / float(view.unit)
 
     def _check_views(self, view_x, view_y):
         if self._samples_columns:

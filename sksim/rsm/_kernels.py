@@ -271,6 +271,22 @@ class BaseKernelSimilarity(BaseSimilarity):
         refuse_explained(squared_norm, role, xp)
         return replace(view, matrix=matrix, norm=root(squared_norm))
 
+    def _repeated_view(self, trials, xp, role):
+        """View of the mean trials, whose self term is of distinct trials."""
+        if self.kernel != "linear" or self._is_biased:
+            raise ValueError(
+                f"Repetitions are left out of their own products by the linear kernel "
+                f"with debias='rows' or 'both'; got {self!r}."
+            )
+        trials, scale = trials.centred(xp=xp)
+        view = self._view(trials.means(xp=xp), xp, role)
+        norm = self._norm_of_trials(trials, view, xp, role)
+        unit = view.unit * (scale * scale)
+        return replace(view, norm=norm, unit=unit, columns=None)
+
+    def _norm_of_trials(self, trials, view, xp, role):
+        return view.norm
+
     @staticmethod
     def _whole(view, xp):
         """Centred kernel matrix of unit norm."""

@@ -20,6 +20,7 @@ OF_ROWS = {
     "strata": np.tile([0, 1], 12),
     "runs": np.tile([0, 1, 2], 8),
     "subjects": np.repeat(np.arange(12), 2),
+    "repeats": np.tile(np.arange(8), 3),
     "weights": np.linspace(0.5, 2, 24),
     "z": np.linspace(-1, 1, 24)[:, None],
 }
