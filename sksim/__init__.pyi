@@ -60,8 +60,10 @@ from .datasets import make_layer_stack as make_layer_stack
 from .datasets import read_array as read_array
 from .discovery import all_measures as all_measures
 from .evaluation import LayerIdentification as LayerIdentification
+from .evaluation import ReliabilityResult as ReliabilityResult
 from .evaluation import compare_layer_identifications as compare_layer_identifications
 from .evaluation import layer_identification as layer_identification
+from .evaluation import reliability as reliability
 from .functional import AdversarialTransferability as AdversarialTransferability
 from .functional import Ambiguity as Ambiguity
 from .functional import CochranQ as CochranQ

@@ -46,6 +46,7 @@ def _calls():
         "layer_identification": lambda m: sksim.layer_identification(
             m, [LAYERS, {name: R + Z for name, R in LAYERS.items()}]
         ).to_dict(),
+        "reliability": lambda m: sksim.reliability(m, X @ X.T, **SEED).to_dict(),
         "alignment_curve": lambda m: sksim.alignment_curve(
             m, X, Y, n_neighbors=[2, 3]
         ).to_dict(),

@@ -24,6 +24,10 @@ NAMELESS = {
     "RankingResult",
     "AlignmentCurveResult",
     "DivergenceBoundsResult",
+    "RankingResult",
+    "AlignmentCurveResult",
+    "DivergenceBoundsResult",
+    "ReliabilityResult",
 }
 
 
@@ -60,6 +64,7 @@ def results():
         ),
         "AlignmentCurveResult": sksim.alignment_curve("MutualKNN", X, y),
         "LayerIdentification": sksim.layer_identification(CKA(), networks),
+        "ReliabilityResult": sksim.reliability(CKA(), X @ X.T, random_state=0),
     }
 
 

@@ -5,9 +5,12 @@ from sksim.evaluation._layers import (
     compare_layer_identifications,
     layer_identification,
 )
+from sksim.evaluation._reliability import ReliabilityResult, reliability
 
 __all__ = [
     "LayerIdentification",
+    "ReliabilityResult",
     "compare_layer_identifications",
     "layer_identification",
+    "reliability",
 ]
