@@ -58,6 +58,7 @@ from .datasets import make_aligned_pair as make_aligned_pair
 from .datasets import make_independent_pair as make_independent_pair
 from .datasets import make_layer_stack as make_layer_stack
 from .datasets import read_array as read_array
+from .datasets import read_predictions as read_predictions
 from .discovery import all_measures as all_measures
 from .evaluation import LayerIdentification as LayerIdentification
 from .evaluation import ReliabilityResult as ReliabilityResult
@@ -150,9 +151,11 @@ from .pairwise import AlignedRows as AlignedRows
 from .pairwise import AlignmentCurveResult as AlignmentCurveResult
 from .pairwise import LayerSimilarityResult as LayerSimilarityResult
 from .pairwise import LayerwiseSimilarity as LayerwiseSimilarity
+from .pairwise import PredictionComparisonResult as PredictionComparisonResult
 from .pairwise import align_rows as align_rows
 from .pairwise import alignment_curve as alignment_curve
 from .pairwise import compare as compare
+from .pairwise import compare_predictions as compare_predictions
 from .pairwise import layer_similarity_matrix as layer_similarity_matrix
 from .pairwise import similarity_matrix as similarity_matrix
 from .plot import AlignmentCurveDisplay as AlignmentCurveDisplay

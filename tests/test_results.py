@@ -63,6 +63,12 @@ def results():
             CKA(), {HOSTILE: X, "b": y, "c": z}, [X, y - z, z, z**2]
         ),
         "AlignmentCurveResult": sksim.alignment_curve("MutualKNN", X, y),
+        "PredictionComparisonResult": sksim.compare_predictions(
+            [0, 1] * 10,
+            [0, 0, 1, 1] * 5,
+            [0, 1, 1, 1] * 5,
+            slices={HOSTILE: np.arange(20) < 9, 3: [0, 1, 2, 3, 3] * 4},
+        ),
         "LayerIdentification": sksim.layer_identification(CKA(), networks),
         "ReliabilityResult": sksim.reliability(CKA(), X @ X.T, random_state=0),
     }

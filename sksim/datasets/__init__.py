@@ -1,6 +1,7 @@
 """Pairs and stacks whose similarity is known, and arrays from files."""
 
 from sksim._reading import read_array
+from sksim._reading._logs import read_predictions
 from sksim.datasets._generators import (
     make_aligned_pair,
     make_independent_pair,
@@ -12,4 +13,5 @@ __all__ = [
     "make_independent_pair",
     "make_layer_stack",
     "read_array",
+    "read_predictions",
 ]

@@ -4,6 +4,10 @@ from sksim.pairwise._align_rows import AlignedRows, align_rows
 from sksim.pairwise._compare import compare
 from sksim.pairwise._curve import AlignmentCurveResult, alignment_curve
 from sksim.pairwise._matrix import similarity_matrix
+from sksim.pairwise._predictions import (
+    PredictionComparisonResult,
+    compare_predictions,
+)
 from sksim.pairwise._stream._result import LayerSimilarityResult
 from sksim.pairwise._stream._similarity import (
     LayerwiseSimilarity,
@@ -15,9 +19,11 @@ __all__ = [
     "AlignmentCurveResult",
     "LayerSimilarityResult",
     "LayerwiseSimilarity",
+    "PredictionComparisonResult",
     "align_rows",
     "alignment_curve",
     "compare",
+    "compare_predictions",
     "layer_similarity_matrix",
     "similarity_matrix",
 ]
