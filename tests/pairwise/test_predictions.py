@@ -271,6 +271,10 @@ def test_scores_are_those_of_a_paired_t_test():
     assert found.accuracy_a_interval == pytest.approx(tuple(mean))
     shifted = compare_predictions(a, b, scores=True, random_state=3)
     assert shifted.pvalue == pytest.approx(found.pvalue, abs=0.02)
+    large = compare_predictions(1e200 * a, 1e200 * b, scores="points")
+    assert large.standard_error == pytest.approx(1e200 * found.standard_error)
+    assert large.pvalue == found.pvalue
+    assert "mean points" in large.sentence()
     assert compare_predictions(a, b, scores=True).pvalue == found.pvalue
 
 
@@ -391,7 +395,10 @@ def test_refusals_name_the_way_out():
     refused(a, b, truth, groups=[1, 2], words=["groups", "2", "60"])
     refused(a, b, truth, on="id", words=["'id'", "array"])
     refused(first.assign(pred=a), second, on="id", words=["answer", "pred"])
-    refused(a, b, scores="f1", words=["'f1'", "scores=True"])
+    refused(first, second, on="id", scores=True, words=["scores='...'"])
+    refused(a, np.where(b == 1, np.inf, b), truth, words=["b", "infinity"])
+    doubled = pd.concat([first, first["site"]], axis=1)
+    refused(doubled, second, on="id", words=["'site'", "two columns"])
     refused(first.set_index("id"), second.set_index(second["id"] + "x"), words=["'r0'"])
     numbered = second.assign(id=np.arange(60))
     refused(first, numbered, on="id", words=["kinds", "'r0'", "0"])
@@ -456,6 +463,7 @@ def test_costs_by_hand():
     refused(a, b, truth, costs=np.ones((3, 3)), words=["(3, 3)", "2 classes"])
     refused(a, b, truth, costs={0: {0: 0}}, words=["costs", "1"])
     refused(a, b, truth, costs=[[0, np.inf], [1, 0]], words=["finite", "0", "1"])
+    refused(a, b, truth, costs="high", words=["costs", "matrix"])
     refused(a, b, costs=costs, words=["y_true"])
 
 
@@ -486,6 +494,25 @@ def test_slices_are_comparisons_of_their_rows():
     for spec in ("site", ["site"], first["site"], {"site": first["site"].tolist()}):
         again = compare_predictions(first, second, on="id", slices=spec)
         assert list(again.slices.index) == names[:3]
+
+
+def test_slices_of_all_kinds_of_values():
+    a, b, truth = pair(40)
+    table = pd.DataFrame(
+        {
+            "size": pd.cut(np.arange(40), [-1, 9, 25, 39]),
+            "grade": [2.0, 10.0, np.nan, 2.0] * 10,
+            "mixed": ["x", 1, "x", 2] * 10,
+            "day": pd.date_range("2026-11-28", periods=2).repeat(20),
+        }
+    )
+    found = compare_predictions(a, b, truth, slices=table).slices
+    names = ["size=(-1, 9]", "size=(9, 25]", "size=(25, 39]"]
+    names += ["grade=2.0", "grade=10.0", "grade=missing"]
+    names += ["mixed=1", "mixed=2", "mixed=x"]
+    assert list(found.index[:9]) == names
+    assert found["n_rows"].tolist()[:3] == [10, 16, 14]
+    refused(a, b, truth, slices={"g": pd.Series([1, "1"] * 20)}, words=["'g=1'"])
 
 
 def test_holm_over_all_slices():

@@ -86,14 +86,14 @@ def compare_predictions(
         Which rows belong together, such as answers to one prompt or questions about one
         document; a column, or one label for each row of a. None takes the repeated
         samples of one prompt in logs, and else each row by itself.
-    slices : str, callable, list, array-like or dict, default=None
+    slices : str, callable, list, array-like, DataFrame or dict, default=None
         Parts of the rows: a column, or several, whose values are slices; a function of
         the joined table that gives a mask or labels; an array of them, for the rows of
-        a; or a dict of any of these by name.
+        a, or a table with one in each column; or a dict of any of these by name.
     scores : str or bool, default=None
         Column with a score of each row, such as ``"f1"`` or the name of a metric of the
-        logs, to compare instead of right and wrong answers. True: arrays a and b are
-        the scores. More is better; pass minus the log-loss.
+        logs, to compare instead of right and wrong answers. True, or a name: arrays a
+        and b are the scores. More is better; pass minus the log-loss.
     margin : float, default=None
         The smallest difference that would matter, .02 for two points of accuracy: adds
         tests that the two are equivalent, and that b is not worse than a.

@@ -54,7 +54,10 @@ def _as_table(costs, classes):
         return costs
     if isinstance(costs, Mapping):
         return pd.DataFrame.from_dict(dict(costs), orient="index")
-    matrix = np.asarray(costs, dtype=float)
+    try:
+        matrix = np.asarray(costs, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"costs must be a matrix of numbers: {error}.") from error
     n_classes = len(classes)
     names = sorted(classes.tolist())
     if matrix.shape != (n_classes, n_classes):

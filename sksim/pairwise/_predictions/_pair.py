@@ -54,7 +54,7 @@ def opened_pair(a, b, y_true, *, on, groups, slices, scores, allow):
     """Read, join and code what `compare_predictions` is passed."""
     scores = None if scores is False else scores
     sides = [
-        side_of(each, name, on, are_scores=scores is True)
+        side_of(each, name, on, are_scores=scores is not None)
         for name, each in (("a", a), ("b", b))
     ]
     if isinstance(scores, str):
@@ -81,7 +81,7 @@ def opened_pair(a, b, y_true, *, on, groups, slices, scores, allow):
         answers=answers,
         slicings=_slicings(rows, slices, answers, paired),
         dropped=joined.dropped,
-        scores=score,
+        scores=scores if isinstance(scores, str) else score,
     )
 
 
@@ -306,11 +306,14 @@ def _truth(rows):
 
 
 def _refuse_fractions(vector, name):
-    if vector.dtype.kind == "f" and not np.all(vector == np.round(vector)):
-        row = int(np.argmax(vector != np.round(vector)))
+    if vector.dtype.kind != "f":
+        return
+    is_whole = (vector == np.round(vector)) & np.isfinite(vector)
+    if not is_whole.all():
+        row = int(np.argmin(is_whole))
         raise ValueError(
-            f"{name} holds fractions, {vector[row]:g} in row {row}, which are no "
-            "labels. Pass scores=True if they are scores of the rows."
+            f"{name} holds fractions, or infinity, {vector[row]:g} in row {row}, which "
+            "are no labels. Pass scores=True if they are scores of the rows."
         )
 
 
@@ -418,6 +421,8 @@ def _named(slices):
     """Slices by name."""
     if _names(slices):
         return {name: name for name in _names(slices)}
+    if isinstance(slices, pd.DataFrame):
+        return {name: slices[name] for name in slices}
     if callable(slices):
         return {getattr(slices, "__name__", "slice"): slices}
     if isinstance(slices, list | tuple) and all(map(callable, slices)):

@@ -12,6 +12,7 @@ from sksim.base._row_names import quoted
 from sksim.inference._interval import ConfidenceInterval
 
 LEVEL = 0.05
+_N_SHOWN = 5
 _METHODS = {
     "tango": "Tango's score interval",
     "t": "Student's t",
@@ -305,15 +306,19 @@ class PredictionComparisonResult(ResultMixin):
         text = f"The smallest of {len(table)} slices: {small}."
         if "pvalue_holm" not in table:
             return text
-        differ = table[table["pvalue_holm"] < LEVEL]
+        differ = table[table["pvalue_holm"] < LEVEL].sort_values(
+            "pvalue_holm", kind="stable"
+        )
         if not len(differ):
             return f"{text} None differs after Holm's correction."
+        n_more, differ = len(differ) - _N_SHOWN, differ.head(_N_SHOWN)
         shown = ", ".join(
             f"{name} (a minus b {gap:+.3g}, {_p(pvalue)})"
             for name, gap, pvalue in zip(
                 differ.index, differ["difference"], differ["pvalue_holm"], strict=True
             )
         )
+        shown += f" and {n_more} more" if n_more > 0 else ""
         return f"{text} After Holm's correction a and b differ in: {shown}."
 
 

@@ -139,6 +139,9 @@ def _of_array(values):
 
 
 def _of_frame(table, name, on):
+    if not table.columns.is_unique:
+        twice = table.columns[table.columns.duplicated()]
+        raise ValueError(f"{name} has two columns {twice[0]!r}: rename one of them.")
     is_log = tuple(table.index.names) in ID_LEVELS
     if on is None:
         ids = table.index if is_log else row_names(table)
@@ -184,18 +187,19 @@ def score_column(sides, scores):
     sides : pair of Side
     scores : str, True or None
     """
-    if scores is True:
-        if not all("score" in side.table.columns for side in sides):
-            raise ValueError(
-                "scores=True says that arrays a and b hold scores; name the column of "
-                "a table by scores='...'."
-            )
+    if scores is not None and all(side.is_vector for side in sides):
         return "score"
+    if scores is True:
+        raise ValueError(
+            "scores=True says that arrays a and b hold scores; name the column of a "
+            "table by scores='...'."
+        )
     if scores is not None:
         for side in sides:
             if scores not in side.table.columns:
+                names = _metrics(side) or side.columns
                 raise ValueError(
-                    f"{side.name} has no score {scores!r}: {_offered(side)}."
+                    f"{side.name} has no score {scores!r}: it has {listed(names, 20)}."
                 )
         return scores
     if not all(side.is_log for side in sides):
@@ -213,13 +217,6 @@ def score_column(sides, scores):
             f"b has {listed(own[1], 20) or 'none'}. Do they belong to one task?"
         )
     return shared[0] if shared else None
-
-
-def _offered(side):
-    if side.is_vector:
-        return "it is an array. Pass scores=True if the array holds scores"
-    names = _metrics(side) or side.columns
-    return f"it has {listed(names, 20)}"
 
 
 def _metrics(side):

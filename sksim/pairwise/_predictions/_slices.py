@@ -52,17 +52,28 @@ def slicing_of(name, values):
     order = np.argsort(codes, kind="stable")
     ends = np.cumsum(np.bincount(codes, minlength=len(labels)))
     rows = np.split(order, ends[:-1])
-    shown = ["missing" if pd.isna(label) else str(label) for label in labels]
-    # by name, so that the order of the rows decides nothing
-    by_name = sorted(
-        range(len(labels)), key=lambda i: _sorting_key(labels[i], shown[i])
-    )
-    return Slicing(name=name, parts={f"{name}={shown[i]}": rows[i] for i in by_name})
+    parts = {}
+    for i in _in_order(list(labels)):
+        part = f"{name}={'missing' if pd.isna(labels[i]) else labels[i]}"
+        if part in parts:
+            raise ValueError(
+                f"slices: two values of {name!r} are both written {part!r}."
+            )
+        parts[part] = rows[i]
+    return Slicing(name=name, parts=parts)
 
 
-def _sorting_key(label, shown):
-    is_number = isinstance(label, int | float | np.number) and not pd.isna(label)
-    return (0, float(label), shown) if is_number else (1, 0.0, shown)
+def _in_order(labels):
+    """Places of labels from the least to the greatest, of missing ones at the end.
+
+    The order of the rows decides nothing.
+    """
+    known = [i for i, label in enumerate(labels) if not pd.isna(label)]
+    try:
+        known.sort(key=lambda i: labels[i])
+    except TypeError:  # of several kinds
+        known.sort(key=lambda i: (type(labels[i]).__name__, str(labels[i])))
+    return [*known, *(i for i, label in enumerate(labels) if pd.isna(label))]
 
 
 def refuse_empty(slicings):

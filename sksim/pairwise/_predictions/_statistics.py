@@ -160,11 +160,13 @@ def _mean_and_error(sums, sizes):
     mean = float(sums.sum()) / n_rows
     if n_groups < 2:
         return mean, math.nan
-    gaps = sums - mean * sizes
+    gaps, largest = sums - mean * sizes, float(np.abs(sums).max())
     # what is left of equal differences by rounding is no spread
-    gaps[np.abs(gaps) < 1e-12 * np.abs(sums).max(initial=0.0)] = 0.0
+    gaps[np.abs(gaps) < 1e-12 * largest] = 0.0
+    if largest > 0:  # squares of large scores overflow
+        gaps = gaps / largest
     squares = float(np.sum(gaps**2))
-    return mean, math.sqrt(n_groups / (n_groups - 1) * squares) / n_rows
+    return mean, largest * math.sqrt(n_groups / (n_groups - 1) * squares) / n_rows
 
 
 def _is_of_pairs(paired):
