@@ -1,5 +1,6 @@
 """What all results can do: become a dict, and show themselves in a notebook."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import fields
 from html import escape
@@ -39,6 +40,20 @@ class ResultMixin:
             }
             table = pd.Series(shown).to_frame().to_html(header=False)
         return f"<p>{escape(type(self).__name__)}</p>{table}"
+
+
+def strict(value):
+    """A dict of a result, with None for numbers that JSON has no word for."""
+    if isinstance(value, dict):
+        return {key: strict(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [strict(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    is_known = value is None or isinstance(value, bool | int | float | str)
+    return value if is_known else str(value)
 
 
 def _plain(value):

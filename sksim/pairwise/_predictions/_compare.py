@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state
 
 from sksim._sklearn_compat import Interval, validate_params
 from sksim._typing import ArrayLike, RandomState
+from sksim.base._readable import is_text
 from sksim.inference._interval import ConfidenceInterval
 from sksim.pairwise._predictions import _answers as agreeing
 from sksim.pairwise._predictions._costs import costs_of_rows
@@ -219,7 +220,7 @@ def compare_predictions(
 
 
 def _allowed(allow):
-    allow = {allow} if isinstance(allow, str) else set(allow)
+    allow = {allow} if is_text(allow) else set(allow)
     unknown = sorted(map(repr, allow - set(ALLOWED)))
     if unknown:
         raise ValueError(

@@ -183,7 +183,7 @@ def _listed(ids):
 
 def _shown(name, ids):
     """An id as messages show it: of several parts those that tell rows apart."""
-    if not isinstance(name, tuple):
+    if ids.nlevels == 1:
         return quoted(name)
     return " ".join(
         f"{level or 'id'} {quoted(part)}"

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sksim._reading._options import listed
-from sksim.base._readable import is_text, refuse_missing
+from sksim.base._readable import is_list, is_text, refuse_missing
 from sksim.base._row_names import row_names
 from sksim.base._validation import refuse_mixed_kinds
 from sksim.pairwise._align_rows import _library
@@ -57,7 +57,7 @@ def opened_pair(a, b, y_true, *, on, groups, slices, scores, allow):
         side_of(each, name, on, are_scores=scores is not None)
         for name, each in (("a", a), ("b", b))
     ]
-    if isinstance(scores, str):
+    if is_text(scores):
         sides, scores = _of_filter(sides, scores)
     score = score_column(sides, scores)
     sides = [_of_tasks_with(side, score) for side in sides]
@@ -81,7 +81,7 @@ def opened_pair(a, b, y_true, *, on, groups, slices, scores, allow):
         answers=answers,
         slicings=_slicings(rows, slices, answers, paired),
         dropped=joined.dropped,
-        scores=scores if isinstance(scores, str) else score,
+        scores=scores if is_text(scores) else score,
     )
 
 
@@ -102,7 +102,7 @@ class _Rows:
     @cached_property
     def truth_name(self):
         """Column with the true labels, or None."""
-        if isinstance(self.y_true, str):
+        if is_text(self.y_true):
             found = [side.find(self.y_true) for side in self.sides]
             if found == [None, None]:
                 raise ValueError(
@@ -204,9 +204,8 @@ class _Rows:
 
     def _without_ids(self, table, name):
         """The one column of a table beside its ids, and these."""
-        if _library(table) != "pandas":
-            table = as_frame(table)
-        on = [self.on] if isinstance(self.on, str) else list(self.on or [])
+        table = as_frame(table)
+        on = [self.on] if is_text(self.on) else list(self.on or [])
         names = row_names(table)
         if on and set(on) <= set(table.columns):
             keys = [table[column] for column in on]
@@ -364,7 +363,7 @@ def _as_labels(rows, columns):
 def _names(columns):
     if is_text(columns):
         return [columns]
-    is_list_of_names = isinstance(columns, list | tuple) and all(map(is_text, columns))
+    is_list_of_names = is_list(columns) and all(map(is_text, columns))
     return list(columns) if is_list_of_names else []
 
 
@@ -421,11 +420,11 @@ def _named(slices):
     """Slices by name."""
     if _names(slices):
         return {name: name for name in _names(slices)}
-    if isinstance(slices, pd.DataFrame):
+    if _library(slices) == "pandas" and hasattr(slices, "columns"):
         return {name: slices[name] for name in slices}
     if callable(slices):
         return {getattr(slices, "__name__", "slice"): slices}
-    if isinstance(slices, list | tuple) and all(map(callable, slices)):
+    if is_list(slices) and all(map(callable, slices)):
         names = [getattr(each, "__name__", "slice") for each in slices]
         if len(set(names)) < len(names) or "<lambda>" in names:
             raise ValueError(

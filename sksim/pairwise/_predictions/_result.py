@@ -1,13 +1,11 @@
 """The result of a comparison of predictions, as a record and in words."""
 
-import math
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from sksim._results import ResultMixin
+from sksim._results import ResultMixin, strict
 from sksim.base._row_names import quoted
 from sksim.inference._interval import ConfidenceInterval
 
@@ -160,7 +158,7 @@ class PredictionComparisonResult(ResultMixin):
             As of other results, but for numbers that are not there: None, which
             strict readers of JSON take too.
         """
-        return _strict(super().to_dict())
+        return strict(super().to_dict())
 
     def to_frame(self) -> pd.DataFrame:
         """Table of all rows and of each slice.
@@ -329,17 +327,3 @@ def _p(pvalue):
 def _listed(ids, n=3):
     shown = [" ".join(map(str, i)) if isinstance(i, tuple) else quoted(i) for i in ids]
     return ", ".join(shown[:n]) + (", ..." if len(ids) > n else "")
-
-
-def _strict(value):
-    """What JSON knows, with None for numbers that it has no word for."""
-    if isinstance(value, dict):
-        return {key: _strict(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_strict(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    is_known = value is None or isinstance(value, bool | int | float | str)
-    return value if is_known else str(value)

@@ -8,7 +8,12 @@ import pandas as pd
 
 from sksim._reading._logs import ID_LEVELS, read_predictions
 from sksim._reading._options import listed
-from sksim.base._readable import as_values, refuse_foreign, refuse_missing
+from sksim.base._readable import (
+    as_values,
+    is_list,
+    refuse_foreign,
+    refuse_missing,
+)
 from sksim.base._row_names import row_names
 from sksim.base._validation import as_label_array
 from sksim.pairwise._align_rows import _columns, _library
@@ -78,8 +83,6 @@ def side_of(predictions, name, on, *, are_scores):
     if isinstance(predictions, str | PathLike):
         predictions = read_predictions(predictions)
     library = _library(predictions)
-    if library == "pandas" and isinstance(predictions, pd.DataFrame):
-        return _of_frame(predictions, name, on)
     if library is not None and hasattr(predictions, "columns"):
         return _of_frame(as_frame(predictions), name, on)
     column = "score" if are_scores else "answer"
@@ -97,7 +100,9 @@ def side_of(predictions, name, on, *, are_scores):
 
 
 def as_frame(table):
-    """A table of polars or arrow as one of pandas."""
+    """A table of pandas, polars or arrow as one of pandas."""
+    if _library(table) == "pandas":
+        return table
     columns = {}
     for label in _columns(table):
         column = table[label]
@@ -117,8 +122,7 @@ def as_vector(values, name):
     array = values
     if not (hasattr(values, "dtype") and hasattr(values, "ndim")):
         array = as_label_array(as_values(values, name), name)
-    if isinstance(array, pd.Series) or not isinstance(array, np.ndarray):
-        array = _of_array(array)
+    array = _of_array(array)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:
@@ -131,11 +135,11 @@ def as_vector(values, name):
 
 def _of_array(values):
     """A Series, a tensor or the like as an array of numpy."""
-    if isinstance(values, pd.Series) and not isinstance(values.dtype, np.dtype):
+    if pd.api.types.is_extension_array_dtype(values):
         if pd.api.types.is_numeric_dtype(values.dtype) and not values.isna().any():
             return values.to_numpy(dtype=values.dtype.numpy_dtype)
         return values.to_numpy(dtype=object)
-    return np.asarray(values)
+    return np.asanyarray(values)  # masks say what is missing
 
 
 def _of_frame(table, name, on):
@@ -148,7 +152,7 @@ def _of_frame(table, name, on):
         return Side(
             name=name, table=table.reset_index(drop=True), ids=ids, is_log=is_log
         )
-    wanted = [on] if isinstance(on, str) or not isinstance(on, list | tuple) else on
+    wanted = on if is_list(on) else [on]
     levels = [level for level in wanted if level in table.index.names]
     if levels:
         table = table.reset_index()
