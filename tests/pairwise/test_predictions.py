@@ -197,6 +197,11 @@ def test_random_signs_and_large_totals_agree_with_counting():
     assert sign_flip_pvalue(whole, rng) == pytest.approx(2 * stats.norm.sf(z), rel=2e-3)
 
 
+def test_random_signs_count_the_observed_ones():
+    assert sign_flip_pvalue(RNG.random(60) + 1, RNG) == 1 / 10_000
+    assert sign_flip_pvalue(RNG.random(60) + 1, RNG, n_tests=10**9) == 1 / 1000
+
+
 def test_pvalues_that_are_too_small_for_a_transform_are_bounded():
     sums = np.repeat([1.0, 2.0], 20_000)
     assert sign_flip_pvalue(sums, RNG) == 1e-12
