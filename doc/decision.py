@@ -31,7 +31,10 @@ SITUATIONS = {
     "two models' outputs of any kind": lambda t: (
         t.inputs == "outputs" and t.arity == "pair"
     ),
-    "many models' labels or probabilities": lambda t: t.arity == "group",
+    "two models' attributions: what their answers rest on": lambda t: (
+        t.inputs == "gradients" and t.arity == "pair"
+    ),
+    "many models' labels, probabilities or attributions": lambda t: t.arity == "group",
     "the models themselves": lambda t: t.inputs == "models",
 }
 # the largest group of maps first

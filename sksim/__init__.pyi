@@ -80,8 +80,10 @@ from .functional import EntropyDiversity as EntropyDiversity
 from .functional import ErrorConsistency as ErrorConsistency
 from .functional import ErrorCorrectedDisagreement as ErrorCorrectedDisagreement
 from .functional import ErrorCorrelation as ErrorCorrelation
+from .functional import ExplanationAgreement as ExplanationAgreement
 from .functional import FleissKappa as FleissKappa
 from .functional import GeneralizedDiversity as GeneralizedDiversity
+from .functional import GroupExplanationAgreement as GroupExplanationAgreement
 from .functional import (
     GroupProbabilisticErrorConsistency as GroupProbabilisticErrorConsistency,
 )
@@ -100,12 +102,14 @@ from .functional import PerformanceDifference as PerformanceDifference
 from .functional import PredictionDifference as PredictionDifference
 from .functional import ProbabilisticErrorConsistency as ProbabilisticErrorConsistency
 from .functional import QStatistic as QStatistic
+from .functional import RankBiasedOverlap as RankBiasedOverlap
 from .functional import RankCorrelation as RankCorrelation
 from .functional import RashomonCapacity as RashomonCapacity
 from .functional import SaliencySimilarity as SaliencySimilarity
 from .functional import SameErrorRate as SameErrorRate
 from .functional import SoftPredictionDifference as SoftPredictionDifference
 from .functional import SurrogateChurn as SurrogateChurn
+from .functional import TopKOverlap as TopKOverlap
 from .functional import TotalVariation as TotalVariation
 from .functional import divergence_bounds as divergence_bounds
 from .functional import stitching_layers as stitching_layers

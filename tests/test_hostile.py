@@ -357,7 +357,10 @@ def test_groups_of_labels(measure):
     check()
 
 
-@pytest.mark.parametrize("measure", _with_inputs("probabilities", "outputs"), ids=repr)
+OF_COLUMNS = ("probabilities", "outputs", "gradients")
+
+
+@pytest.mark.parametrize("measure", _with_inputs(*OF_COLUMNS), ids=repr)
 def test_outputs(measure):
     @examples(probability_recipes, repr(measure))
     def check(recipe):
@@ -374,9 +377,7 @@ def test_outputs(measure):
     check()
 
 
-@pytest.mark.parametrize(
-    "measure", _with_inputs("probabilities", "outputs", arity="group"), ids=repr
-)
+@pytest.mark.parametrize("measure", _with_inputs(*OF_COLUMNS, arity="group"), ids=repr)
 def test_groups_of_outputs(measure):
     strategy = st.tuples(probability_recipes, st.sampled_from((0, 1, 2, 3, 5)))
 

@@ -280,6 +280,22 @@ class Comparison(Compared):
         pairs = (swapped(self.view_x, self.view_y, mask) for mask in masks)
         return [number(self._value_of(*pair)) for pair in pairs]
 
+    @overflow_is_silent
+    def rearranged(self, orders):
+        """Statistics with the features of each row of y in another order.
+
+        Parameters
+        ----------
+        orders : sequence of int arrays of shape (n_samples, n_features)
+            Feature ``order[i, j]`` of row i of y comes to stand in place j.
+
+        Returns
+        -------
+        statistics : list of float
+        """
+        views = (self.view_y.rearranged(order) for order in orders)
+        return [number(self._value_of(self.view_x, view)) for view in views]
+
     def of_rows(self, rows):
         """Comparison of some of the rows, each as often as it is named."""
         if not self.owner._views_are_row_wise:
@@ -398,6 +414,27 @@ class GroupComparison(Compared):
         statistics : list of float
         """
         return [number(self._moved(each).value()) for each in orders]
+
+    @overflow_is_silent
+    def rearranged(self, orders):
+        """Statistics with the features of each model's rows in orders of their own.
+
+        Parameters
+        ----------
+        orders : sequence of lists
+            For each draw one order of shape (n_samples, n_features) for each model but
+            the first.
+
+        Returns
+        -------
+        statistics : list of float
+        """
+        first, *others = self.views
+        values = []
+        for each in orders:
+            views = [v.rearranged(order) for v, order in zip(others, each, strict=True)]
+            values.append(number(replace(self, views=[first, *views]).value()))
+        return values
 
     def _moved(self, orders):
         views = [

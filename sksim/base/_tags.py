@@ -32,7 +32,7 @@ _CHOICES = {
         "models",
     },
     "arity": {"pair", "group"},
-    "null": {"rows", "exchange"},
+    "null": {"rows", "exchange", "features"},
 }
 # What a row is known by beside its place in X and y, and which travels with it.
 ROW_METADATA = (
@@ -112,9 +112,9 @@ class SimilarityTags:
     paired : bool, default=True
         Whether row i of X is compared with row i of y, so that permuting the rows of
         y means something.
-    null : {"rows", "exchange"}, default="rows"
-        What is exchangeable under the null hypothesis: the rows of y, or the two
-        models' outputs on each row.
+    null : {"rows", "exchange", "features"}, default="rows"
+        What is exchangeable under the null hypothesis: the rows of y, the two models'
+        outputs on each row, or the features within each row of y.
     intervals : tuple of str, default=("jackknife", "subsample")
         Methods that give valid intervals: "exact" and "wilson" (shares of rows, which
         must be independent), "tango" and "newcombe" (differences of two shares of the

@@ -444,7 +444,7 @@ def _read_models(measure, models, *, reset):
         ]
         refuse_mixed_kinds(models, names)
     else:
-        models = [_read_probabilities(measure, *pair) for pair in pairs]
+        models = [_read_numbers(measure, *pair) for pair in pairs]
     refuse_other_shapes(models)
     models = [move_to(model, xp=xp, device=device) for model in models]
     if len({model.dtype for model in models}) > 1 and models[0].ndim > 1:
@@ -461,12 +461,14 @@ def _read_models(measure, models, *, reset):
 
 
 @overflow_is_silent
-def _read_probabilities(measure, array, name):
+def _read_numbers(measure, array, name):
     with readable(array, name):
         xp = get_namespace_and_device(array)[0]
         rounding = half_precision_unit(array)
         floating = [xp.float64, xp.float32] if rounding is None else [xp.float32]
         array = check_array(array, dtype=floating, input_name=name, estimator=measure)
+    if tags_of(measure).inputs != "probabilities":
+        return array
     return check_probabilities(array, name, xp=xp, rounding=rounding)
 
 
@@ -529,7 +531,7 @@ def _read_group(measure, X, y, *, reset):
         dtype=None if labels else floating,
         allow_nd=not labels,
     )
-    if not labels:
+    if inputs == "probabilities":
         X = check_probabilities(X, "X", xp=xp, rounding=rounding)
     models = [X[:, i, ...] for i in range(X.shape[1])]
     if labels:

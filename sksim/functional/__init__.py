@@ -18,8 +18,10 @@ from sksim.functional._entropy_diversity import EntropyDiversity
 from sksim.functional._error_consistency import ErrorConsistency
 from sksim.functional._error_corrected_disagreement import ErrorCorrectedDisagreement
 from sksim.functional._error_correlation import ErrorCorrelation
+from sksim.functional._explanation_agreement import ExplanationAgreement
 from sksim.functional._fleiss_kappa import FleissKappa
 from sksim.functional._generalized_diversity import GeneralizedDiversity
+from sksim.functional._group_explanation_agreement import GroupExplanationAgreement
 from sksim.functional._group_probabilistic_error_consistency import (
     GroupProbabilisticErrorConsistency,
 )
@@ -42,12 +44,14 @@ from sksim.functional._probabilistic_error_consistency import (
     ProbabilisticErrorConsistency,
 )
 from sksim.functional._q_statistic import QStatistic
+from sksim.functional._rank_biased_overlap import RankBiasedOverlap
 from sksim.functional._rank_correlation import RankCorrelation
 from sksim.functional._rashomon_capacity import RashomonCapacity
 from sksim.functional._saliency_similarity import SaliencySimilarity
 from sksim.functional._same_error_rate import SameErrorRate
 from sksim.functional._soft_prediction_difference import SoftPredictionDifference
 from sksim.functional._surrogate_churn import SurrogateChurn
+from sksim.functional._top_k_overlap import TopKOverlap
 from sksim.functional._total_variation import TotalVariation
 
 __all__ = [
@@ -66,8 +70,10 @@ __all__ = [
     "ErrorConsistency",
     "ErrorCorrectedDisagreement",
     "ErrorCorrelation",
+    "ExplanationAgreement",
     "FleissKappa",
     "GeneralizedDiversity",
+    "GroupExplanationAgreement",
     "GroupProbabilisticErrorConsistency",
     "GroupSameErrorRate",
     "Hellinger",
@@ -84,12 +90,14 @@ __all__ = [
     "PredictionDifference",
     "ProbabilisticErrorConsistency",
     "QStatistic",
+    "RankBiasedOverlap",
     "RankCorrelation",
     "RashomonCapacity",
     "SaliencySimilarity",
     "SameErrorRate",
     "SoftPredictionDifference",
     "SurrogateChurn",
+    "TopKOverlap",
     "TotalVariation",
     "divergence_bounds",
     "stitching_layers",

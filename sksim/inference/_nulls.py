@@ -2,8 +2,8 @@
 
 Rows: row i of X has nothing to do with row i of y, so that y's rows may be relabelled.
 Exchange: the two models are interchangeable, so that their outputs may be swapped row
-by row. Groups of models: no model's rows have to do with another's, so that each
-model's rows are relabelled independently.
+by row. Features: those of a row of y may change places. Groups of models: no model's
+rows have to do with another's, so that each model's rows are relabelled independently.
 """
 
 import math
@@ -100,6 +100,44 @@ class GroupExchangeNull:
         return self.comparison.exchanged(assigned)
 
 
+class FeatureNull:
+    """The features of each row in another order, the same for a group of rows.
+
+    Of a group of models all but the first change theirs, each by itself.
+    """
+
+    def __init__(self, comparison, *, groups=None, strata=None, permute="rows", **seed):
+        _refuse_shift(comparison, permute)
+        # features stay in their rows, and so in their strata
+        self.comparison = comparison.for_permutations()
+        self.units = _Units(comparison.n_samples, groups, **seed)
+        views = getattr(comparison, "views", None)
+        self.n_moving = None if views is None else len(views) - 1
+        some_view = comparison.view_y if views is None else views[-1]
+        self.n_features = some_view.n_features
+        self.n_distinct = math.inf
+
+    def unmoved(self):
+        """Statistic with all features in their places."""
+        own = np.tile(np.arange(self.n_features), (len(self.units.codes), 1))
+        orders = own if self.n_moving is None else [own] * self.n_moving
+        return self.comparison.rearranged([orders])[0]
+
+    def draw(self, numbers):
+        """Statistics of the random orders of given numbers."""
+        return self.comparison.rearranged(map(self._orders, numbers))
+
+    def _orders(self, number):
+        rng = self.units.generator(number)
+        if self.n_moving is None:
+            return self._order(rng)
+        return [self._order(rng) for _ in range(self.n_moving)]
+
+    def _order(self, rng):
+        places = rng.random((self.units.n_units, self.n_features))
+        return np.argsort(places, axis=1)[self.units.codes]
+
+
 class _Units:
     """What is exchanged as a whole, and generators by number."""
 
@@ -120,8 +158,8 @@ def _refuse_shift(comparison, permute):
     if permute == "shift":
         raise ValueError(
             f"{type(comparison.owner).__name__} is tested by swapping the models' "
-            "outputs, which permute='shift' does not say how to do. Leave permute out; "
-            "groups are swapped whole."
+            "outputs, or features within rows, which permute='shift' does not say how "
+            "to do. Leave permute out; groups are moved whole."
         )
 
 

@@ -138,7 +138,7 @@ class Sample:
     @property
     def is_output(self):
         """Whether rows are what models answer, of which most may be alike."""
-        return self.tags.inputs in ("labels", "probabilities", "outputs")
+        return self.tags.inputs in ("labels", "probabilities", "outputs", "gradients")
 
     @property
     def rounding(self):

@@ -20,6 +20,7 @@ from sksim.inference._correction import (
 from sksim.inference._moments import null_moments, refuse_unreliable
 from sksim.inference._nulls import (
     ExchangeNull,
+    FeatureNull,
     GroupExchangeNull,
     GroupNull,
     RowNull,
@@ -313,6 +314,8 @@ def is_free(design):
 
 def null_of(tags):
     """Class of what is exchangeable for a measure with these tags."""
+    if tags.null == "features":
+        return FeatureNull
     if tags.arity == "group":
         return GroupExchangeNull if tags.null == "exchange" else GroupNull
     return ExchangeNull if tags.null == "exchange" else RowNull

@@ -53,6 +53,8 @@ class Designs:
         }
         if tags.null == "exchange":
             return design, "models swapped", ""
+        if tags.null == "features":
+            return design, "features within rows", ""
         if "z" in tags.view_keywords and self.classes_of_z is not None:
             return {**design, "strata": self.classes_of_z}, "rows within z", ""
         if tags.family == "functional":

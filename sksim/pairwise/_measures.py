@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from sksim.base._readable import is_text
+from sksim.base._tags import tags_of
 from sksim.discovery import FAMILIES, all_measures, check_measure
 
 # Measures that are one number of two models, up to an increasing map of the score that
@@ -61,7 +62,9 @@ def resolve_measures(measures):
     for measure in measures:
         if is_text(measure) and measure.lower() in FAMILIES:
             for name, cls in all_measures(family=measure.lower()):
-                resolved.setdefault(name, Chosen(cls(), False))
+                # attributions are made in many ways, and are no model's answers
+                if tags_of(cls()).inputs != "gradients":
+                    resolved.setdefault(name, Chosen(cls(), False))
         else:
             measure = check_measure(measure)
             resolved[_label(measure)] = Chosen(measure, True)

@@ -143,6 +143,26 @@ def _check_handed_round(comparison, rng):
         assert_close(value, anew, "statistic of outputs that are handed round")
 
 
+def check_rearranged(measure):
+    """Features in other places within rows give what arrays of that order give."""
+    if tags_of(measure).null != "features":
+        return
+    comparison = opened(measure)
+    rows = comparison.rows
+    first, *others = rows.arrays
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        orders = [rng.random(other.shape).argsort(axis=1) for other in others]
+        asked = orders if tags_of(measure).arity == "group" else orders[0]
+        (value,) = comparison.rearranged([asked])
+        moved = [
+            np.take_along_axis(other, order, axis=1)
+            for other, order in zip(others, orders, strict=True)
+        ]
+        anew = type(rows)(**{**vars(rows), "arrays": (first, *moved)}).compared()
+        assert_alike(value, number(anew.value()), "statistic of moved features")
+
+
 def check_joined(measure):
     """Views that are row by row can be joined out of those of parts of the rows."""
     if not measure._views_are_row_wise or tags_of(measure).arity == "group":

@@ -114,5 +114,8 @@ _INPUT_MAKERS = {
     ("outputs", "pair"): _make_probabilities,
     ("labels", "group"): _as_group(_make_labels),
     ("probabilities", "group"): _as_group(_make_probabilities),
+    ("outputs", "group"): _as_group(_make_probabilities),
+    ("gradients", "pair"): _make_representations,
+    ("gradients", "group"): _as_group(_make_representations),
     ("models", "pair"): _make_models,
 }

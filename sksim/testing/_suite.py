@@ -30,6 +30,7 @@ from sksim.testing._comparisons import (
     check_null_moments,
     check_origin,
     check_permuted,
+    check_rearranged,
     check_row_kinds,
     check_some_rows,
     check_transform_lands,
@@ -125,6 +126,7 @@ def similarity_checks(
     ]
     if tags.inputs != "models":
         checks += [check_permuted, check_some_rows, check_exchanged, check_joined]
+        checks += [check_rearranged]
         checks += [check_exact_tag, check_jackknife, check_null_moments]
         checks += [check_weighted_rows, check_bootstrap_is_valid, check_row_kinds]
     if tags.arity == "pair" and tags.inputs != "models":

@@ -15,7 +15,13 @@ from sksim.base import (
 )
 from sksim.base._inner_product import InnerProductGrid
 from sksim.compose import TransformedViews
-from sksim.functional import CohenKappa, Disagreement, PerformanceDifference
+from sksim.functional import (
+    CohenKappa,
+    Disagreement,
+    ExplanationAgreement,
+    PerformanceDifference,
+)
+from sksim.functional._attributions import TopFeatures
 from sksim.functional._labels import CodedLabels
 from sksim.neighbors import MutualKNN
 from sksim.neighbors._overlap import OverlapComparison
@@ -108,6 +114,17 @@ class OfWrongGrid(InnerProductComparison):
 class WrongExchange(Comparison):
     def exchanged(self, masks):
         return [self.value() for _ in masks]
+
+
+class FeaturesThatStay(ExplanationAgreement):
+    def _view(self, X, xp):
+        view = super()._view(X, xp)
+        return StayingFeatures(view.values, view.top)
+
+
+class StayingFeatures(TopFeatures):
+    def rearranged(self, order):
+        return self
 
 
 @dataclass(frozen=True)
@@ -210,6 +227,7 @@ MISTAKES = {
         of_kind(PerformanceDifference, WrongExchange)(scoring="f1_macro"),
         "check_exchanged",
     ),
+    "features that stay": (FeaturesThatStay(k=2), "check_rearranged"),
     "part of a view that relates rows": (RowWiseKernel(), "check_some_rows"),
     "views that are joined badly": (BadlyJoined(), "check_joined"),
     "a kernel that stores": (StoringKernel(), "check_kernels_store_nothing"),

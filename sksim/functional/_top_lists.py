@@ -1,0 +1,68 @@
+"""Measures of the columns that models put first, row by row."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sksim.arrays._namespace import row_slices, to_numpy
+from sksim.arrays._views import View
+from sksim.base._tags import SimilarityTags
+from sksim.functional._rowwise import RowwiseDistance
+from sksim.functional._tags import INTERVALS_OF_KINDS, OF_ROW_SUMS
+from sksim.functional._token_lists import top_places
+
+# Entries of rows that are sorted together.
+_N_ENTRIES = 2**18
+
+
+@dataclass(frozen=True)
+class TopList(View):
+    """The columns that a model puts first on each row."""
+
+    places: np.ndarray
+
+    _row_fields = ("places",)
+
+
+class TopListSimilarity(RowwiseDistance):
+    """The mean over rows of a number of two lists of columns.
+
+    A measure has the parameter ``k``, and writes ``_of_lists``.
+    """
+
+    # the number of two equal lists; None where it depends on the number of columns
+    _largest: float | None = 1
+
+    def _view(self, X, xp):
+        k, n_columns = self.k, X.shape[1]
+        if n_columns < 2:
+            raise ValueError(
+                "X and y have one column: there is nothing to be put in order. Pass "
+                "the scores of all classes or candidates, one column for each."
+            )
+        if k is None:
+            k = n_columns
+        if k > n_columns:
+            raise ValueError(f"k is {k}, and the outputs have {n_columns} columns.")
+        X = to_numpy(X, xp=xp)
+        blocks = row_slices(*X.shape, n_entries=_N_ENTRIES)
+        return TopList(np.concatenate([top_places(X[b], k) for b in blocks]))
+
+    def _row_terms(self, view_x, view_y, xp):
+        return self._of_lists(view_x.places, view_y.places)
+
+    def _similarity_tags(self):
+        return SimilarityTags(
+            family="functional",
+            orientation="similarity",
+            bounds=(0, 1 if self._largest is None else self._largest),
+            identity=self._largest is not None,
+            invariances=("IS",),
+            inputs="outputs",
+            requires=("outputs",),
+            intervals=INTERVALS_OF_KINDS,
+            exact=OF_ROW_SUMS,
+            array_api=False,
+            complexity="n c",
+            reference=self._reference,
+        )
