@@ -98,6 +98,7 @@ from .functional import LabelEntropy as LabelEntropy
 from .functional import MinMaxNormalizedDisagreement as MinMaxNormalizedDisagreement
 from .functional import ModelStitching as ModelStitching
 from .functional import OracleDisagreement as OracleDisagreement
+from .functional import OutputDriftResult as OutputDriftResult
 from .functional import PerformanceDifference as PerformanceDifference
 from .functional import PredictionDifference as PredictionDifference
 from .functional import ProbabilisticErrorConsistency as ProbabilisticErrorConsistency
@@ -112,6 +113,7 @@ from .functional import SurrogateChurn as SurrogateChurn
 from .functional import TopKOverlap as TopKOverlap
 from .functional import TotalVariation as TotalVariation
 from .functional import divergence_bounds as divergence_bounds
+from .functional import output_drift as output_drift
 from .functional import stitching_layers as stitching_layers
 from .inference import CalibratedSimilarity as CalibratedSimilarity
 from .inference import ComparisonResult as ComparisonResult

@@ -24,10 +24,8 @@ NAMELESS = {
     "RankingResult",
     "AlignmentCurveResult",
     "DivergenceBoundsResult",
-    "RankingResult",
-    "AlignmentCurveResult",
-    "DivergenceBoundsResult",
     "ReliabilityResult",
+    "OutputDriftResult",
 }
 
 
@@ -61,6 +59,9 @@ def results():
         "NoiseCeilingResult": sksim.noise_ceiling(CKA(), {HOSTILE: X, "b": y, "c": z}),
         "ReplicateTestResult": sksim.replicate_test(
             CKA(), {HOSTILE: X, "b": y, "c": z}, [X, y - z, z, z**2]
+        ),
+        "OutputDriftResult": sksim.output_drift(
+            np.full((4, 2), 0.5), np.full((4, 2), 0.5)
         ),
         "AlignmentCurveResult": sksim.alignment_curve("MutualKNN", X, y),
         "PredictionComparisonResult": sksim.compare_predictions(

@@ -38,6 +38,7 @@ from sksim.functional._min_max_normalized_disagreement import (
 )
 from sksim.functional._model_stitching import ModelStitching, stitching_layers
 from sksim.functional._oracle_disagreement import OracleDisagreement
+from sksim.functional._output_drift import OutputDriftResult, output_drift
 from sksim.functional._performance_difference import PerformanceDifference
 from sksim.functional._prediction_difference import PredictionDifference
 from sksim.functional._probabilistic_error_consistency import (
@@ -86,6 +87,7 @@ __all__ = [
     "MinMaxNormalizedDisagreement",
     "ModelStitching",
     "OracleDisagreement",
+    "OutputDriftResult",
     "PerformanceDifference",
     "PredictionDifference",
     "ProbabilisticErrorConsistency",
@@ -100,5 +102,6 @@ __all__ = [
     "TopKOverlap",
     "TotalVariation",
     "divergence_bounds",
+    "output_drift",
     "stitching_layers",
 ]
