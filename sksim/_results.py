@@ -56,6 +56,27 @@ def strict(value):
     return value if is_known else str(value)
 
 
+class Later:
+    """A field of a result whose value may be a function, called when it is asked for.
+
+    Data classes take it for a field without a default.
+    """
+
+    def __set_name__(self, owner, name):
+        self.name = name
+
+    def __get__(self, result, owner=None):
+        if result is None:
+            raise AttributeError(self.name)
+        known = vars(result)
+        if callable(known[self.name]):
+            known[self.name] = known[self.name]()
+        return known[self.name]
+
+    def __set__(self, result, value):
+        vars(result)[self.name] = value
+
+
 def _plain(value):
     """A value of a field as what JSON knows."""
     if isinstance(value, ResultMixin):

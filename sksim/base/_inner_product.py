@@ -160,18 +160,21 @@ class InnerProductComparison(Comparison):
         if not steps.any(axis=1).all():
             return np.full(3, math.nan), np.full((3, 3), math.nan)
 
-        def value(products):
-            views = self._normed(*products[1:])
-            return number(self.measure._of_product(products[0], *views, self.n_samples))
-
-        here = value(products)
-        above = np.array([value(products + step) for step in steps])
-        below = np.array([value(products - step) for step in steps])
+        pairs = list(combinations(range(3), 2))
+        shifts = [
+            np.zeros(3),
+            *steps,
+            *-steps,
+            *(steps[i] + steps[j] for i, j in pairs),
+        ]
+        xy, xx, yy = (products + shifts).T
+        views = self._normed(xx, yy)
+        here, *others = self.measure._of_product(xy, *views, self.n_samples)
+        above, below, both = (np.array(others[k : k + 3]) for k in (0, 3, 6))
         slopes = (above - below) / 2
         curvature = np.diag(above - 2 * here + below)
-        for i, j in combinations(range(3), 2):
-            both = value(products + steps[i] + steps[j])
-            curvature[i, j] = curvature[j, i] = both - above[i] - above[j] + here
+        for (i, j), value in zip(pairs, both, strict=True):
+            curvature[i, j] = curvature[j, i] = value - above[i] - above[j] + here
         sizes = np.diag(steps)
         return slopes / sizes, curvature / np.outer(sizes, sizes)
 

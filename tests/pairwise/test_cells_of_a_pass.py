@@ -1,6 +1,8 @@
 """Standard errors and p-values of all cells, from the rows or moments of one pass."""
 
+import pickle
 import tracemalloc
+from dataclasses import FrozenInstanceError
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from sksim.inference import (
 )
 from sksim.neighbors import NeighborJaccard
 from sksim.pairwise import layer_similarity_matrix
+from sksim.pairwise._stream import _keeping
 from sksim.rsm import CKA, HSIC, DistanceCorrelation, MinibatchCKA
 
 DEBIASED = CKA(debias="rows")
@@ -240,3 +243,24 @@ def test_memory_at_the_end_does_not_grow_with_the_rows(measure, tmp_path):
         return found
 
     assert peak(20_000) < 1.2 * peak(2_000)
+
+
+def test_what_is_not_asked_for_costs_nothing(monkeypatch):
+    a, b = layers_at_hand()
+    calls = []
+    original = _keeping.cells_of
+
+    def counted(*args, **settings):
+        calls.append(args)
+        return original(*args, **settings)
+
+    monkeypatch.setattr(_keeping, "cells_of", counted)
+    result = in_one_pass(DEBIASED, a, b)
+    assert "missing" not in repr(result) and not calls
+    assert result.scores.shape == (3, 2) and not calls
+    frame = result.to_frame()
+    assert len(calls) == 1 and np.isfinite(frame["pvalue"]).all()
+    again = pickle.loads(pickle.dumps(in_one_pass(DEBIASED, a, b)))
+    assert_array_equal(again.to_frame()["standard_error"], frame["standard_error"])
+    with pytest.raises(FrozenInstanceError):
+        result.pvalues = None

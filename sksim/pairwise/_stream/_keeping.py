@@ -2,6 +2,7 @@
 
 import json
 import os
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -103,10 +104,7 @@ class OutputsKept:
     def numbers(self, y_true=None, *, of_tokens=False):
         """The statistic of all rows, as a matrix of one pair."""
         statistic = self.accumulator.fitted().statistic_
-        return {"statistics": np.array([[statistic]])}, {
-            "standard_error": _OF_OUTPUTS,
-            "pvalues": _OF_OUTPUTS,
-        }
+        return np.array([[statistic]]), _nothing(_OF_OUTPUTS)
 
 
 def _sums_of_outputs():
@@ -278,7 +276,7 @@ class Keeping:
     # ----- numbers --------------------------------------------------------------------
 
     def numbers(self, y_true=None, *, of_tokens=False):
-        """Statistics of all pairs, and what else is known of them.
+        """Statistics of all pairs, and a function that finds what else is known.
 
         Parameters
         ----------
@@ -288,44 +286,36 @@ class Keeping:
 
         Returns
         -------
-        numbers : dict of str to array of shape (n_layers_x, n_layers_y)
-            "statistics" and, where they are known, "standard_error", "z_scores",
-            "pvalues", "log_pvalues" and "pvalues_corrected".
-        missing : dict of str to str
-            Why those are unknown that are.
+        statistics : array of shape (n_layers_x, n_layers_y)
+        others : callable
+            Gives two mappings: arrays of this shape named "standard_error", "z_scores",
+            "pvalues", "log_pvalues" and "pvalues_corrected", as far as they are known,
+            and why the others are not.
         """
         if self.kind == "grams":
             return self._of_grams(of_tokens)
         if self.kind == "moments":
-            statistics = self._of_all_moments()
-            cells, missing = self._known_by_moments(of_tokens)
-            return {"statistics": statistics, **cells}, missing
+            return self._of_all_moments(), self._known_by_moments(of_tokens)
         if self.kind == "sketches" and _takes_sketches(self.measure):
-            return {"statistics": self.accumulator.scores}, {
-                "standard_error": _OF_SKETCHES,
-                "pvalues": _OF_SKETCHES,
-            }
+            return self.accumulator.scores, _nothing(_OF_SKETCHES)
         return self._of_rows(y_true, of_tokens)
 
     def _of_grams(self, of_tokens):
         accumulator = self.accumulator
-        numbers = {
-            "statistics": accumulator.scores,
-            "standard_error": accumulator.standard_errors,
-        }
-        missing = {}
+        cells, missing = {"standard_error": accumulator.standard_errors}, {}
         if accumulator.n_batches == 1:
             missing["standard_error"] = "One batch has no spread between batches."
         if of_tokens:
-            return numbers, missing | {"pvalues": _OF_TOKENS}
-        numbers |= {
+            missing["pvalues"] = _OF_TOKENS
+            return accumulator.scores, _known(cells, missing)
+        cells |= {
             "z_scores": accumulator.z_scores,
             "pvalues": accumulator.pvalues,
             "log_pvalues": accumulator.log_pvalues,
         }
         if accumulator.n_permutations:
-            numbers["pvalues_corrected"] = accumulator.corrected_pvalues
-        return numbers, missing
+            cells["pvalues_corrected"] = accumulator.corrected_pvalues
+        return accumulator.scores, _known(cells, missing)
 
     def _of_rows(self, y_true, of_tokens):
         if self.kind == "sketches":
@@ -337,27 +327,23 @@ class Keeping:
         layers = open_layers(clone(self.measure), Xs, Ys, **known)
         statistics = statistics_of(layers)
         if of_tokens:
-            missing = {"standard_error": _OF_TOKENS, "pvalues": _OF_TOKENS}
-            return {"statistics": statistics}, missing
-        cells, missing = cells_of(
-            layers,
-            statistics,
-            known,
-            n_permutations=self._n_permutations,
-            seed=self._seed,
-            max_memory=self.max_memory,
-        )
-        return {"statistics": statistics, **cells}, missing
+            return statistics, _nothing(_OF_TOKENS)
+        settings = {
+            "n_permutations": self._n_permutations,
+            "seed": self._seed,
+            "max_memory": self.max_memory,
+        }
+        return statistics, partial(cells_of, layers, statistics, known, **settings)
 
     def _known_by_moments(self, of_tokens):
         """What moments say of all cells beside the statistics."""
         name = type(self.measure).__name__
         if of_tokens:
-            return {}, {"standard_error": _OF_TOKENS, "pvalues": _OF_TOKENS}
+            return _nothing(_OF_TOKENS)
         missing = {"standard_error": _OF_MOMENTS.format(name)}
         n_samples = self.accumulator.n_samples
         if not self._has_moment_sums or n_samples < _FEWEST_OF_ORDERS:
-            return {}, missing | {"pvalues": _OF_MOMENTS.format(name)}
+            return _known({}, missing | {"pvalues": _OF_MOMENTS.format(name)})
         xp = namespace_of(self.accumulator.pair(0, 0).x.mean)
         of_x, of_y = (
             [self._alone(side, place, xp) for place in range(len(names))]
@@ -372,7 +358,7 @@ class Keeping:
         problem = null.problem(cells)
         if problem is not None:
             missing["pvalues"] = f"{problem} {_WAY_OUT}"
-        return cells, missing
+        return _known(cells, missing)
 
     def _alone(self, side, place, xp):
         moments = without_rounding(self.accumulator.alone(side, place), xp=xp)
@@ -402,6 +388,16 @@ class Keeping:
                 value = comparison.value()
                 values[i, j] = measure._engine._as_number(value, tags)
         return values
+
+
+def _known(cells, missing):
+    """Function that gives what has been found already."""
+    return lambda: (cells, missing)
+
+
+def _nothing(reason):
+    """Function that finds nothing, for a reason."""
+    return _known({}, {"standard_error": reason, "pvalues": reason})
 
 
 def _is_of_moments(measure):

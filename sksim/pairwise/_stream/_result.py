@@ -1,11 +1,11 @@
 """What one pass over the data says of all pairs of layers."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from sksim._results import ResultMixin
+from sksim._results import Later, ResultMixin
 from sksim._typing import Axes
 
 if TYPE_CHECKING:
@@ -17,6 +17,9 @@ else:  # which imports this sub-package
 @dataclass(frozen=True, kw_only=True)
 class LayerSimilarityResult(ResultMixin):
     """Result of :func:`layer_similarity_matrix` and of :class:`LayerwiseSimilarity`.
+
+    Where rows were kept, standard errors and p-values are found when they are first
+    asked for; until then the result holds the rows.
 
     Attributes
     ----------
@@ -60,18 +63,22 @@ class LayerSimilarityResult(ResultMixin):
     """
 
     scores: pd.DataFrame
-    standard_error: pd.DataFrame | None
-    z_scores: pd.DataFrame | None
-    pvalues: pd.DataFrame | None
-    log_pvalues: pd.DataFrame | None = field(repr=False)
-    pvalues_corrected: pd.DataFrame | None
-    missing: dict[str, str] = field(repr=False)
+    standard_error: pd.DataFrame | None = field(default=Later(), repr=False)
+    z_scores: pd.DataFrame | None = field(default=Later(), repr=False)
+    pvalues: pd.DataFrame | None = field(default=Later(), repr=False)
+    log_pvalues: pd.DataFrame | None = field(default=Later(), repr=False)
+    pvalues_corrected: pd.DataFrame | None = field(default=Later(), repr=False)
+    missing: dict[str, str] = field(default=Later(), repr=False)
     n_samples: int
     n_batches: int
     kept: str
     left_out: dict[str, str] = field(repr=False)
     measure: str
     notes: tuple[str, ...] = ()
+
+    def __getstate__(self):
+        # what is still to be found can't be sent to other processes
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
     def to_frame(self) -> pd.DataFrame:
         """One row for each pair of layers.

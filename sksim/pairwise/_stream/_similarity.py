@@ -3,7 +3,7 @@
 import hashlib
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from itertools import chain
 from numbers import Integral, Real
 from os import PathLike
@@ -312,7 +312,7 @@ class LayerwiseSimilarity:
         accumulator = self._keeping.accumulator
         if accumulator is None or accumulator.n_samples + accumulator.n_waiting == 0:
             raise ValueError("No batch has passed yet: there is nothing to compare.")
-        numbers, missing = self._keeping.numbers(
+        statistics, others = self._keeping.numbers(
             self._all_labels(), of_tokens=_is_of_tokens(self._way)
         )
         names = [list(side) for side in accumulator.names]
@@ -323,27 +323,30 @@ class LayerwiseSimilarity:
         for note in notes:
             warnings.warn(note, UserWarning, stacklevel=2)
         tags = tags_of(self.measure)
-        statistics = numbers.pop("statistics")
         is_score = self.output == "score"
         values = tags.orient(statistics) + 0.0 if is_score else statistics
-        tables = {
-            name: pd.DataFrame(table, index=names[0], columns=names[1])
-            for name, table in {"scores": values, **numbers}.items()
-        }
-        tables["scores"].attrs = {
+        scores = pd.DataFrame(values, index=names[0], columns=names[1])
+        scores.attrs = {
             "measure": self._name,
             "output": self.output,
             "orientation": "similarity" if is_score else tags.orientation,
             "is_negated_distance": is_score and tags.orientation == "distance",
         }
+        others = cache(others)
+        tables = {
+            name: partial(_table_of, others, name, scores)
+            for name in (
+                "standard_error",
+                "z_scores",
+                "pvalues",
+                "log_pvalues",
+                "pvalues_corrected",
+            )
+        }
         return LayerSimilarityResult(
-            scores=tables["scores"],
-            standard_error=tables.get("standard_error"),
-            z_scores=tables.get("z_scores"),
-            pvalues=tables.get("pvalues"),
-            log_pvalues=tables.get("log_pvalues"),
-            pvalues_corrected=tables.get("pvalues_corrected"),
-            missing=missing,
+            scores=scores,
+            **tables,
+            missing=lambda: others()[1],
             n_samples=accumulator.n_samples,
             n_batches=accumulator.n_batches,
             kept=self._keeping.kind,
@@ -396,6 +399,14 @@ class LayerwiseSimilarity:
             "models": " ".join(models),
             "reduce": _brief(self._way),
         }
+
+
+def _table_of(others, name, like):
+    """Table of what else is known, with the names of another, or None."""
+    values = others()[0].get(name)
+    if values is None:
+        return None
+    return pd.DataFrame(values, index=like.index, columns=like.columns)
 
 
 def _refuse_of_layers(measure, **given):
