@@ -59,24 +59,56 @@ def answered(models, data, *, outputs=None, classes=None, batch_size=None):
     kinds = kind_of_each(outputs, models)
     if not any(is_network(model) for model in models):
         return models, None
-    readers = {id(model): _reader(model) for model in models if is_network(model)}
-    own_classes = _classes_of_each(
-        classes, [readers.get(id(model)) for model in models]
-    )
-    others = [model for model in models if id(model) not in readers]
+    asking = Asking(models, kinds, classes)
+    others = [model for model in models if not is_network(model)]
     if others and not is_cut(data):
         raise ValueError(
             f"data is a {type(data).__name__}, whose batches {_names(others)} can't "
             "take: pass an array of all rows, which networks take as well."
         )
-    answers, y_true = _run(readers, data, batch_size)
-    found = [
-        _as_estimator(model, answers[id(model)], kind, own)
-        if id(model) in answers
-        else model
-        for model, kind, own in zip(models, kinds, own_classes, strict=True)
-    ]
-    return found, y_true
+    batches, _ = batches_of(data, batch_size or _BATCH, as_arrays=False)
+    for batch in batches:
+        asking.add(batch)
+    return asking.found(data)
+
+
+class Asking:
+    """Networks that are asked for their answers to one batch after the other.
+
+    Parameters
+    ----------
+    models : list of fitted models
+        Those that are no networks are left as they are.
+    kinds : list of str or None
+        Kind of each model's answers.
+    classes : sequence or None
+        Class of each column, or one such sequence for each model.
+    """
+
+    def __init__(self, models, kinds, classes=None):
+        self.models, self.kinds = models, kinds
+        networks = {id(model): model for model in models if is_network(model)}
+        self._readers = {key: _reader(model) for key, model in networks.items()}
+        readers = [self._readers.get(id(model)) for model in models]
+        self._classes = _classes_of_each(classes, readers)
+        self._answers = _Answers(self._readers)
+
+    def add(self, batch):
+        """Ask all networks for their answers to a batch."""
+        self._answers.add(batch)
+
+    def found(self, data):
+        """Models that know their answers, and true labels; see `answered`."""
+        answers, y_true = self._answers.found(data)
+        found = [
+            _as_estimator(model, answers[id(model)], kind, own)
+            if id(model) in answers
+            else model
+            for model, kind, own in zip(
+                self.models, self.kinds, self._classes, strict=True
+            )
+        ]
+        return found, y_true
 
 
 def network_outputs(model, data, *, outputs=None, classes=None, batch_size=None):
@@ -179,27 +211,41 @@ def _reader(model):
 def _run(readers, data, batch_size):
     """Answers of each network, as (array, kind), and the labels among the data."""
     batches, _ = batches_of(data, batch_size or _BATCH, as_arrays=False)
-    parts = {key: [] for key in readers}
-    labels = []
-    with ExitStack() as stack:
-        for reader in readers.values():
-            stack.enter_context(reader._running())
-        for batch in batches:
-            for key, reader in readers.items():
+    answers = _Answers(readers)
+    for batch in batches:
+        answers.add(batch)
+    return answers.found(data)
+
+
+class _Answers:
+    """Answers of networks to batches, and the labels that came with these."""
+
+    def __init__(self, readers):
+        self.readers = readers
+        self._parts = {key: [] for key in readers}
+        self._labels = []
+
+    def add(self, batch):
+        """Answers to one more batch."""
+        for key, reader in self.readers.items():
+            with reader._running():
                 *answer, n_inputs = reader._answer_to(batch)
-                parts[key].append(answer)
-            labels.append(_labels_in(batch, n_inputs))
-    if not labels:
-        raise ValueError(
-            f"data ({type(data).__name__}) has no rows. A generator that was gone "
-            "through has none left: pass list(data)."
-        )
-    answers = {
-        key: (np.concatenate([values for values, _ in own]), own[0][1])
-        for key, own in parts.items()
-    }
-    is_labelled = not any(part is None for part in labels)
-    return answers, np.concatenate(labels) if is_labelled else None
+            self._parts[key].append(answer)
+        self._labels.append(_labels_in(batch, n_inputs))
+
+    def found(self, data):
+        """Answers of each network, as (array, kind), and labels or None."""
+        if not self._labels:
+            raise ValueError(
+                f"data ({type(data).__name__}) has no rows. A generator that was gone "
+                "through has none left: pass list(data)."
+            )
+        answers = {
+            key: (np.concatenate([values for values, _ in own]), own[0][1])
+            for key, own in self._parts.items()
+        }
+        is_labelled = not any(part is None for part in self._labels)
+        return answers, np.concatenate(self._labels) if is_labelled else None
 
 
 def answer_of(model, rows):

@@ -131,24 +131,48 @@ def _reader(network, layers=None, *, is_last=False):
 
 def _of_networks(networks, data):
     """One layer of each network by key, which ends with its name or None."""
-    readers = {
-        key: _reader(network, key[-1], is_last=key[-1] is None)
-        for key, network in networks.items()
-    }
-    names, parts = {}, {key: [] for key in readers}
+    layers = LastLayers(networks)
     batches, _ = batches_of(data, _BATCH)
     for batch in batches:
-        for key, reader in readers.items():
+        layers.add(batch)
+    return layers.found(data)
+
+
+class LastLayers:
+    """One layer of each of several networks, from one batch after the other.
+
+    Parameters
+    ----------
+    networks : dict of tuple to network
+        Keys end with the name of the layer, or None for the last before the answer.
+    """
+
+    def __init__(self, networks):
+        self._readers = {
+            key: _reader(network, key[-1], is_last=key[-1] is None)
+            for key, network in networks.items()
+        }
+        self._names, self._parts = {}, {key: [] for key in networks}
+
+    def add(self, batch):
+        """Read the layers of a batch."""
+        names = self._names
+        for key, reader in self._readers.items():
             layers = reader.read(batch)
             if key not in names:
                 reader.refuse_uncalled(set(layers))
                 names[key] = last_hidden(layers) if key[-1] is None else [*layers][-1]
                 reader.narrow([names[key]])
             reader.refuse_missing(layers)
-            parts[key].append(layers[names[key]])
-    if not names:
-        raise ValueError(without_rows(data))
-    return {key: (names[key], joined(parts[key])) for key in readers}
+            self._parts[key].append(layers[names[key]])
+
+    def found(self, data):
+        """Name and array of each layer by key."""
+        if not self._names:
+            raise ValueError(without_rows(data))
+        return {
+            key: (self._names[key], joined(self._parts[key])) for key in self._names
+        }
 
 
 def joined(parts):

@@ -106,7 +106,8 @@ def compare(
         measures then compare the models' outputs, and the others the last
         representation before them (see :func:`sksim.models.extract_representations`).
         Torch modules see each batch of a loader together, in whatever order batches
-        come; their maps and tokens are averaged, the latter over those that count.
+        come; their maps and tokens are averaged, the latter over those that count. A
+        generator of batches is gone through once for all measures.
     y_true : array-like of shape (n_samples,), default=None
         True labels. Measures that need them are left out without. For networks None
         takes those that come with the batches, if any do.
@@ -413,6 +414,7 @@ class _Job:
 def _applicable(resolved, pair):
     """Measures that the input allows, each with what it is fitted to."""
     chosen = {}
+    pair.serve(measure for measure, _ in resolved.values())
     for label, (measure, by_itself) in resolved.items():
         try:
             chosen[label] = measure, by_itself, pair.inputs_of(measure)

@@ -42,6 +42,7 @@ from sksim.models._batches import number_of_rows, random_sampler_of
 from sksim.models._inside import check_estimator
 from sksim.models._last_layers import last_layers
 from sksim.models._layer import NoRepresentation
+from sksim.models._one_pass import OnePass
 from sksim.models._torch import is_torch_module
 
 
@@ -114,6 +115,9 @@ class ArrayPair:
         self.arrays = a, b
         are_named = bool(names) or None not in (column_names(a), column_names(b))
         self.offers = _offers(a, b, are_named=are_named)
+
+    def serve(self, measures):
+        """Arrays are at hand for all measures."""
 
     @property
     def n_samples(self):
@@ -328,12 +332,34 @@ class ModelPair:
         self.known = known
         self._outputs = {}
         self.kinds = kind_of_each(known.get("outputs"), self.models)
+        self._gone_through = None
+
+    def serve(self, measures):
+        """Go through data that can be gone through once, for all of the measures.
+
+        Parameters
+        ----------
+        measures : iterable of BaseSimilarity
+        """
+        if not hasattr(self.data, "__next__"):
+            return
+        if not all(map(is_network, self.models)):
+            # which take all rows at once, as networks do as well
+            self.data, y_true = rows_of(self.data, self.y_true)
+            self.y_true = self.labels = y_true
+            return
+        wanted = {tags_of(measure).inputs for measure in measures}
+        self._gone_through = OnePass(self.models, self.data, wanted, **self.known)
 
     @cached_property
     def _representations(self):
         """Names of the layers that stand for the models, and their arrays."""
         try:
-            (name_a, a), (name_b, b) = last_layers(self.models, self.data)
+            (name_a, a), (name_b, b) = (
+                last_layers(self.models, self.data)
+                if self._gone_through is None
+                else self._gone_through.layers()
+            )
         except NoRepresentation as error:
             raise NotApplicable(str(error)) from error
         return name_a if name_a == name_b else f"{name_a} / {name_b}", a, b
@@ -347,14 +373,20 @@ class ModelPair:
     @_once
     def _answered(self):
         """Both models, ready to be asked, and the true labels of the rows."""
-        models, found = answered(self.models, self.data, **self.known)
+        models, found = (
+            answered(self.models, self.data, **self.known)
+            if self._gone_through is None
+            else self._gone_through.answers()
+        )
         self.labels = labels_of_rows(self.data, self.y_true, found)
         return models, self.labels
 
     @_once
     def _rows(self):
         """All rows in one array, and their true labels."""
-        return rows_of(self.data, self.y_true)
+        if self._gone_through is None:
+            return rows_of(self.data, self.y_true)
+        return self._gone_through.rows(self.y_true)
 
     def _refuse_other_than_logits(self):
         kinds = zip(self.models, self.kinds, strict=True)

@@ -324,3 +324,76 @@ def test_progress(pair, capsys):
     captured = capsys.readouterr()
     assert "measures [" in captured.err
     assert captured.out == ""
+
+
+# ----- data that can be gone through once ---------------------------------------------
+
+
+def batches_and_networks():
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    networks = [
+        torch.nn.Sequential(
+            torch.nn.Linear(6, width), torch.nn.Tanh(), torch.nn.Linear(width, 3)
+        )
+        for width in (8, 16)
+    ]
+    X, y = torch.randn(60, 6), torch.arange(60) % 3
+    return [(X[i : i + 20], y[i : i + 20]) for i in (0, 20, 40)], networks
+
+
+def test_a_generator_serves_all_measures():
+    batches, networks = batches_and_networks()
+    calls = []
+    networks[0].register_forward_hook(lambda *call: calls.append(len(call[1][0])))
+    options = {"outputs": "logits", "n_permutations": 9, "random_state": 0}
+    measures = ["CKA", "Disagreement", "DoubleFault", "SaliencySimilarity"]
+    for chosen in (measures, ["CKA"], ["Disagreement"], ["SaliencySimilarity"]):
+        once = compare(*networks, iter(batches), measures=chosen, **options)
+        several = compare(*networks, batches, measures=chosen, **options)
+        columns = ["seconds"]
+        pd.testing.assert_frame_equal(
+            once.drop(columns=columns), several.drop(columns=columns)
+        )
+        assert once["value"].notna().all()
+    calls.clear()
+    compare(*networks, iter(batches), measures=["CKA", "DoubleFault"], **options)
+    # rows of a batch for layers and for answers, and two to find the axis of the rows
+    assert sorted(calls) == [2, 2, *[20] * 6]
+
+
+def test_a_generator_beside_an_estimator():
+    batches, networks = batches_and_networks()
+    X = np.concatenate([inputs.numpy() for inputs, _ in batches])
+    y = np.arange(60) % 3
+    linear = LogisticRegression().fit(X, y)
+    options = {"outputs": "logits", "n_permutations": 0, "confidence_level": None}
+    options["measures"] = ["CKA", "DoubleFault"]
+    once = compare(networks[0], linear, iter(batches), **options)
+    at_hand = compare(networks[0], linear, X, y, **options)
+    np.testing.assert_array_equal(once["value"], at_hand["value"])
+
+
+def test_what_a_generator_can_not_give_does_not_spoil_the_rest():
+    batches, networks = batches_and_networks()
+    torch = pytest.importorskip("torch")
+
+    class Named(torch.nn.Module):
+        def __init__(self, network):
+            super().__init__()
+            self.network = network
+
+        def forward(self, inputs):
+            return self.network(inputs)
+
+    named = [Named(network) for network in networks]
+    mappings = ({"inputs": inputs} for inputs, _ in batches)
+    table = compare(
+        *named, mappings, outputs="logits", n_permutations=0, confidence_level=None
+    ).set_index("measure")
+    assert np.isfinite(table.loc[["CKA", "Disagreement"], "value"].astype(float)).all()
+    assert "the batches are mappings" in table.loc["DecisionDistance", "note"]
+    silent = compare(*networks, iter(batches), measures=["CKA"], n_permutations=0)
+    assert np.isfinite(silent.loc[0, "value"])
+    with pytest.raises(ValueError, match="its batches once"):
+        compare(*networks, iter([]), measures=["CKA"], outputs="logits")
