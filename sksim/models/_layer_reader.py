@@ -100,6 +100,36 @@ class TorchReader:
             run.end(output)
         return run.found
 
+    def answer(self, inputs):
+        """The module's output for inputs that are where it is, a row for each of them.
+
+        With gradients, where these are enabled.
+
+        Parameters
+        ----------
+        inputs : tensor of shape (n_samples, ...)
+
+        Returns
+        -------
+        rows : tensor of shape (n_samples, ...)
+        """
+        n_rows = len(inputs)
+        if self._small is None and n_rows:
+            self._small = self._small_pass((inputs,), {}, n_rows)
+        with evaluating(self.model):
+            tensors = _answers(self.model(inputs))
+        if not n_rows:
+            return tensors[0]
+        try:
+            place = self.place_of("output", tensors, n_rows)
+            return place.rows_of(tensors, n_rows)[0]
+        except NoRows as reason:
+            raise ValueError(
+                f"The output of {self.name} has no row for each of the {n_rows} "
+                f"inputs: {reason}. Wrap it in a module that returns the tensor to be "
+                "compared."
+            ) from reason
+
     # ----- inputs ---------------------------------------------------------------------
 
     def _prepare(self, batch):

@@ -122,29 +122,27 @@ def apply_module(module, X):
     """
     import torch
 
-    X = as_input(X, module)
-    with evaluating(module), torch.no_grad():
-        parts = [to_numpy(_output(module, batch)) for batch in X.split(_BATCH)]
+    reader, X = _reader_of_output(module), as_input(X, module)
+    with torch.no_grad():
+        parts = [to_numpy(_answer(reader, batch)) for batch in X.split(_BATCH)]
     return np.concatenate(parts)
 
 
-def _output(module, batch):
+def _reader_of_output(module):
+    # which needs sksim.base, where measures need this file
+    from sksim.models._layer_reader import TorchReader
+
+    return TorchReader(module, "output")
+
+
+def _answer(reader, batch):
     try:
-        output = module(batch)
+        return reader.answer(batch)
     except (RuntimeError, TypeError, IndexError) as error:
         raise ValueError(
-            f"{type(module).__name__} can't be run on rows in one array of floating-"
-            f"point numbers, which this measure passes: {error}"
+            f"{reader.name} can't be run on rows in one array of floating-point "
+            f"numbers, which this measure passes: {error}"
         ) from error
-    logits = logits_of(output)
-    if logits is not None:
-        return logits
-    if not hasattr(output, "detach"):
-        raise ValueError(
-            f"{type(module).__name__} returns a {type(output).__name__} instead of one "
-            "tensor. Wrap it in a module that returns the tensor to be compared."
-        )
-    return output
 
 
 def module_gradients(module, X, value_of):
@@ -166,12 +164,12 @@ def module_gradients(module, X, value_of):
     """
     import torch
 
-    X = as_input(X, module)
+    reader, X = _reader_of_output(module), as_input(X, module)
     values, gradients = [], []
-    with evaluating(module), torch.inference_mode(False), torch.enable_grad():
+    with torch.inference_mode(False), torch.enable_grad():
         for rows in slices(len(X), _BATCH):
             batch = X[rows].clone().requires_grad_()
-            value = value_of(_output(module, batch), rows)
+            value = value_of(_answer(reader, batch), rows)
             values.append(to_numpy(value))
             gradient = None
             if value.requires_grad:

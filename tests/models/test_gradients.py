@@ -55,6 +55,7 @@ from sklearn.preprocessing import (
 from sklearn.svm import SVC, SVR, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
+from sksim.functional import AdversarialTransferability
 from sksim.models import _gradients, input_gradients
 from sksim.models._chains import exact_chain
 from sksim.models._gradients import values_and_gradients
@@ -599,16 +600,46 @@ def test_torch_bad_input():
         def forward(self, x):
             return x.detach()
 
-    class Several(torch.nn.Module):
+    class Summed(torch.nn.Module):
         def forward(self, x):
-            return x, x
+            return x.sum()
 
     with pytest.raises(ValueError, match="does not depend on its input"):
         input_gradients(Detached(), X, [0, 1, 0, 1])
-    with pytest.raises(ValueError, match="returns a tuple"):
-        input_gradients(Several(), X, [0, 1, 0, 1])
+    with pytest.raises(ValueError, match="no row for each of the 4 inputs"):
+        input_gradients(Summed(), X, [0, 1, 0, 1])
     with pytest.raises(ValueError, match="one row of scores for each input"):
         input_gradients(torch.nn.Identity(), np.zeros((4, 2, 2)), [0, 1, 0, 1])
+
+
+@pytest.mark.parametrize("kind", ["loss first", "sequence first", "logits"])
+def test_torch_outputs_are_found_as_layers_are(kind):
+    """The answer is that which has rows, whatever else there is."""
+    plain = torch_replica(random_network("tanh", 3))
+
+    class Wrapped(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = plain
+
+        def forward(self, x):
+            scores = self.inner(x)
+            if kind == "loss first":
+                return scores.square().mean(), scores
+            if kind == "sequence first":
+                return scores.T
+            return {"hidden": x, "logits": scores}
+
+    X = np.random.default_rng(0).normal(size=(10, 5))
+    module = Wrapped()
+    assert_allclose(input_gradients(module, X), input_gradients(plain, X), rtol=1e-10)
+    pairs = [(plain, plain), (module, plain)]
+    expected, found = (
+        AdversarialTransferability().fit(*pair, X, np.arange(10) % 3).score_
+        for pair in pairs
+    )
+    assert found == expected
+    assert module.training and not plain._forward_hooks
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
