@@ -175,7 +175,10 @@ class LayerErrors:
         )
         rows.sort()
         Xs, Ys = ([array[rows] for array in side] for side in self.layers.arrays)
-        known = {k: None if v is None else v[rows] for k, v in self.metadata.items()}
+        known = {
+            name: None if values is None else np.asarray(values)[rows]
+            for name, values in self.metadata.items()
+        }
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
