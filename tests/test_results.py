@@ -6,6 +6,7 @@ from dataclasses import fields
 from html.parser import HTMLParser
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import sksim
@@ -26,6 +27,7 @@ NAMELESS = {
     "DivergenceBoundsResult",
     "ReliabilityResult",
     "OutputDriftResult",
+    *(n for n, cls in RESULTS.items() if issubclass(cls, sksim.ProtocolResult)),
 }
 
 
@@ -72,6 +74,20 @@ def results():
         ),
         "LayerIdentification": sksim.layer_identification(CKA(), networks),
         "ReliabilityResult": sksim.reliability(CKA(), X @ X.T, random_state=0),
+        **protocol_results(),
+    }
+
+
+def protocol_results():
+    rng = np.random.default_rng(0)
+    S, names = rng.normal(size=(6, 6)), [HOSTILE, *"abcde"]
+    S = pd.DataFrame(S, index=names, columns=names)
+    return {
+        "GroupingResult": sksim.grouping(S, [0, 0, 0, 1, 1, 1]),
+        "GroundingResult": sksim.prediction_grounding(S, range(6)),
+        "MonotonicityResult": sksim.monotonicity([S, S]),
+        "LineageResult": sksim.lineage(S, names),
+        "ProtocolResult": sksim.pruning_order(S, [HOSTILE] * 6, range(6)),
     }
 
 

@@ -12,6 +12,7 @@ from sksim._results import ResultMixin
 from sksim._typing import ArrayLike, Measure, Model, RandomState
 from sksim.base._tags import tags_of
 from sksim.discovery import check_measure
+from sksim.evaluation._scores import most_similar, one_for_each
 from sksim.models._readers import JointModels
 from sksim.pairwise import layer_similarity_matrix, similarity_matrix
 
@@ -59,6 +60,16 @@ class LayerIdentification(ResultMixin):
     standard_error: float
     jackknife: pd.Series
 
+    @property
+    def value(self) -> float:
+        """The accuracy, under the name that all protocols have."""
+        return self.accuracy
+
+    @property
+    def leave_one_out(self) -> pd.Series:
+        """The accuracy without each network."""
+        return self.jackknife
+
     def to_frame(self) -> pd.DataFrame:
         """One row for each layer.
 
@@ -78,8 +89,8 @@ class LayerIdentification(ResultMixin):
 
 
 def layer_identification(
-    measure: Measure,
-    networks: Sequence[Mapping[Hashable, ArrayLike] | Model],
+    measure: Measure | pd.DataFrame | ArrayLike,
+    networks: Sequence[Mapping[Hashable, ArrayLike] | Model] | ArrayLike,
     *,
     data: ArrayLike | Iterable | None = None,
     layers: str | Sequence[str] | None = None,
@@ -98,17 +109,21 @@ def layer_identification(
 
     Parameters
     ----------
-    measure : estimator, class or str
-        The measure, its class, or its name.
+    measure : estimator, class or str, or matrix of shape (n_rows, n_rows)
+        The measure, its class, or its name. Or scores that were computed before, of
+        all layers of all networks with each other, greater for more similar layers.
     networks : list of dict of str to array, or list of models
         At least two networks with the same layers, each layer of shape
         (n_samples, n_features_of_the_layer), with the same rows throughout. Or models,
         together with ``data``: each batch goes through all of them, see
-        :func:`sksim.pairwise.layer_similarity_matrix`.
+        :func:`sksim.pairwise.layer_similarity_matrix`. With a matrix of scores the
+        network of each of its rows, which are the layers of one network after the
+        other, in the same order.
     data : array-like, loader or iterable of batches, default=None
         The rows that models are applied to; only with models.
     layers : str or list of str, default=None
-        Names or patterns of layers of models.
+        Names or patterns of layers of models; with a matrix of scores the names of the
+        layers of one network, None for numbers.
     reduce : str, transformer, callable or mapping, default=None
         What becomes of a layer of a model, see
         :func:`sksim.models.extract_representations`. None flattens for
@@ -117,7 +132,7 @@ def layer_identification(
         Rows of a batch that is cut from an array.
     symmetrize : bool or "auto", default=False
         Whether to add the score of (y, X) to that of (X, y); "auto" does for measures
-        that are not symmetric, such as regressions.
+        that are not symmetric, such as regressions, and for any matrix of scores.
     y_true : array-like of shape (n_samples,), default=None
         True labels, for measures that use them; with models also a callable from a
         batch to its labels.
@@ -136,7 +151,7 @@ def layer_identification(
     ------
     ValueError
         If there is only one network, or layers have different names; if models come
-        without data, or data without models.
+        without data, or data without models; if scores are missing, or distances.
 
     See Also
     --------
@@ -161,12 +176,21 @@ def layer_identification(
     >>> networks = make_layer_stack(n_networks=3, random_state=0)
     >>> layer_identification(CKA(), networks).accuracy
     1.0
+
+    Two networks of two layers, of which the scores are known:
+
+    >>> S = [[9, 1, 3, 2], [1, 9, 2, 2], [3, 2, 9, 4], [2, 2, 4, 9]]
+    >>> layer_identification(S, ["a", "a", "b", "b"]).accuracy
+    0.75
     """
     if symmetrize not in (True, False, "auto"):
         raise ValueError(
             f"symmetrize must be True, False or 'auto', got {symmetrize!r}."
         )
-    if data is None:
+    if _is_matrix(measure):
+        scores, networks = _read_matrix(measure, networks, layers)
+        names = _layer_names(networks)
+    elif data is None:
         names = _layer_names(networks)
         both = {
             (number, name): layer
@@ -194,7 +218,7 @@ def layer_identification(
     if symmetrize is True or (symmetrize == "auto" and not _is_symmetric(measure)):
         blocks = blocks + np.transpose(blocks, (2, 3, 0, 1))
     pairs = [
-        (first, second, _most_similar(blocks[first, :, second]))
+        (first, second, most_similar(blocks[first, :, second]))
         for first in range(n_networks)
         for second in range(n_networks)
         if first != second
@@ -285,7 +309,38 @@ def compare_layer_identifications(
     return pd.DataFrame(rows, index=pd.Index(order, name="measure"))
 
 
+def _is_matrix(measure):
+    return isinstance(measure, pd.DataFrame) or np.ndim(measure) == 2
+
+
+def _read_matrix(S, networks, layers):
+    """Scores of layers, and the layers of each network by name, of a matrix."""
+    S = S if isinstance(S, pd.DataFrame) else pd.DataFrame(np.asarray(S, dtype=float))
+    if S.attrs.get("orientation") == "distance" or S.isna().any(axis=None):
+        raise ValueError(
+            "The matrix holds distances, or lacks a score. Pass scores, of which "
+            "greater means more similar: similarity_matrix(..., output='score')."
+        )
+    codes, labels = pd.factorize(one_for_each(networks, S, "networks"))
+    n_layers = len(S) // max(1, len(labels))
+    blocks = np.repeat(np.arange(len(labels)), n_layers)
+    if S.shape[0] != S.shape[1] or not np.array_equal(codes, blocks):
+        raise ValueError(
+            f"A matrix of scores has the layers of one network after the other, as "
+            f"many of each, in rows and columns; got the shape {S.shape} and "
+            f"rows {dict(zip(labels, np.bincount(codes).tolist(), strict=True))}."
+        )
+    names = list(range(n_layers)) if layers is None else list(layers)
+    if len(names) != n_layers:
+        raise ValueError(
+            f"layers names {len(names)} layers, but each network has {n_layers}."
+        )
+    return S, [dict.fromkeys(names)] * len(labels)
+
+
 def _is_symmetric(measure):
+    if _is_matrix(measure):
+        return False
     return tags_of(check_measure(measure)).symmetric
 
 
@@ -339,9 +394,3 @@ def _layer_names(networks):
                 "corresponding layers must have the same names, in the same order."
             )
     return names
-
-
-def _most_similar(scores):
-    """1 in each row where the score is largest, shared between ties."""
-    largest = scores == np.max(scores, axis=1, keepdims=True)
-    return largest / np.sum(largest, axis=1, keepdims=True)
