@@ -54,9 +54,11 @@ from .compose import DeconfoundedSimilarity as DeconfoundedSimilarity
 from .compose import ShapeSpace as ShapeSpace
 from .compose import StochasticShapeMetric as StochasticShapeMetric
 from .compose import TransformedViews as TransformedViews
+from .datasets import ModelZoo as ModelZoo
 from .datasets import make_aligned_pair as make_aligned_pair
 from .datasets import make_independent_pair as make_independent_pair
 from .datasets import make_layer_stack as make_layer_stack
+from .datasets import make_model_zoo as make_model_zoo
 from .datasets import read_array as read_array
 from .datasets import read_predictions as read_predictions
 from .discovery import all_measures as all_measures

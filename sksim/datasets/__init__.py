@@ -7,11 +7,14 @@ from sksim.datasets._generators import (
     make_independent_pair,
     make_layer_stack,
 )
+from sksim.datasets._model_zoo import ModelZoo, make_model_zoo
 
 __all__ = [
+    "ModelZoo",
     "make_aligned_pair",
     "make_independent_pair",
     "make_layer_stack",
+    "make_model_zoo",
     "read_array",
     "read_predictions",
 ]
