@@ -20,6 +20,11 @@ def _calls():
     a, b, c = (PCA(width).fit(X) for width in (2, 3, 4))
     null, matrix = sksim.PermutationNullDisplay, sksim.SimilarityMatrixDisplay
     drawn = {"n_permutations": 9, **SEED}
+    zoo = sksim.ModelZoo.from_arrays(
+        {"model_id": list(LAYERS), "part": "base", "level": ""},
+        {name: {"last": R} for name, R in LAYERS.items()},
+        y_true=[0, 1] * 10,
+    )
     return {
         "similarity_test": lambda m: sksim.similarity_test(m, X, Y, **SEED).to_dict(),
         "similarity_interval": lambda m: sksim.similarity_interval(m, X, Y).to_dict(),
@@ -47,6 +52,14 @@ def _calls():
             m, [LAYERS, {name: R + Z for name, R in LAYERS.items()}]
         ).to_dict(),
         "reliability": lambda m: sksim.reliability(m, X @ X.T, **SEED).to_dict(),
+        "probe_grounding": lambda m: sksim.probe_grounding(m, zoo).to_dict(),
+        "model_recovery": lambda m: sksim.model_recovery(m, LAYERS).to_dict(),
+        "null_drift": lambda m: sksim.null_drift(m, grid=[(20, 2), (20, 4)]).to_dict(),
+        "evaluate_measures": lambda m: (
+            sksim.evaluate_measures(m, zoo, tests=["probe"])
+            .table.drop(columns="seconds")
+            .to_dict()
+        ),
         "alignment_curve": lambda m: sksim.alignment_curve(
             m, X, Y, n_neighbors=[2, 3]
         ).to_dict(),

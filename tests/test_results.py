@@ -27,6 +27,7 @@ NAMELESS = {
     "DivergenceBoundsResult",
     "ReliabilityResult",
     "OutputDriftResult",
+    "MeasureTable",
     *(n for n, cls in RESULTS.items() if issubclass(cls, sksim.ProtocolResult)),
 }
 
@@ -88,7 +89,19 @@ def protocol_results():
         "MonotonicityResult": sksim.monotonicity([S, S]),
         "LineageResult": sksim.lineage(S, names),
         "ProtocolResult": sksim.pruning_order(S, [HOSTILE] * 6, range(6)),
+        "RecoveryResult": sksim.model_recovery(CKA(), {HOSTILE: S, "b": S**2}),
+        "NullDriftResult": sksim.null_drift(CKA(), grid=[(9, 2), (9, 5)]),
+        "MeasureTable": sksim.evaluate_measures(
+            "CKA", small_zoo(rng), tests=["labels"]
+        ),
     }
+
+
+def small_zoo(rng):
+    layers = {name: {HOSTILE: rng.normal(size=(9, 3))} for name in "abcdef"}
+    levels = [0, 0, 0, 1, 1, 1]
+    records = {"model_id": list(layers), "part": "labels", "level": levels}
+    return sksim.ModelZoo.from_arrays(records, layers)
 
 
 class Cells(HTMLParser):
@@ -106,7 +119,8 @@ class Cells(HTMLParser):
 
 def test_all_results_are_tested(results):
     assert set(results) == set(RESULTS)
-    named = [n for n in dir(sksim) if n.endswith(("Result", "Identification"))]
+    ends = ("Result", "Identification", "MeasureTable")
+    named = [n for n in dir(sksim) if n.endswith(ends)]
     assert set(named) == set(RESULTS)
 
 

@@ -1,6 +1,7 @@
 """Measuring the measures, by what they should find."""
 
 from sksim.evaluation._compare_protocols import compare_protocols
+from sksim.evaluation._evaluate import evaluate_measures
 from sksim.evaluation._grouping import GroupingResult, grouping
 from sksim.evaluation._layers import (
     LayerIdentification,
@@ -8,6 +9,8 @@ from sksim.evaluation._layers import (
     layer_identification,
 )
 from sksim.evaluation._reliability import ReliabilityResult, reliability
+from sksim.evaluation._null_drift import NullDriftResult, null_drift
+from sksim.evaluation._probing import RecoveryResult, model_recovery, probe_grounding
 from sksim.evaluation._protocols import (
     GroundingResult,
     LineageResult,
@@ -18,6 +21,7 @@ from sksim.evaluation._protocols import (
     pruning_order,
 )
 from sksim.evaluation._result import ProtocolResult
+from sksim.evaluation._table import MeasureTable
 
 __all__ = [
     "GroundingResult",
@@ -25,15 +29,22 @@ __all__ = [
     "LayerIdentification",
     "ReliabilityResult",
     "LineageResult",
+    "MeasureTable",
     "MonotonicityResult",
+    "NullDriftResult",
     "ProtocolResult",
+    "RecoveryResult",
     "compare_layer_identifications",
     "compare_protocols",
+    "evaluate_measures",
     "grouping",
     "layer_identification",
     "reliability",
     "lineage",
+    "model_recovery",
     "monotonicity",
+    "null_drift",
     "prediction_grounding",
+    "probe_grounding",
     "pruning_order",
 ]

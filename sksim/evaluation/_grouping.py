@@ -23,9 +23,9 @@ class GroupingResult(ProtocolResult):
     Parameters
     ----------
     metrics : DataFrame
-        One row for each of "auroc", "conformity", "auprc", "dprime" and "dose":
-        ``value``, ``standard_error``, limits ``low`` and ``high`` of 95 %, ``chance``
-        and ``n_models``.
+        One row for each of "auroc", "conformity", "auprc", "dprime", and "dose" of at
+        least three levels that are numbers: ``value``, ``standard_error``, limits
+        ``low`` and ``high`` of 95 %, ``chance`` and ``n_models``.
     leave_one_outs : DataFrame of shape (n_models, n_metrics)
         The metrics without each model.
     strata : Series
@@ -72,7 +72,7 @@ class GroupingResult(ProtocolResult):
     @property
     def dose(self) -> float:
         """Rank correlation of dissimilarity with the difference of levels."""
-        return float(self.metrics.loc["dose", "value"])
+        return float(self.metrics["value"].get("dose", np.nan))
 
 
 def grouping(
@@ -175,19 +175,20 @@ def grouping(
     def of_models(models):
         part, kept = matrix[np.ix_(models, models)], codes[models]
         separation = _of_each_level(part, kept, len(labels)).mean(axis=0)
-        return {
-            **dict(zip(_SEPARATION, separation, strict=True)),
-            "dprime": _dprime(part, kept),
-            "dose": np.nan if levels is None else _dose(part, levels[models]),
-        }
+        found = dict(zip(_SEPARATION, separation, strict=True))
+        found["dprime"] = _dprime(part, kept)
+        if levels is not None:
+            found["dose"] = _dose(part, levels[models])
+        return found
 
     about = {
         "auroc": SHARE,
         "conformity": SHARE,
         "auprc": Metric(_average_precision_by_chance(codes)),
         "dprime": _UNBOUNDED,
-        "dose": CORRELATION,
     }
+    if levels is not None:
+        about["dose"] = CORRELATION
     found = jackknifed(
         of_models, scores.index, groups, about, resampled_train=resampled_train
     )
@@ -229,10 +230,11 @@ def _coded(groups):
 
 
 def _levels(groups):
-    """Groups as numbers, if that is what they are."""
+    """Groups as numbers, if they are, and not all cross pairs are one step apart."""
     kind = pd.api.types.infer_dtype(groups)
-    is_number = kind in ("integer", "floating", "mixed-integer-float")
-    return np.asarray(groups, dtype=float) if is_number else None
+    if kind not in ("integer", "floating", "mixed-integer-float"):
+        return None
+    return np.asarray(groups, dtype=float) if len(set(groups)) > 2 else None
 
 
 def _of_each_level(matrix, codes, n_levels):

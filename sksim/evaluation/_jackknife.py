@@ -11,6 +11,8 @@ from sksim.inference._proportions import limits_of_share
 
 # Limits of a value hold 95 % of it.
 _TAIL = 0.025
+# Means of other numbers of models differ by rounding: by 1e-16 where all are 1 / 14.
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -58,13 +60,34 @@ def jackknifed(statistics, names, strata, about, *, resampled_train=None):
     metrics, leave_one_outs : DataFrame
     strata : Series
     """
-    names = pd.Index(names, name="model")
-    strata = np.zeros(len(names), dtype=int) if strata is None else strata
-    strata = pd.Series(list(strata), index=names, name="stratum")
     everyone = np.arange(len(names))
-    values = statistics(everyone)
     without = [statistics(np.delete(everyone, i)) for i in everyone]
-    left_out = pd.DataFrame(without, index=names, columns=list(about), dtype=float)
+    return summarised(
+        statistics(everyone),
+        pd.DataFrame(without, index=pd.Index(names), columns=list(about), dtype=float),
+        strata,
+        about,
+        resampled_train=resampled_train,
+    )
+
+
+def summarised(values, leave_one_outs, strata, about, *, resampled_train=None):
+    """The same of values that are known.
+
+    Parameters
+    ----------
+    values : dict of str to float
+    leave_one_outs : DataFrame of shape (n_models, n_metrics)
+    strata, about, resampled_train : as of `jackknifed`
+
+    Returns
+    -------
+    metrics, leave_one_outs : DataFrame
+    strata : Series
+    """
+    left_out = leave_one_outs.rename_axis("model")
+    strata = np.zeros(len(left_out), dtype=int) if strata is None else strata
+    strata = pd.Series(list(strata), index=left_out.index, name="stratum")
     rows = {
         metric: _row(values[metric], left_out[metric], strata, known, resampled_train)
         for metric, known in about.items()
@@ -97,6 +120,8 @@ def jackknife_error(leave_one_out, strata, *, resampled_train=None):
         n = len(values)
         if n == 1 or not np.isfinite(values).all():
             return math.nan
+        if np.ptp(values) <= _ROUNDING:
+            continue
         part = (n - 1) / n * np.sum((values - values.mean()) ** 2)
         variance += part * (1 + n * (resampled_train or 0.0))
     return math.sqrt(variance)

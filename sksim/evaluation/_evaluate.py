@@ -1,0 +1,293 @@
+"""All measures in all tests, failures among the results."""
+
+import itertools
+import time
+from collections.abc import Mapping, Sequence
+from numbers import Integral, Real
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+
+from sksim._progress import ProgressBar
+from sksim._sklearn_compat import Interval, StrOptions, validate_params
+from sksim._typing import Measure
+from sksim.datasets import ModelZoo, make_model_zoo
+from sksim.evaluation._scoring import KIND_OF_INPUTS, MeasureScores, RandomScores
+from sksim.evaluation._suite import leave_one_outs_of, tasks_of
+from sksim.evaluation._table import MeasureTable
+from sksim.pairwise._measures import resolve_measures
+
+# What is found without comparing anything that the models have learned.
+CONTROLS = ("PerformanceDifference", "Magnitude")
+RANDOM = "random"
+_SUITES = {
+    "quick": {"n_repeats": 3, "n_draws": 4},
+    "full": {"n_repeats": 10, "n_draws": 4},
+}
+_COLUMNS = (
+    *("data", "measure", "test", "metric", "value", "standard_error", "low", "high"),
+    *("chance", "n_models", "kind", "seconds", "failure"),
+)
+
+
+@validate_params(
+    {
+        "tests": ["array-like", None],
+        "suite": [StrOptions(set(_SUITES))],
+        "on_error": [StrOptions({"record", "raise"})],
+        "time_limit": [Interval(Real, 0, None, closed="neither"), None],
+        "n_jobs": [int, None],
+        "random_state": [Interval(Integral, 0, None, closed="left")],
+        "verbose": ["verbose"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def evaluate_measures(
+    measures: str | Measure | Mapping | Sequence = "all",
+    zoo: ModelZoo | Sequence[ModelZoo] | None = None,
+    *,
+    tests: Sequence[str] | None = None,
+    suite: str = "quick",
+    on_error: str = "record",
+    time_limit: float | None = None,
+    n_jobs: int | None = None,
+    random_state: int = 0,
+    verbose: int = 0,
+) -> MeasureTable:
+    """Judge measures by models whose kinship is known.
+
+    ======================  ==========================================================
+    test                    what is asked (main metric)
+    ======================  ==========================================================
+    labels, shortcut,       are models of one level, or architecture, more similar than
+    augment, family,        models of two (:func:`grouping`: auroc)
+    classical
+    quality_accuracy,       are models that differ more less similar, among networks
+    quality_disagreement,   trained on few or many rows (:func:`prediction_grounding`:
+    quality_shifted         spearman)
+    lineage_tuned, ...      do copies find their parents (:func:`lineage`: top1; layers
+                            on 40 rows)
+    pruning_order           is the less pruned copy more similar (share)
+    identification          do corresponding layers find each other
+                            (:func:`layer_identification`: accuracy)
+    monotonicity            are farther layers less similar (conformity)
+    probe                   is the measure in line with probes, as components are
+                            deleted (:func:`probe_grounding`: spearman)
+    recovery_units,         is the model found that data were drawn of
+    recovery_mixed          (:func:`model_recovery`: accuracy)
+    null_drift              how far the score of unrelated models depends on numbers of
+                            rows and columns, or accuracy (:func:`null_drift`: drift, of
+                            which less is better)
+    ======================  ==========================================================
+
+    Parameters
+    ----------
+    measures : "all", or measures, names, families, or a dict of them, default="all"
+        Also measures of one's own: anything that follows the protocol of
+        :class:`sksim.base.BaseSimilarity`.
+    zoo : ModelZoo or list of ModelZoo, default=None
+        Models to judge by; None for :func:`sksim.datasets.make_model_zoo` with the size
+        that ``suite`` names. Tests for which it has no models are left out.
+    tests : list of str, default=None
+        Which tests; None for all that the zoo has models for.
+    suite : {"quick", "full"}, default="quick"
+        "full" repeats the null more often.
+    on_error : {"record", "raise"}, default="record"
+        Whether a measure that fails in a test is recorded, or stops everything.
+    time_limit : float, default=None
+        Seconds that a measure may take for one matrix. What has taken longer by then is
+        finished, and the measure's remaining tests are recorded as failures.
+    n_jobs : int, default=None
+        Number of measures that are judged at a time; changes no value.
+    random_state : int, default=0
+        Seed of random measures.
+    verbose : int, default=0
+        Whether to show progress on standard error.
+
+    Returns
+    -------
+    table : MeasureTable
+        With the tidy ``table``, ``matrices`` of scores, ``compare`` and ``ranks``. The
+        controls PerformanceDifference and Magnitude and a random matrix are always in
+        it: a measure that does no better than they do has found nothing else.
+
+    Raises
+    ------
+    ValueError
+        If something is no measure, or the zoo has no models for any of the tests.
+
+    See Also
+    --------
+    sksim.datasets.make_model_zoo : Trains the models.
+    sksim.plot.MeasureRanksDisplay : Draws the table.
+
+    Notes
+    -----
+    Warnings of measures are not shown. Errors are over models, given their training
+    rows; other kinds of data move measures more than other models do, and no claim
+    should rest on less than three of them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksim.datasets import ModelZoo
+    >>> from sksim.evaluation import evaluate_measures
+    >>> rng = np.random.default_rng(0)
+    >>> common = rng.normal(size=(3, 40, 5))
+    >>> levels = np.repeat([0, 50, 100], 4)
+    >>> layers = {
+    ...     f"m{i}": {"last": common[level // 50] + rng.normal(size=(40, 5))}
+    ...     for i, level in enumerate(levels)
+    ... }
+    >>> records = {"model_id": list(layers), "part": "labels", "level": levels}
+    >>> zoo = ModelZoo.from_arrays(records, layers)
+    >>> table = evaluate_measures("CKA", zoo, tests=["labels"]).table
+    >>> table.loc[table["metric"] == "auroc", ["measure", "value"]].round(2)
+                      measure  value
+    0                     CKA   1.00
+    5   PerformanceDifference    NaN
+    6               Magnitude   0.68
+    11                 random   0.59
+    """
+    zoos = _zoos(zoo, suite, n_jobs, verbose)
+    judges = _judges(measures, random_state)
+    settings = {"on_error": on_error, "time_limit": time_limit}
+    jobs = [
+        (zoo, label, scores, tasks)
+        for zoo in zoos
+        for tasks in [_all_tasks(zoo, judges, tests, _SUITES[suite])]
+        for label, scores in judges.items()
+    ]
+    found = []
+    workers = Parallel(n_jobs=n_jobs, return_as="generator")
+    with ProgressBar(len(jobs), "measures", enabled=verbose > 0) as bar:
+        results = workers(
+            delayed(_judge)(zoo.name, label, scores, tasks[scores.kind], **settings)
+            for zoo, label, scores, tasks in jobs
+        )
+        for (_, label, *_), result in zip(jobs, results, strict=True):
+            found.append(result)
+            bar.step(label)
+    return _table_of(found)
+
+
+def _zoos(zoo, suite, n_jobs, verbose):
+    if zoo is None:
+        zoo = make_model_zoo(size=suite, n_jobs=n_jobs, verbose=verbose)
+    zoos = [zoo] if isinstance(zoo, ModelZoo) else list(zoo)
+    for one in zoos:
+        if not isinstance(one, ModelZoo):
+            raise ValueError(
+                f"zoo must be a ModelZoo or a list of them, got {type(one).__name__}: "
+                "make_model_zoo and ModelZoo.from_arrays make one."
+            )
+    names = [one.name for one in zoos]
+    if len(set(names)) < len(names) or not names:
+        raise ValueError(f"Each zoo needs a name of its own, got {names}.")
+    return zoos
+
+
+def _judges(measures, random_state):
+    """Who is judged, by label, the controls last."""
+    chosen = resolve_measures(None if _is_all(measures) else measures)
+    judges = {
+        label: MeasureScores(each.measure, random_state)
+        for label, each in chosen.items()
+    }
+    for name in CONTROLS:
+        judges.setdefault(name, MeasureScores(name, random_state))
+    if RANDOM in judges:
+        raise ValueError(f"The label {RANDOM!r} is that of a control: use another one.")
+    return {**judges, RANDOM: RandomScores()}
+
+
+def _is_all(measures):
+    return isinstance(measures, str) and measures == "all"
+
+
+def _all_tasks(zoo, judges, tests, options):
+    """Tasks by what is compared, for those kinds that somebody compares."""
+    kinds = {scores.kind for scores in judges.values()}
+    tasks = {
+        kind: tasks_of(zoo, kind, tests, **options)
+        for kind in set(KIND_OF_INPUTS.values())
+        if kind in kinds
+    }
+    has_layers = any(zoo.layers(name) for name in zoo.records["model_id"])
+    of_control = tasks_of(zoo, "layers" if has_layers else "labels", tests, **options)
+    # a random matrix has no score of a model with itself
+    tasks["control"] = [task for task in of_control if task.name != "null_drift"]
+    every_task = itertools.chain.from_iterable(tasks.values())
+    known = {test for task in every_task for test in task.tests}
+    if not known or (tests is not None and not set(tests) <= known):
+        raise ValueError(
+            f"The zoo {zoo.name!r} has no models for the tests "
+            f"{'all' if tests is None else sorted(set(tests) - known)}, but for "
+            f"{sorted(known)}."
+        )
+    return tasks
+
+
+def _judge(data, label, scores, tasks, *, on_error, time_limit):
+    """Everything about one measure with one kind of data."""
+    rows, without, matrices = [], [], {}
+    too_slow = ""
+    for task in tasks:
+        start = time.perf_counter()
+        results, failure = {}, too_slow
+        try:
+            if not too_slow:
+                results, matrices[data, label, task.name] = task.run(scores)
+        except Exception as error:
+            if on_error == "raise":
+                raise
+            failure = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        seconds = time.perf_counter() - start
+        if time_limit is not None and seconds > time_limit and not too_slow:
+            too_slow = (
+                f"Not tried: the matrix {task.name!r} took {seconds:.0f} seconds, more "
+                f"than time_limit={time_limit}."
+            )
+        known = {"data": data, "measure": label, "kind": scores.kind}
+        for test, metric in task.tests.items():
+            if not results:
+                rows.append(
+                    {**known, "test": test, "metric": metric, "failure": failure}
+                    | {"seconds": seconds}
+                )
+                continue
+            rows += _rows_of(results[test], {**known, "test": test}, seconds)
+            left_out = leave_one_outs_of(results[test])
+            without.append(left_out.assign(data=data, measure=label, test=test))
+    return rows, without, matrices
+
+
+def _rows_of(result, known, seconds):
+    for metric, row in result.metrics.iterrows():
+        value = row["value"]
+        failure = "" if np.isfinite(value) else f"The {metric} is {value}."
+        yield {
+            **known,
+            "metric": metric,
+            **row,
+            "seconds": seconds,
+            "failure": failure,
+        }
+
+
+def _table_of(found):
+    rows = [row for of_measure, _, _ in found for row in of_measure]
+    table = pd.DataFrame(rows, columns=list(_COLUMNS))
+    numbers = [*_COLUMNS[4:9], "seconds"]
+    table = table.astype(dict.fromkeys(numbers, float))
+    table["n_models"] = table["n_models"].fillna(0).astype(int)
+    without = [part for _, parts, _ in found for part in parts]
+    columns = ["data", "measure", "test", "metric", "model", "stratum", "value"]
+    long = pd.DataFrame(columns=columns)
+    if without:
+        long = pd.concat(without, ignore_index=True)[columns]
+    matrices = {}
+    for _, _, of_measure in found:
+        matrices |= of_measure
+    return MeasureTable(table, long, matrices)
