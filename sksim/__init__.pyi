@@ -185,6 +185,7 @@ from .pairwise import compare_predictions as compare_predictions
 from .pairwise import layer_similarity_matrix as layer_similarity_matrix
 from .pairwise import similarity_matrix as similarity_matrix
 from .plot import AlignmentCurveDisplay as AlignmentCurveDisplay
+from .plot import MeasureRanksDisplay as MeasureRanksDisplay
 from .plot import ModelMapDisplay as ModelMapDisplay
 from .plot import PermutationNullDisplay as PermutationNullDisplay
 from .plot import RepresentationDisplay as RepresentationDisplay

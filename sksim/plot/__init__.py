@@ -4,10 +4,12 @@ from sksim.plot._curve import AlignmentCurveDisplay
 from sksim.plot._map import ModelMapDisplay
 from sksim.plot._matrix import SimilarityMatrixDisplay
 from sksim.plot._null import PermutationNullDisplay
+from sksim.plot._ranks import MeasureRanksDisplay
 from sksim.plot._representation import RepresentationDisplay
 
 __all__ = [
     "AlignmentCurveDisplay",
+    "MeasureRanksDisplay",
     "ModelMapDisplay",
     "PermutationNullDisplay",
     "RepresentationDisplay",
