@@ -418,23 +418,12 @@ def make_model_zoo(
     >>> zoo.layers("quality-400-1")["hidden_5"].shape
     (300, 64)
     """
-    parts = _checked_parts(parts, size)
+    parts = checked_parts(parts, size)
     is_reproducible = isinstance(random_state, Integral)
     entropy = random_state if is_reproducible else None
     if entropy is None:
         entropy = check_random_state(random_state).randint(np.iinfo(np.int32).max)
-    recipe = {
-        "kind": kind,
-        "size": size,
-        "parts": parts,
-        "n_seeds": int(n_seeds),
-        "share_seeds": bool(share_seeds),
-        "random_state": int(entropy),
-        "version": RECIPE_VERSION,
-        "numpy": np.__version__,
-        "scikit-learn": sklearn.__version__,
-    }
-    recipe["hash"] = hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:16]
+    recipe = recipe_of(kind, size, parts, n_seeds, share_seeds, entropy)
     path = None
     if is_reproducible and data_home is not False:
         path = _folder(data_home) / f"zoo-{kind}-{size}-{recipe['hash']}.npz"
@@ -450,7 +439,35 @@ def make_model_zoo(
     return zoo
 
 
-def _checked_parts(parts, size):
+def recipe_of(kind, size, parts, n_seeds, share_seeds, entropy):
+    """What decides on the models, with the versions of what trains them, and a hash.
+
+    Parameters
+    ----------
+    kind, size, parts, n_seeds, share_seeds : as of `make_model_zoo`
+    entropy : int
+        Seed.
+
+    Returns
+    -------
+    recipe : dict
+    """
+    recipe = {
+        "kind": kind,
+        "size": size,
+        "parts": checked_parts(parts, size),
+        "n_seeds": int(n_seeds),
+        "share_seeds": bool(share_seeds),
+        "random_state": int(entropy),
+        "version": RECIPE_VERSION,
+        "numpy": np.__version__,
+        "scikit-learn": sklearn.__version__,
+    }
+    text = json.dumps(recipe).encode()
+    return {**recipe, "hash": hashlib.sha256(text).hexdigest()[:16]}
+
+
+def checked_parts(parts, size):
     """Names of parts in the order of the recipe, with the base."""
     if parts is None:
         return list(PARTS if size == "full" else QUICK_PARTS)

@@ -4,6 +4,7 @@ import itertools
 import time
 from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,10 +26,19 @@ _SUITES = {
     "quick": {"n_repeats": 3, "n_draws": 4},
     "full": {"n_repeats": 10, "n_draws": 4},
 }
+_NUMBERS = ("value", "standard_error", "low", "high", "chance", "seconds")
 _COLUMNS = (
     *("data", "measure", "test", "metric", "value", "standard_error", "low", "high"),
     *("chance", "n_models", "kind", "seconds", "failure"),
 )
+
+
+class Outcome(NamedTuple):
+    """Everything about one measure with one zoo."""
+
+    rows: list
+    without: list
+    matrices: dict
 
 
 @validate_params(
@@ -151,25 +161,52 @@ def evaluate_measures(
     11                 random   0.59
     """
     zoos = _zoos(zoo, suite, n_jobs, verbose)
-    judges = _judges(measures, random_state)
-    settings = {"on_error": on_error, "time_limit": time_limit}
-    jobs = [
-        (zoo, label, scores, tasks)
-        for zoo in zoos
-        for tasks in [_all_tasks(zoo, judges, tests, _SUITES[suite])]
-        for label, scores in judges.items()
-    ]
+    judges = judges_of(measures, random_state)
     found = []
-    workers = Parallel(n_jobs=n_jobs, return_as="generator")
-    with ProgressBar(len(jobs), "measures", enabled=verbose > 0) as bar:
-        results = workers(
-            delayed(_judge)(zoo.name, label, scores, tasks[scores.kind], **settings)
-            for zoo, label, scores, tasks in jobs
+    with ProgressBar(len(zoos) * len(judges), "measures", enabled=verbose > 0) as bar:
+        for one in zoos:
+            for label, outcome in judged(
+                one,
+                judges,
+                tests,
+                suite=suite,
+                on_error=on_error,
+                time_limit=time_limit,
+                n_jobs=n_jobs,
+            ):
+                found.append(outcome)
+                bar.step(label)
+    return table_of(found)
+
+
+def judged(zoo, judges, tests=None, *, suite, on_error, time_limit, n_jobs):
+    """What comes of each measure with one zoo, as it is done.
+
+    Parameters
+    ----------
+    zoo : ModelZoo
+    judges : dict of str to MeasureScores or RandomScores
+    tests, suite, on_error, time_limit, n_jobs : as of `evaluate_measures`
+
+    Yields
+    ------
+    label : str
+    outcome : Outcome
+    """
+    tasks = _all_tasks(zoo, judges, tests, _SUITES[suite])
+    jobs = (
+        delayed(_judge)(
+            zoo.name,
+            label,
+            scores,
+            tasks[scores.kind],
+            on_error=on_error,
+            time_limit=time_limit,
         )
-        for (_, label, *_), result in zip(jobs, results, strict=True):
-            found.append(result)
-            bar.step(label)
-    return _table_of(found)
+        for label, scores in judges.items()
+    )
+    outcomes = Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
+    yield from zip(judges, outcomes, strict=True)
 
 
 def _zoos(zoo, suite, n_jobs, verbose):
@@ -188,8 +225,18 @@ def _zoos(zoo, suite, n_jobs, verbose):
     return zoos
 
 
-def _judges(measures, random_state):
-    """Who is judged, by label, the controls last."""
+def judges_of(measures, random_state):
+    """Who is judged, by label, the controls last.
+
+    Parameters
+    ----------
+    measures : as of `evaluate_measures`
+    random_state : int
+
+    Returns
+    -------
+    judges : dict of str to MeasureScores or RandomScores
+    """
     chosen = resolve_measures(None if _is_all(measures) else measures)
     judges = {
         label: MeasureScores(each.measure, random_state)
@@ -260,7 +307,7 @@ def _judge(data, label, scores, tasks, *, on_error, time_limit):
             rows += _rows_of(results[test], {**known, "test": test}, seconds)
             left_out = leave_one_outs_of(results[test])
             without.append(left_out.assign(data=data, measure=label, test=test))
-    return rows, without, matrices
+    return Outcome(rows, without, matrices)
 
 
 def _rows_of(result, known, seconds):
@@ -276,18 +323,27 @@ def _rows_of(result, known, seconds):
         }
 
 
-def _table_of(found):
-    rows = [row for of_measure, _, _ in found for row in of_measure]
+def table_of(found):
+    """The table of outcomes.
+
+    Parameters
+    ----------
+    found : list of Outcome
+
+    Returns
+    -------
+    table : MeasureTable
+    """
+    rows = [row for outcome in found for row in outcome.rows]
     table = pd.DataFrame(rows, columns=list(_COLUMNS))
-    numbers = [*_COLUMNS[4:9], "seconds"]
-    table = table.astype(dict.fromkeys(numbers, float))
+    table = table.astype(dict.fromkeys(_NUMBERS, float))
     table["n_models"] = table["n_models"].fillna(0).astype(int)
-    without = [part for _, parts, _ in found for part in parts]
     columns = ["data", "measure", "test", "metric", "model", "stratum", "value"]
     long = pd.DataFrame(columns=columns)
+    without = [part for outcome in found for part in outcome.without]
     if without:
         long = pd.concat(without, ignore_index=True)[columns]
     matrices = {}
-    for _, _, of_measure in found:
-        matrices |= of_measure
+    for outcome in found:
+        matrices |= outcome.matrices
     return MeasureTable(table, long, matrices)

@@ -217,7 +217,7 @@ class RecoveryResult(ProtocolResult):
         One row, for "accuracy": ``value``, ``standard_error``, limits ``low`` and
         ``high`` of 95 %, ``chance`` and ``n_models``, which counts candidates.
     leave_one_outs : DataFrame of shape (n_candidates, 1)
-        The accuracy without each candidate.
+        The accuracy without the data of each candidate.
     strata : Series
         The group of each candidate: all are one.
     pvalue : float
@@ -289,7 +289,8 @@ def model_recovery(
     -------
     result : RecoveryResult
         With the metric "accuracy", in which a tie of k candidates counts 1 / k, and
-        ``confusion``. The jackknife leaves out candidates.
+        ``confusion``. The jackknife leaves out the data of a candidate, which itself
+        remains to be chosen.
 
     Raises
     ------
@@ -397,16 +398,12 @@ def recovery_result(scores, candidates, data, y_true):
     found = read_scores(matrix, square=False).to_numpy()
     truth = np.array([names.index(name) for name, _ in data])
 
-    def chosen(models):
-        drawn = np.isin(truth, models)
-        shares = most_similar(found[np.ix_(models, drawn)].T)
-        return np.stack(
-            [shares[truth[drawn] == model].mean(axis=0) for model in models]
-        )
+    shares = most_similar(found.T)
+    confusion = np.stack([shares[truth == k].mean(axis=0) for k in range(len(names))])
 
     def of_models(models):
-        return {"accuracy": np.mean(np.diag(chosen(models)))}
+        return {"accuracy": np.mean(np.diag(confusion)[models])}
 
     parts = jackknifed(of_models, names, None, {"accuracy": Metric(1 / len(names))})
-    confusion = pd.DataFrame(chosen(np.arange(len(names))), index=names, columns=names)
+    confusion = pd.DataFrame(confusion, index=names, columns=names)
     return RecoveryResult(*parts, confusion=confusion), matrix
