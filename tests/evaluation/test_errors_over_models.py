@@ -32,9 +32,11 @@ def test_jackknife_against_the_true_spread(metric):
 
 
 def unrelated_models(rng, n_models):
-    """Scores of models with places of their own, and accuracies that know nothing."""
-    places = rng.normal(size=n_models)
-    return -np.abs(places[:, None] - places), rng.normal(size=n_models)
+    """Scores and accuracies that know nothing of each other; some models are odd."""
+    places, accuracy = (
+        rng.normal(size=n_models) * np.exp(rng.normal(size=n_models)) for _ in range(2)
+    )
+    return -np.abs(places[:, None] - places), accuracy
 
 
 @pytest.mark.slow
