@@ -40,6 +40,16 @@ def _calls():
         "similarity_to_group": lambda m: sksim.similarity_to_group(
             m, X, [Y, X + Y, Z]
         ).to_dict(),
+        "ReplicatesDisplay.from_representations": lambda m: (
+            sksim.ReplicatesDisplay.from_representations(
+                m, [X, Y, Z] * 2, [X + Y, Z] * 2
+            ).pairs.to_dict()
+        ),
+        "GroupSimilarityDisplay.from_representations": lambda m: (
+            sksim.GroupSimilarityDisplay.from_representations(
+                m, X, [Y, X + Y, Z]
+            ).table.to_dict()
+        ),
         "noise_ceiling": lambda m: sksim.noise_ceiling(m, [X, Y, X + Y]).to_dict(),
         "replicate_test": lambda m: sksim.replicate_test(
             m, [X, Y, Z] * 2, [X + Y, Z] * 2

@@ -8,7 +8,6 @@ from sksim.evaluation._layers import (
     compare_layer_identifications,
     layer_identification,
 )
-from sksim.evaluation._reliability import ReliabilityResult, reliability
 from sksim.evaluation._null_drift import NullDriftResult, null_drift
 from sksim.evaluation._probing import RecoveryResult, model_recovery, probe_grounding
 from sksim.evaluation._protocols import (
@@ -20,6 +19,7 @@ from sksim.evaluation._protocols import (
     prediction_grounding,
     pruning_order,
 )
+from sksim.evaluation._reliability import ReliabilityResult, reliability
 from sksim.evaluation._result import ProtocolResult
 from sksim.evaluation._table import MeasureTable
 
@@ -27,19 +27,18 @@ __all__ = [
     "GroundingResult",
     "GroupingResult",
     "LayerIdentification",
-    "ReliabilityResult",
     "LineageResult",
     "MeasureTable",
     "MonotonicityResult",
     "NullDriftResult",
     "ProtocolResult",
     "RecoveryResult",
+    "ReliabilityResult",
     "compare_layer_identifications",
     "compare_protocols",
     "evaluate_measures",
     "grouping",
     "layer_identification",
-    "reliability",
     "lineage",
     "model_recovery",
     "monotonicity",
@@ -47,4 +46,5 @@ __all__ = [
     "prediction_grounding",
     "probe_grounding",
     "pruning_order",
+    "reliability",
 ]

@@ -1,17 +1,21 @@
 """Pictures of results, in the manner of scikit-learn's displays."""
 
 from sksim.plot._curve import AlignmentCurveDisplay
+from sksim.plot._group import GroupSimilarityDisplay
 from sksim.plot._map import ModelMapDisplay
 from sksim.plot._matrix import SimilarityMatrixDisplay
 from sksim.plot._null import PermutationNullDisplay
 from sksim.plot._ranks import MeasureRanksDisplay
+from sksim.plot._replicates import ReplicatesDisplay
 from sksim.plot._representation import RepresentationDisplay
 
 __all__ = [
     "AlignmentCurveDisplay",
+    "GroupSimilarityDisplay",
     "MeasureRanksDisplay",
     "ModelMapDisplay",
     "PermutationNullDisplay",
+    "ReplicatesDisplay",
     "RepresentationDisplay",
     "SimilarityMatrixDisplay",
 ]
