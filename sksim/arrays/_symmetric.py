@@ -26,6 +26,7 @@ from sksim.arrays._exact import dense_matrix, hollow_outer_product, outer_produc
 from sksim.arrays._kernels import u_center, without_diagonal
 from sksim.arrays._namespace import (
     as_float64,
+    column_inner,
     column_sum_of_squares,
     device_of,
     inner,
@@ -53,6 +54,7 @@ class SymmetricForm(View):
     width = math.inf
     # centred columns, in units of the matrix, of which a self term takes distinct ones
     columns = None
+    n_columns = None
 
     def settled(self):
         """The same with nothing left that each product would do again."""
@@ -81,6 +83,31 @@ class SymmetricForm(View):
         """A mean over pairs of distinct columns, in units of one over all pairs."""
         width = self.columns.shape[1]
         return width / (width - 1) if width > 1 else math.nan
+
+    def quadratics(self, columns, *, xp):
+        """Inner products with the outer products of centred columns."""
+        return column_inner(columns, self.dense(xp=xp).matrix @ columns, xp=xp)
+
+    def self_terms_without_each_column(self, columns, *, xp):
+        """Self terms without each of the columns that the matrix is made of."""
+        squares = columns * columns
+        totals = column_sum_of_squares(columns, xp=xp)
+        alone = totals * totals
+        if self.hollow:
+            fourths, n = column_sum_of_squares(squares, xp=xp), self.n_samples
+            alone = alone * (1 + 1 / ((n - 1) * (n - 2))) - fourths * (n / (n - 2))
+        crossed = self.quadratics(columns, xp=xp)
+        whole = self.inner(self, xp=xp)
+        if self.columns is None:
+            return whole - 2 * crossed + alone
+        width = columns.shape[1]
+        left = whole - xp.sum(alone) - 2 * (crossed - alone)
+        return left * ((width - 1) / (width - 2))
+
+    def of_columns(self, n_columns, norm):
+        """The same with another norm, of so many columns where these count."""
+        known = None if self.n_columns is None else n_columns
+        return replace(self, norm=norm, n_columns=known)
 
     def self_pairs(self, squares, *, xp):
         """What pairs of rows add to the self term, of the squared entries, on numpy."""
@@ -201,6 +228,15 @@ class Factored(SymmetricForm):
         shared = inner(self.left_out, other.left_out, xp=xp)
         sums = xp.sum(self.left_out) * xp.sum(other.left_out)
         return without_diagonals(product, shared, sums, self.n_samples)
+
+    def quadratics(self, columns, *, xp):
+        """Inner products with the outer products of centred columns."""
+        rows = self.centred
+        products = column_sum_of_squares(rows.T @ columns, xp=xp)
+        if not self.hollow:
+            return products
+        diagonal = self.left_out - 2 * self._effects(xp)
+        return products - diagonal @ (columns * columns)
 
     def row_products(self, other, *, xp):
         """Row sums of the elementwise product of two matrices of one kind."""

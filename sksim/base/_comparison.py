@@ -75,6 +75,15 @@ class Rows:
         arrays = tuple(take(array, rows) for array in self.arrays)
         return replace(self, arrays=arrays, metadata=cut)
 
+    def without_column(self, place, column):
+        """The same rows without a column of X (place 0) or of y (place 1)."""
+        array = self.arrays[place]
+        kept = np.delete(np.arange(array.shape[1]), column)
+        index = move_to(kept, xp=self.xp, device=self.device)
+        arrays = list(self.arrays)
+        arrays[place] = self.xp.take(array, index, axis=1)
+        return replace(self, arrays=tuple(arrays))
+
     def view(self, place):
         """View of one of the arrays; the first is X, all others stand for y."""
         return self.view_of(self.arrays[place], "y" if place else "x")
@@ -304,6 +313,12 @@ class Comparison(Compared):
         x, y = views
         return replace(self, view_x=x, view_y=y, n_samples=len(rows), rows=None)
 
+    def without_each_column(self):
+        """Statistics without each column of X and of y, two arrays; None if unknown."""
+        if not self.is_exact("columns"):
+            return None
+        return self._without_each_column()
+
     def weighted(self, weights):
         """Statistic of rows that count several times, or not at all, or None.
 
@@ -352,6 +367,9 @@ class Comparison(Compared):
         return
 
     def _without_each_row(self):
+        return
+
+    def _without_each_column(self):
         return
 
     def _pair_effects(self):

@@ -15,7 +15,15 @@ from sksim.arrays._kernels import (
     tiles_are_cheaper,
     u_center,
 )
-from sksim.arrays._namespace import in_double, is_numpy, number, root, to_numpy
+from sksim.arrays._linalg import centered
+from sksim.arrays._namespace import (
+    as_float64,
+    in_double,
+    is_numpy,
+    number,
+    root,
+    to_numpy,
+)
 from sksim.arrays._picking import (
     permuted_inner,
     permuted_products,
@@ -61,7 +69,7 @@ class InnerProductComparison(Comparison):
     """
 
     carries: ClassVar = frozenset(
-        {"null", "null_mean", "jackknife", "masked_bootstrap"}
+        {"null", "null_mean", "jackknife", "columns", "masked_bootstrap"}
     )
 
     @classmethod
@@ -113,6 +121,35 @@ class InnerProductComparison(Comparison):
             )
         )
         return self.measure._of_product(xy, *self._normed(xx, yy), self.n_samples - 1)
+
+    @overflow_is_silent
+    def _without_each_column(self):
+        """Of matrices that are sums over columns, each less the part of one."""
+        xp = self.xp
+        forms = [form.settled() for form in self._forms]
+        views = self.view_x, self.view_y
+        if any(form.width == 0 for form in forms):
+            return None
+        product = in_double(forms[0].inner(forms[1], xp=xp), xp=xp)
+        found = []
+        for place, form in enumerate(forms):
+            columns = self._columns_of(place)
+            left = product - forms[1 - place].quadratics(columns, xp=xp)
+            squares = form.self_terms_without_each_column(columns, xp=xp)
+            changed = list(views)
+            changed[place] = views[place].of_columns(
+                columns.shape[1] - 1, root(squares)
+            )
+            values = self.measure._of_product(left, *changed, self.n_samples)
+            found.append(to_numpy(values, xp=xp).astype(np.float64))
+        return tuple(found)
+
+    def _columns_of(self, place):
+        """Centred columns in units of the matrix, whose outer products it adds up."""
+        unit = (self.view_x, self.view_y)[place].unit
+        array = as_float64(self.rows.arrays[place], xp=self.xp)
+        rows, _, scale, _ = centered(array, xp=self.xp)
+        return rows * (scale / float(unit) ** 0.5)
 
     @overflow_is_silent
     def _pair_effects(self):

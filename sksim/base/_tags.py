@@ -50,7 +50,14 @@ ROW_METADATA = (
 PAIR_METADATA = ("pairs",)
 _VIEW_KEYWORDS = {"role", "seed", "data", "classes", *ROW_METADATA, *PAIR_METADATA}
 # What a kind of comparison may have in closed form.
-EXACT = ("null", "null_mean", "jackknife", "masked_bootstrap", "bootstrap")
+EXACT = (
+    "null",
+    "null_mean",
+    "jackknife",
+    "columns",
+    "masked_bootstrap",
+    "bootstrap",
+)
 
 # a number, or an array of them
 _Number = TypeVar("_Number")
@@ -124,7 +131,8 @@ class SimilarityTags:
     exact : frozenset of str, default=()
         What of inference has a closed form with the present parameters: "null" (the
         moments over all orders of rows) and "null_mean" (the first of them),
-        "jackknife" (all scores without one row), "masked_bootstrap" and "bootstrap"
+        "jackknife" (all scores without one row), "columns" (all scores without one
+        column of X, or of y), "masked_bootstrap" and "bootstrap"
         (the score of rows that count several times). Only what the measure's kind of
         comparison can compute may be named; all else is done row by row.
     differentiable : bool, default=False

@@ -13,6 +13,7 @@ from sksim.base._row_names import refuse_other_groups
 from sksim.base._tags import tags_of
 from sksim.base._validation import row_metadata
 from sksim.discovery import check_measure
+from sksim.inference._columns import OVER, estimate_over, refuse_other_columns
 from sksim.inference._estimates import METHODS, chosen_method, estimate_of
 from sksim.inference._resampling import check_method
 
@@ -80,6 +81,7 @@ SHARED_CONSTRAINTS = {
     {
         **SHARED_CONSTRAINTS,
         "method": [StrOptions({"auto", *METHODS})],
+        "over": [StrOptions({*OVER})],
         "n_resamples": [Interval(Integral, 20, None, closed="left")],
         "subsample_size": [Interval(Integral, 2, None, closed="left"), None],
         "random_state": ["random_state"],
@@ -94,6 +96,7 @@ def similarity_interval(
     y_true: ArrayLike | None = None,
     metadata: Metadata | None = None,
     method: str = "auto",
+    over: str = "rows",
     confidence_level: float = 0.95,
     n_resamples: int = 999,
     subsample_size: int | None = None,
@@ -143,6 +146,11 @@ def similarity_interval(
         measures that are averages over rows. A measure's tag ``intervals`` says which
         are valid; others are refused. "auto" takes the first of "exact", "tango" and
         "gaffke" that is, and the jackknife elsewhere.
+    over : {"rows", "columns", "both"}, default="rows"
+        What is a sample of many: the rows; the columns of X and those of y, such as
+        recorded neurons, with these rows; or both. The jackknife then leaves out each
+        column of X, and each of y, in turn; ``CKA(debias="both")`` is a measure whose
+        value at unlimited rows and columns it is about.
     confidence_level : float, default=0.95
         Share of intervals that are to cover the true score.
     n_resamples : int, default=999
@@ -225,14 +233,18 @@ def similarity_interval(
     (0.45, 0.49, 0.52)
     """
     measure = check_measure(measure, "find its interval")
-    method = chosen_method(tags_of(measure), method, groups, strata)
-    check_method(measure, method)
+    if over == "rows":
+        method = chosen_method(tags_of(measure), method, groups, strata)
+        check_method(measure, method)
+    else:
+        refuse_other_columns(tags_of(measure), method, over, groups, strata)
     if groups is not None:
         refuse_other_groups(measure, X, y, groups=groups)
     comparison = opened(measure, X, y, **row_metadata(metadata, y_true=y_true))
     return interval_of(
         comparison,
         method=method,
+        over=over,
         confidence_level=confidence_level,
         n_resamples=n_resamples,
         subsample_size=subsample_size,
@@ -259,6 +271,7 @@ def interval_of(
     comparison,
     *,
     method="auto",
+    over="rows",
     confidence_level=0.95,
     n_resamples=999,
     subsample_size=None,
@@ -276,18 +289,21 @@ def interval_of(
     comparison : Comparison or GroupComparison
         With its rows; ``method`` must be valid for the measure, or "auto".
     """
-    estimate = estimate_of(
-        comparison,
-        method=chosen_method(comparison.tags, method, groups, strata),
-        n_resamples=n_resamples,
-        subsample_size=subsample_size,
-        groups=groups,
-        strata=strata,
-        random_state=random_state,
-        n_jobs=n_jobs,
-        verbose=verbose,
-        batch_size=batch_size,
-    )
+    jobs = {"n_jobs": n_jobs, "verbose": verbose, "batch_size": batch_size}
+    if over != "rows":
+        design = {"groups": groups, "strata": strata}
+        estimate = estimate_over(comparison, over, **design, **jobs)
+    else:
+        estimate = estimate_of(
+            comparison,
+            method=chosen_method(comparison.tags, method, groups, strata),
+            n_resamples=n_resamples,
+            subsample_size=subsample_size,
+            groups=groups,
+            strata=strata,
+            random_state=random_state,
+            **jobs,
+        )
     low, high = estimate.interval(confidence_level)
     statistic = estimate.sample.statistic
     if estimate.sample.is_folded:

@@ -118,7 +118,8 @@ class BaseKernelSimilarity(BaseSimilarity):
     def _exact(self):
         """What is exact: without a row the width of the RBF kernel is another one."""
         has_fixed_width = self.kernel != "rbf"
-        return {"null", "null_mean"} | ({"jackknife"} if has_fixed_width else set())
+        exact = {"null", "null_mean"} | ({"jackknife"} if has_fixed_width else set())
+        return exact | ({"columns"} if self.kernel == "linear" else set())
 
     @property
     def _is_differentiable(self):

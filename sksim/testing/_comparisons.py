@@ -243,6 +243,28 @@ def check_jackknife(measure):
     _verdict(measure, "jackknife", found, refits)
 
 
+def check_columns(measure):
+    """Statistics without each column are those of refits, where they are tagged so."""
+    tags = tags_of(measure)
+    if "columns" not in measure._kind.carries or tags.precomputed:
+        return
+    if tags.inputs != "representation" or tags.arity != "pair":
+        return
+    comparison = opened(measure, n_samples=14)
+    found = _by_construction(comparison._without_each_column)
+    rows = comparison.rows
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        refits = [
+            [
+                number(rows.without_column(place, i).compared().value())
+                for i in range(array.shape[1])
+            ]
+            for place, array in enumerate(rows.arrays)
+        ]
+    _verdict(measure, "columns", found, refits)
+
+
 def check_null_moments(measure):
     """Mean and spread over all orders of rows, exactly where they are tagged."""
     carried = {"null", "null_mean"} & measure._kind.carries

@@ -20,6 +20,7 @@ from sksim.testing._claims import (
 )
 from sksim.testing._comparisons import (
     check_bootstrap_is_valid,
+    check_columns,
     check_exact_tag,
     check_exchanged,
     check_gradients,
@@ -127,7 +128,8 @@ def similarity_checks(
     if tags.inputs != "models":
         checks += [check_permuted, check_some_rows, check_exchanged, check_joined]
         checks += [check_rearranged]
-        checks += [check_exact_tag, check_jackknife, check_null_moments]
+        checks += [check_exact_tag, check_jackknife, check_columns]
+        checks += [check_null_moments]
         checks += [check_weighted_rows, check_bootstrap_is_valid, check_row_kinds]
     if tags.arity == "pair" and tags.inputs != "models":
         checks += [check_pairing, check_permutations, check_many_pairs]

@@ -244,6 +244,14 @@ MISTAKES = {
         "check_jackknife",
     ),
     "exact, and not said": (with_tags(CKA, exact=())(), "check_jackknife"),
+    "exact columns, but not so": (
+        with_tags(CKA, exact={"jackknife", "columns"})(kernel="cosine"),
+        "check_columns",
+    ),
+    "exact columns, and not said": (
+        with_tags(CKA, exact={"jackknife"})(),
+        "check_columns",
+    ),
     "exact null, and not said": (
         with_tags(DistanceCorrelation, exact={"jackknife"})(squared=True),
         "check_null_moments",
