@@ -7,7 +7,11 @@ from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sksim import all_measures
-from sksim.alignment import OrthogonalProcrustes, PartialSoftMatching
+from sksim.alignment import (
+    AngularShapeMetric,
+    OrthogonalProcrustes,
+    PartialSoftMatching,
+)
 from sksim.cca import PWCCA, SVCCA, MeanSquaredCCA
 from sksim.functional import (
     AdversarialTransferability,
@@ -122,6 +126,9 @@ VARIANTS = [
     PartialSoftMatching(0.3),
     OrthogonalProcrustes(center=False),
     OrthogonalProcrustes(scale=False),
+    OrthogonalProcrustes(debias="rows", random_state=0),
+    OrthogonalProcrustes(scale=False, debias="rows", random_state=0),
+    AngularShapeMetric(debias="rows", random_state=0),
     JensenShannonDivergence(base=2, sqrt=True),
     KullbackLeibler(base=2, clip=1e-3),
     SoftPredictionDifference(p=1, half=False),

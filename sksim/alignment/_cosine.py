@@ -75,6 +75,7 @@ class AlignedCosine(OrthogonalProcrustes):
     _repeated_view = None
     _parameter_constraints: dict = {"center": ["boolean"]}
     scale = False
+    debias = None
 
     def __init__(self, *, center=True):
         self.center = center

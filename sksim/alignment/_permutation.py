@@ -21,7 +21,20 @@ from sksim.base._alignment import maps_back
 from sksim.base._tags import SimilarityTags
 
 
-class PermutationProcrustes(MatchedUnitsMixin, OrthogonalProcrustes):
+class BaseMatchedProcrustes(MatchedUnitsMixin, OrthogonalProcrustes):
+    """Procrustes distance with columns matched to columns, of the rows as they are."""
+
+    _parameter_constraints: dict = {"center": ["boolean"], "scale": ["boolean"]}
+    # corrections for few rows, and for trials, are of rotations
+    debias = None
+    _repeated_view = None
+
+    def __init__(self, *, center=True, scale=True):
+        self.center = center
+        self.scale = scale
+
+
+class PermutationProcrustes(BaseMatchedProcrustes):
     r"""Permutation Procrustes distance: the best one-to-one matching of neurons.
 
     .. math:: m(R, R') = \min_{P \text{ permutation}} \lVert R - R' P \rVert_F
@@ -177,7 +190,7 @@ class PermutationProcrustes(MatchedUnitsMixin, OrthogonalProcrustes):
         )
 
 
-class SoftMatching(MatchedUnitsMixin, OrthogonalProcrustes):
+class SoftMatching(BaseMatchedProcrustes):
     r"""Soft matching distance: neurons matched by optimal transport.
 
     .. math:: m(R, R')^2 = \min_{T} \sum_{ij} T_{ij}

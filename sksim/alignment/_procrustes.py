@@ -1,7 +1,10 @@
 """Orthogonal Procrustes distance."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+import numpy as np
+
+from sksim._sklearn_compat import StrOptions
 from sksim.arrays._linalg import (
     centered,
     centered_product,
@@ -17,17 +20,27 @@ from sksim.arrays._linalg import (
 from sksim.arrays._moments import about_zero
 from sksim.arrays._namespace import (
     as_float64,
+    device_of,
     inner,
     number,
     zeros,
 )
-from sksim.arrays._nuclear_norm import judged_values, signed_roots
+from sksim.arrays._nuclear_norm import (
+    judged_values,
+    nuclear_norm_by_folds,
+    signed_roots,
+)
 from sksim.arrays._repeats import unbiased_square_sum
 from sksim.arrays._views import View
 from sksim.base import AlignmentMixin, BaseSimilarity, MomentMixin
 from sksim.base._alignment import maps_back
 from sksim.base._repeats import Halves, root_of_signal
 from sksim.base._tags import SimilarityTags
+
+# Folds of the debiased distance: with 2 the similarity of views that share all of 50
+# directions in 200 rows comes out as .64, with 5 as .66, with 10 as .67, where it is
+# .71.
+_N_FOLDS = 5
 
 
 @dataclass(frozen=True)
@@ -47,6 +60,8 @@ class AlignedRows(View):
     mean: object
     norm: float
     scale: float
+    # number of the fold of each place, which rows change
+    folds: object = field(default=None, kw_only=True)
 
     _row_fields = ("rows",)
 
@@ -94,6 +109,12 @@ class OrthogonalProcrustes(MomentMixin, AlignmentMixin, BaseSimilarity):
         Whether to subtract the column means.
     scale : bool, default=True
         Whether to divide each representation by its Frobenius norm.
+    debias : {"rows"}, default=None
+        None is the distance of these rows, which is too small where they are few (see
+        Notes). "rows" corrects for that by folds of the rows; it needs at least 10, has
+        no ``partial_fit``, and is no metric.
+    random_state : int, RandomState instance or None, default=None
+        Which rows come into which fold, with ``debias="rows"``.
 
     Attributes
     ----------
@@ -133,8 +154,23 @@ class OrthogonalProcrustes(MomentMixin, AlignmentMixin, BaseSimilarity):
     the spans of the rows: U V' is a partial isometry, which maps what is orthogonal to
     them to zero.
 
+    The best map fits noise: unrelated normal representations of 200 rows and 50 columns
+    have a distance of 1.08, not of the 1.41 that they have in the limit. With
+    ``debias="rows"`` four fifths of the rows give the singular values s_i and vectors
+    of the cross-product, and the other fifth its products c_i with these vectors, which
+    are too small where s_i is too large. Both are averaged over five folds, and the
+    nuclear norm is the sum of sign(c_i) sqrt(s_i abs(c_i)): 1.41 for the unrelated
+    representations, and right up to higher orders for directions that stand out from
+    the noise. Those that do not are lost, so that the distance is too large where all
+    of many directions are shared alike by few rows (:ref:`few_rows_procrustes` has a
+    table). ``score(X, y)`` is then the corrected distance of the new rows.
+
     References
     ----------
+    F. Benaych-Georges, R. R. Nadakuditi. The singular values and vectors of low rank
+    perturbations of large rectangular random matrices. Journal of Multivariate
+    Analysis, 2012 (what noise does to both).
+
     P. H. Schönemann. A generalized solution of the orthogonal Procrustes problem.
     Psychometrika, 1966.
 
@@ -157,17 +193,35 @@ class OrthogonalProcrustes(MomentMixin, AlignmentMixin, BaseSimilarity):
     """
 
     _lands_in_y = True
-    _parameter_constraints: dict = {"center": ["boolean"], "scale": ["boolean"]}
+    _parameter_constraints: dict = {
+        "center": ["boolean"],
+        "scale": ["boolean"],
+        "debias": [StrOptions({"rows"}), None],
+        "random_state": ["random_state"],
+    }
 
-    def __init__(self, *, center=True, scale=True):
+    def __init__(self, *, center=True, scale=True, debias=None, random_state=None):
         self.center = center
         self.scale = scale
+        self.debias = debias
+        self.random_state = random_state
 
-    def _view(self, X, xp, role):
+    def _view(self, X, xp, role, seed=None):
+        view = self._aligned_view(X, xp, role)
+        if self.debias is None:
+            return view
+        order = np.random.default_rng(seed).permutation(X.shape[0])
+        return replace(view, folds=order % _N_FOLDS)
+
+    def _aligned_view(self, X, xp, role):
         if X.shape[1] <= X.shape[0]:
             return self._rows_view(X, xp, role)
         view = self._rows_view(X, xp, role, lazily=False)
         return replace(view, rows=row_factor(view.rows, xp=xp), wide=view.rows)
+
+    def _min_samples(self):
+        # a fold needs two rows for a covariance
+        return super()._min_samples() if self.debias is None else 2 * _N_FOLDS
 
     def _rows_view(self, X, xp, role, lazily=True):
         """View of the rows, however many columns; ``lazily`` may leave an offset."""
@@ -224,10 +278,22 @@ class OrthogonalProcrustes(MomentMixin, AlignmentMixin, BaseSimilarity):
 
     def _compare(self, view_x, view_y, xp):
         cross_product = self._cross_product_of(view_x, view_y)
+        details = {"_cross_product": cross_product}
+        if self.debias is not None:
+            return self._debiased_distance(view_x, view_y, xp), details
         squared, unit = self._squared_distance(
             view_x, view_y, nuclear_norm(cross_product, xp=xp), xp
         )
-        return xp.sqrt(squared) * unit, {"_cross_product": cross_product}
+        return xp.sqrt(squared) * unit, details
+
+    def _debiased_distance(self, view_x, view_y, xp):
+        rows = (view.in_units(1.0, xp=xp) for view in (view_x, view_y))
+        overlap = nuclear_norm_by_folds(*rows, view_x.folds, center=self.center, xp=xp)
+        x_factor, y_factor, unit = self._units(view_x, view_y)
+        norms = self._squared_norms(view_x, view_y)
+        squared = norms - 2 * number(overlap) * (x_factor * y_factor)
+        distance = root_of_difference(squared) * unit
+        return xp.asarray(distance, dtype=xp.float64, device=device_of(view_x.rows))
 
     @staticmethod
     def _cross_product_of(view_x, view_y):
@@ -364,16 +430,22 @@ class OrthogonalProcrustes(MomentMixin, AlignmentMixin, BaseSimilarity):
         invariances = {"PT", "OT"}
         invariances |= {"TR"} if self.center else set()
         invariances |= {"IS"} if self.scale else set()
+        is_plain = self.debias is None
+        largest = 2**0.5 if is_plain else 2.0
         return SimilarityTags(
             family="alignment",
             orientation="distance",
-            bounds=(0, 2**0.5 if self.scale else float("inf")),
+            bounds=(0, largest if self.scale else float("inf")),
             score_bounds=(-2 if self.scale else -float("inf"), 0),
-            metric=True,
+            metric=is_plain,
+            identity=is_plain,
             invariances=invariances,
-            view_keywords=("role",),
-            streaming=True,
-            score_uses_fit=True,
+            view_keywords=("role",) if is_plain else ("role", "seed"),
+            # other folds of each part of the rows: too much noise for a jackknife
+            intervals=("jackknife", "subsample") if is_plain else ("subsample",),
+            deterministic=is_plain,
+            streaming=is_plain,
+            score_uses_fit=is_plain,
             complexity="n d^2 + d^3",
             reference="Ding et al. 2021",
         )

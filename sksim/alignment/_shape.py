@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, replace
 from numbers import Real
 
-from sksim._sklearn_compat import Interval
+from sksim._sklearn_compat import Interval, StrOptions
 from sksim.alignment._procrustes import AlignedRows, OrthogonalProcrustes
 from sksim.arrays._linalg import (
     centered,
@@ -46,6 +46,15 @@ class AngularShapeMetric(OrthogonalProcrustes):
 
     A distance in [0, pi/2] and a metric. Invariant to orthogonal maps, isotropic
     scaling and translation.
+
+    Parameters
+    ----------
+    debias : {"rows"}, default=None
+        None is the angle of these rows, which is too small where they are few. "rows"
+        corrects for that by folds of the rows, as in :class:`OrthogonalProcrustes`; it
+        is then no metric, and pi at most.
+    random_state : int, RandomState instance or None, default=None
+        Which rows come into which fold, with ``debias="rows"``.
 
     Attributes
     ----------
@@ -95,12 +104,16 @@ class AngularShapeMetric(OrthogonalProcrustes):
     True
     """
 
-    _parameter_constraints: dict = {}
+    _parameter_constraints: dict = {
+        "debias": [StrOptions({"rows"}), None],
+        "random_state": ["random_state"],
+    }
     center = True
     scale = True
 
-    def __init__(self):
-        pass
+    def __init__(self, *, debias=None, random_state=None):
+        self.debias = debias
+        self.random_state = random_state
 
     def _compare(self, view_x, view_y, xp):
         distance, details = super()._compare(view_x, view_y, xp)
@@ -118,17 +131,11 @@ class AngularShapeMetric(OrthogonalProcrustes):
         return _angle(super()._evaluate(X, y, xp), xp)
 
     def _similarity_tags(self):
-        return SimilarityTags(
-            family="alignment",
-            orientation="distance",
-            bounds=(0, _PI / 2),
+        largest = _PI / 2 if self.debias is None else _PI
+        return replace(
+            super()._similarity_tags(),
+            bounds=(0, largest),
             score_bounds=(-_PI, 0),
-            metric=True,
-            invariances={"PT", "OT", "IS", "TR"},
-            view_keywords=("role",),
-            streaming=True,
-            score_uses_fit=True,
-            complexity="n d^2 + d^3",
             reference="Williams et al. 2021",
         )
 
@@ -222,6 +229,7 @@ class PartialWhiteningShapeMetric(AngularShapeMetric):
     """
 
     _repeated_view = None
+    debias = None
     _parameter_constraints: dict = {"alpha": [Interval(Real, 0, 1, closed="both")]}
 
     def __init__(self, alpha=0.5):

@@ -10,7 +10,11 @@ angles of its vectors, s - (d + d') v / 2s in the second (Benaych-Georges and Na
 c_i it is 0 on average where there is noise alone.
 """
 
+import numpy as np
+
 from sksim.arrays._linalg import thin_svd
+from sksim.arrays._matching import index_array
+from sksim.arrays._namespace import take
 
 
 def judged_values(fitted, judged, *, xp):
@@ -32,3 +36,39 @@ def judged_values(fitted, judged, *, xp):
 def signed_roots(values, products, *, xp):
     """Sum of the corrected singular values."""
     return xp.sum(xp.sign(products) * xp.sqrt(values * xp.abs(products)))
+
+
+def nuclear_norm_by_folds(A, B, folds, *, center, xp):
+    """Nuclear norm of A'B less what comes of few rows, by folds of the rows.
+
+    The rows outside of each fold give the singular values and vectors, and those in it
+    judge them: both are averaged over the folds by rank.
+
+    Parameters
+    ----------
+    A, B : arrays of shape (n_samples, d) and (n_samples, d')
+        Of columns that sum to zero where ``center`` is set.
+    folds : int array of shape (n_samples,) of numpy
+        Number of each row's fold, from 0 on.
+    center : bool
+        Whether products are about the means, of each part by itself.
+    """
+    lost = 1 if center else 0
+    n, found = A.shape[0], []
+    total = A.T @ B
+    for fold in range(folds.max() + 1):
+        rows = index_array(np.flatnonzero(folds == fold), like=A, xp=xp)
+        a, b = (take(M, rows, xp=xp) for M in (A, B))
+        n_judged, product = a.shape[0], a.T @ b
+        rest = total - product
+        if center:
+            # sums of all rows are zero, so that those of the rest are minus these
+            sums = xp.sum(a, axis=0)[:, None] * xp.sum(b, axis=0)[None, :]
+            product = product - sums / n_judged
+            rest = rest - sums / (n - n_judged)
+        fitted, judged = rest / (n - n_judged - lost), product / (n_judged - lost)
+        found.append(judged_values(fitted, judged, xp=xp))
+    values, products = (
+        xp.mean(xp.stack(part), axis=0) for part in zip(*found, strict=True)
+    )
+    return signed_roots(values, products, xp=xp) * (n - lost)

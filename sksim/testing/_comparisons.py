@@ -245,10 +245,7 @@ def check_jackknife(measure):
 
 def check_columns(measure):
     """Statistics without each column are those of refits, where they are tagged so."""
-    tags = tags_of(measure)
-    if "columns" not in measure._kind.carries or tags.precomputed:
-        return
-    if tags.inputs != "representation" or tags.arity != "pair":
+    if "columns" not in tags_of(measure).exact:
         return
     comparison = opened(measure, n_samples=14)
     found = _by_construction(comparison._without_each_column)

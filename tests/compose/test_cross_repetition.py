@@ -15,6 +15,8 @@ from sksim.alignment import (
     LinearRegressionSimilarity,
     OrthogonalProcrustes,
     PartialWhiteningShapeMetric,
+    PermutationProcrustes,
+    SoftMatching,
 )
 from sksim.arrays._repeats import (
     Trials,
@@ -361,6 +363,8 @@ def test_trials_that_share_nothing_are_refused():
         MeanCCA(),
         AlignedCosine(),
         PartialWhiteningShapeMetric(),
+        PermutationProcrustes(),
+        SoftMatching(),
         CKA(kernel="precomputed"),
     ],
     ids=repr,

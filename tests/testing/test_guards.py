@@ -248,10 +248,6 @@ MISTAKES = {
         with_tags(CKA, exact={"jackknife", "columns"})(kernel="cosine"),
         "check_columns",
     ),
-    "exact columns, and not said": (
-        with_tags(CKA, exact={"jackknife"})(),
-        "check_columns",
-    ),
     "exact null, and not said": (
         with_tags(DistanceCorrelation, exact={"jackknife"})(squared=True),
         "check_null_moments",
