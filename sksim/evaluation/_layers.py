@@ -213,6 +213,7 @@ def layer_identification(
         )
         scores = result.scores
         names = _layer_names(_named_by_network(scores.index, len(networks)))
+    _refuse_undefined(scores)
     n_networks, n_layers = len(networks), len(names)
     blocks = scores.to_numpy().reshape(n_networks, n_layers, n_networks, n_layers)
     if symmetrize is True or (symmetrize == "auto" and not _is_symmetric(measure)):
@@ -364,6 +365,18 @@ def _refuse_dicts(networks):
         )
     if len(networks) < 2:
         raise ValueError(f"At least two networks are needed, got {len(networks)}.")
+
+
+def _refuse_undefined(scores):
+    """Raise where a score is nan: no other is the largest beside it."""
+    undefined = np.argwhere(np.isnan(scores.to_numpy()))
+    if len(undefined):
+        i, j = undefined[0]
+        raise ValueError(
+            f"The measure is undefined (nan) for layer {scores.index[i]!r} against "
+            f"{scores.columns[j]!r}, and {len(undefined)} pairs in all, so that it is "
+            "not known which layer is the most similar. Leave such layers out."
+        )
 
 
 def _named_by_network(names, n_networks):

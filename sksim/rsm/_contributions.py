@@ -18,7 +18,7 @@ def by_components(comparison):
     values_y, vectors_y = _components(comparison.view_y, comparison.xp)
     parts = (vectors_x.T @ vectors_y) ** 2
     parts *= values_x[:, None] * values_y[None, :]
-    parts /= np.linalg.norm(values_x) * np.linalg.norm(values_y)
+    parts /= _norms(comparison)
     n_x, n_y = parts.shape
     x = pd.RangeIndex(n_x, name="X component")
     return pd.DataFrame(parts, index=x, columns=pd.RangeIndex(n_y, name="y component"))

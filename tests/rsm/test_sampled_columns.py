@@ -11,6 +11,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 
 from sksim.arrays._joint_moments import JointMoments
 from sksim.compose import DeconfoundedSimilarity
+from sksim.evaluation import layer_identification
 from sksim.inference import similarity_test
 from sksim.inference._moments import null_moments
 from sksim.pairwise import similarity_matrix
@@ -144,6 +145,16 @@ def test_a_self_term_that_is_not_positive_is_named():
         pytest.raises(ValueError, match="undefined .nan."),
     ):
         similarity_test(BOTH, X, y)
+
+
+def test_layers_can_not_be_identified_by_what_is_undefined():
+    X, y = nothing_shared(30), related(30, (6, 8))
+    networks = [{"a": X, "b": y[0]}, {"a": y[1], "b": y[0]}]
+    with (
+        pytest.warns(UndefinedMetricWarning, match="self term of X"),
+        pytest.raises(ValueError, match=r"layer \(0, 'a'\) .* Leave such layers out"),
+    ):
+        layer_identification(BOTH, networks)
 
 
 def test_one_column_that_varies_has_no_partner():
