@@ -126,6 +126,8 @@ VARIANTS = [
     GULP(ridge=0.0),
     *(RSA(metric=m) for m in ("cosine", "euclidean", "sqeuclidean")),
     *(RSA("euclidean", comparison=c) for c in ("kendall", "pearson", "cosine")),
+    *(RSA("euclidean", comparison=c) for c in ("rho_a", "cosine_cov", "corr_cov")),
+    RSA("sqeuclidean", comparison="corr_cov"),
     *(
         RSMNormDifference(metric=m)
         for m in ("cosine", "correlation", "sqeuclidean", "linear")

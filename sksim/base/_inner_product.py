@@ -162,8 +162,11 @@ class InnerProductComparison(Comparison):
 
     def _effects_of_all(self, rows):
         """Effects of pairs of all rows here, which have these numbers elsewhere."""
-        matrices = (_matrix_of(form, self.xp) for form in self._forms)
-        return self._effects_of(rows, *matrices)
+        return self._effects_of(rows, *self._matrices())
+
+    def _matrices(self):
+        """Both matrices in double precision on numpy."""
+        return [_matrix_of(form, self.xp) for form in self._forms]
 
     @overflow_is_silent
     def _effects_of(self, rows, K, L):

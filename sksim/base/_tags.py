@@ -47,7 +47,7 @@ ROW_METADATA = (
     "repeats",
 )
 # What is known of pairs of rows, by a parameter of the measure.
-PAIR_METADATA = ("pairs",)
+PAIR_METADATA = ("pairs", "sigma_k")
 _VIEW_KEYWORDS = {"role", "seed", "data", "classes", *ROW_METADATA, *PAIR_METADATA}
 # What a kind of comparison may have in closed form.
 EXACT = (
@@ -107,8 +107,8 @@ class SimilarityTags:
         same for both sides), "data" (rows that models are applied to), "classes" (names
         of the columns), and metadata of rows: "y_true", "n_options", "z", "groups",
         "strata", "runs", "subjects", "weights", "repeats"; or of pairs of rows:
-        "pairs", a square mask that the measure's ``_check_metadata`` makes of its own
-        parameter.
+        "pairs", a square mask, and "sigma_k", a covariance, which the measure's
+        ``_check_metadata`` makes of its own parameters.
     precomputed : bool, default=False
         Whether X and y (and z) are given matrices of all pairs of rows, or condensed
         vectors of them: whatever takes some of the rows takes the same columns. One of

@@ -134,8 +134,11 @@ def valued_blocks(distances, *, is_rooted, is_centred, xp):
     return PairBlocks(distances, is_rooted, None, mean, squared_norm**0.5), before
 
 
-def ranked_blocks(distances, *, xp):
-    """View of the ranks, and whether there is more than one."""
+def ranked_blocks(distances, *, squared_norm=None, xp):
+    """View of the ranks, and their squared norm.
+
+    They are divided by its root, or by that of ``squared_norm`` where it is given.
+    """
     # no distance is longer than the diameter of the ball that holds all rows
     bound = 4 * float(xp.max(distances.squares))
     step = _STEPS / bound
@@ -146,17 +149,17 @@ def ranked_blocks(distances, *, xp):
         counts += _histogram(_bins(squares, *where, xp=xp), xp=xp)
     below = np.cumsum(counts) - counts
     ranks = below + (counts - n_pairs(distances.rows.shape[0])) / 2
-    squared_norm = float(counts @ ranks**2)
+    found = float(counts @ ranks**2)
     lost = _lost_by_ties(counts)
-    if np.sum(lost) > _TOLERATED * squared_norm:
+    if np.sum(lost) > _TOLERATED * found:
         lost = lost * _is_mixed(distances, where, xp=xp)
-    angle = math.atan2(float(np.sum(lost)) ** 0.5, squared_norm**0.5)
-    ranks /= max(squared_norm, 1.0) ** 0.5
+    angle = math.atan2(float(np.sum(lost)) ** 0.5, found**0.5)
+    ranks /= max(squared_norm or found, 1.0) ** 0.5
     table = (
         ranks if is_numpy(xp) else xp.asarray(ranks, device=device_of(distances.rows))
     )
     view = PairBlocks(distances, False, BinnedRanks(*where, table, angle), 0.0, 1.0)
-    return view, squared_norm > 0
+    return view, found
 
 
 def blocked_correlation(view_x, view_y, *, xp):

@@ -1,218 +1,73 @@
 """Representational similarity analysis."""
 
 import warnings
-from dataclasses import dataclass, fields, replace
-from functools import cached_property
-from typing import ClassVar
-
-import numpy as np
-import scipy.stats
+from functools import partial
 
 from sksim._sklearn_compat import StrOptions
+from sksim.arrays._kernels import double_center
 from sksim.arrays._linalg import rescaled, role_name
 from sksim.arrays._namespace import (
     as_float64,
-    device_of,
     inner,
-    is_numpy,
-    move_to,
     namespace_of,
-    number,
     to_numpy,
 )
 from sksim.arrays._pairs import (
     MATRIX_ROWS,
     METRICS,
-    SquaredDistances,
     condensed,
+    distance_matrix,
     n_pairs,
     pair_vector,
+    rows_for_distances,
     square,
     squared_distance_rows,
 )
 from sksim.arrays._ranks import average_ranks, quantized
-from sksim.arrays._symmetric import Dense
-from sksim.arrays._views import some_pairs
+from sksim.arrays._symmetric import Dense, blocked_matrix
 from sksim.base import BaseSimilarity
-from sksim.base._comparison import Compared, Grid
+from sksim.base._comparison import Comparison
 from sksim.base._given import check_pairs
-from sksim.base._inner_product import InnerProductComparison, InnerProductGrid
 from sksim.base._tags import SimilarityTags
 from sksim.rsm._dissimilarity_pool import DissimilarityPool
 from sksim.rsm._kernels import refuse_explained
 from sksim.rsm._pair_blocks import (
-    PairBlocks,
-    PairView,
     binning_error,
     blocked_correlation,
     ranked_blocks,
     valued_blocks,
 )
-from sksim.rsm._weighted_lists import SortedList, weighted_correlations
+from sksim.rsm._pair_lists import (
+    ListsComparison,
+    PairMoments,
+    PairValues,
+    both_hold,
+    counted_pairs,
+    kendall_tau_a,
+    listed,
+    refuse_few,
+    refuse_missing,
+    sum_of_products,
+    used_pairs,
+)
+from sksim.rsm._whitened import (
+    WhitenedComparison,
+    check_sigma_k,
+    cosine_of_some_pairs,
+    noise_whitened,
+    of_pairs,
+    of_rows,
+    some_values,
+    whitened,
+)
 
+# What ranks, orders and whitened values compare.
+_RANKED = ("spearman", "rho_a")
+_ORDERED = ("kendall", "tau_a")
+_WHITENED = ("cosine_cov", "corr_cov")
 # Beyond this many rows neither a list of all pairs (268 MB) is kept nor, for the sake
 # of permutations, a square matrix of them.
 _LISTED_ROWS = 8192
-
-
-@dataclass(frozen=True)
-class PairValues(PairView):
-    """What is compared of all pairs i < j: values, centred values or ranks.
-
-    For all comparisons but Kendall's the vector has unit norm. Where pairs are left
-    out, values are as they are: what is made of them follows the pairs of both sides.
-
-    Attributes
-    ----------
-    values : array of shape (n_pairs,)
-    present : bool array of shape (n_pairs,) or None
-        The pairs that are not missing, which move with the rows; None for all.
-    counted : bool array of shape (n_pairs,) or None
-        The pairs that count by the design, which stay in their places when rows move;
-        None for all.
-    """
-
-    values: object
-    present: object = None
-    counted: object = None
-
-    @property
-    def is_partial(self):
-        """Whether pairs are left out."""
-        return self.present is not None or self.counted is not None
-
-    def moved(self, order):
-        """The same pairs with the rows in another order."""
-        values = self._moved(self.values, order)
-        return replace(self, values=values, present=self._moved(self.present, order))
-
-    @staticmethod
-    def _moved(values, order):
-        if values is None:
-            return None
-        xp = namespace_of(values)
-        return condensed(some_pairs(square(values, xp=xp), order), xp=xp)
-
-    def without_rows(self):
-        """Nothing is left without the pairs."""
-        return PairValues(None)
-
-
-@dataclass(frozen=True)
-class PairMoments(PairView):
-    """Rows whose squared distances are compared, without a list of all pairs.
-
-    ``mean`` is that of the squared distances over all pairs if they are to be centred,
-    else 0; ``norm`` is that of the (centred) distances over all ordered pairs.
-    """
-
-    distances: SquaredDistances
-    mean: float
-    norm: float
-
-    _row_fields = ("distances",)
-    is_moment = True
-
-    @property
-    def blocks(self):
-        """The same to be computed anew; moments count each pair twice."""
-        return PairBlocks(self.distances, False, None, self.mean, self.norm / 2**0.5)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ListsComparison(InnerProductComparison):
-    """Two lists of all pairs, of which permutations pick entries out of squares.
-
-    A list is centred as a list: the rows of its square do not sum to zero, so that
-    nothing else of an inner product follows. Without rows, or with rows that count
-    several times, sorted lists are weighted.
-    """
-
-    carries: ClassVar = frozenset({"null_mean", "jackknife", "masked_bootstrap"})
-
-    @classmethod
-    def grid(cls, **fields):
-        """All pairs of many views."""
-        return ListsGrid(kind=cls, **fields)
-
-    def for_permutations(self):
-        """Squares of the lists, where there are any and all pairs count."""
-        if _can_be_picked(self.measure, self.n_samples, self.view_x, self.view_y):
-            return super().for_permutations()
-        return replace(self, rows=None)
-
-    @cached_property
-    def _lists(self):
-        """A grid of one pair, whose lists are sorted once."""
-        setting = {f.name: getattr(self, f.name) for f in fields(Compared)}
-        views = {"views_x": [self.view_x], "views_y": [self.view_y]}
-        return ListsGrid(kind=type(self), **views, **setting)
-
-    def _weighted(self, weights):
-        values = self._lists.weighted(weights)
-        return None if values is None else float(values[0, 0])
-
-    def _without_each_row(self):
-        if not self._lists.can_be_weighted:
-            return None
-        return np.array([self._weighted(row) for row in 1.0 - np.eye(self.n_samples)])
-
-    def _pair_effects(self):
-        return
-
-    def _null_mean(self):
-        """Each pair comes to stand at each place equally often."""
-        views = self.view_x, self.view_y
-        if not self._lists.can_be_weighted or any(view.is_partial for view in views):
-            return None
-        if self.measure.comparison != "cosine":
-            return 0.0
-        means = (number(self.xp.mean(self.measure._values(v, self.xp))) for v in views)
-        return next(means) * next(means) * n_pairs(self.n_samples)
-
-
-def _can_be_picked(measure, n_samples, *views):
-    # where pairs are left out, ranks and means are others in each order of rows
-    is_partial = any(view.is_partial for view in views)
-    return measure._has_lists(n_samples) and not is_partial
-
-
-@dataclass(frozen=True, kw_only=True)
-class ListsGrid(InnerProductGrid):
-    """Many lists of all pairs, compared pair by pair."""
-
-    at_once = False
-
-    def values(self):
-        """Statistics of all pairs, as an array of shape (n_x, n_y)."""
-        return Grid.values(self)
-
-    def for_permutations(self):
-        """Squares of the lists, where there are any and all pairs count."""
-        views = *self.views_x, *self.views_y
-        if _can_be_picked(self.measure, self.n_samples, *views):
-            return super().for_permutations()
-        return replace(self, rows=None)
-
-    @property
-    def can_be_weighted(self):
-        """Whether there are lists to be sorted, and weighted ranks or values."""
-        return self.n_samples <= MATRIX_ROWS and bool(self.measure._exact)
-
-    @cached_property
-    def _sorted(self):
-        return [
-            [SortedList.of(view, self.measure, self.xp) for view in views]
-            for views in (self.views_x, self.views_y)
-        ]
-
-    def weighted(self, weights):
-        """Statistics of all pairs with rows that count several times, or None."""
-        if not self.can_be_weighted:
-            return None
-        weights = to_numpy(weights, xp=namespace_of(weights))
-        is_centred = self.measure.comparison != "cosine"
-        return weighted_correlations(*self._sorted, weights, is_centred=is_centred)
 
 
 class RSA(BaseSimilarity):
@@ -236,14 +91,26 @@ class RSA(BaseSimilarity):
         "sqeuclidean". "precomputed": X and y are matrices of dissimilarities, of any
         sign, of shape (n_samples, n_samples) or condensed (see
         :ref:`given_matrices`). Pairs that are nan in either are left out.
-    comparison : {"spearman", "pearson", "kendall", "cosine"}, default="spearman"
-        How the two lists of dissimilarities are compared: by the correlation of ranks
-        or of values, by Kendall's tau-a (on the CPU, O(n^2 log n) for each
-        comparison), or by the cosine, without centring.
+    comparison : str, default="spearman"
+        How the two lists of dissimilarities are compared.
+
+        - "spearman", "pearson": correlation of ranks, or of values;
+        - "rho_a": the same of ranks, divided by the variance of ranks without ties, so
+          that a list with ties does not gain by them;
+        - "tau_a", or "kendall": Kendall's tau-a, whose denominator counts ties too (on
+          the CPU, O(n^2 log n) for each comparison);
+        - "cosine": of values, without centring;
+        - "cosine_cov", "corr_cov": cosine of values, or of values less their mean, with
+          the inverse of the dissimilarities' covariance between them. Dissimilarities
+          that share a row vary together; whitened, they tell more.
     pairs : array-like of bool, default=None
         The pairs of rows that count, as a square mask of shape (n_samples, n_samples)
         or a condensed one; None for all. Pairs of rows that were measured in one run,
         whose noise they share, are usually left out.
+    sigma_k : array-like, default=None
+        Covariance of the noise of the rows (conditions), of shape (n_samples,
+        n_samples), or their variances, of shape (n_samples,), for "cosine_cov" and
+        "corr_cov". None: independent noise, of one variance.
     verbose : int, default=0
         Whether ``fit`` and ``score`` show their progress on standard error, with more
         than 8192 rows.
@@ -264,9 +131,11 @@ class RSA(BaseSimilarity):
     ------
     ValueError
         If a row has no dissimilarity (constant rows for "correlation", zero rows for
-        "cosine"), if all pairs of rows are equally dissimilar, or if Kendall's tau is
-        asked of more than 8192 rows. If a given matrix or ``pairs`` are not symmetric
-        or of another size, or fewer than three pairs count.
+        "cosine"), if all pairs of rows are equally dissimilar (but for "rho_a" and
+        "tau_a", which are 0 then, and the cosines, which are defined), or if Kendall's
+        tau is asked of more than 8192 rows. If a given matrix, ``pairs`` or ``sigma_k``
+        are not symmetric or of another size, if ``sigma_k`` is not positive definite
+        on contrasts of rows, or fewer than three pairs count.
 
     Warns
     -----
@@ -290,6 +159,16 @@ class RSA(BaseSimilarity):
     ranks keep five digits of the correlation at the least where distances spread, and
     usually eight: ``error_bound_`` says how many.
 
+    The covariance of squared distances with independent noise is proportional to
+    :math:`(C C^\top)^2`, elementwise, with the contrasts C of all pairs: 4 on the
+    diagonal, 1 for pairs that share a row. ``cosine_cov`` is therefore the linear CKA
+    of -HDH/2, and of "sqeuclidean" distances that of X and y themselves;
+    ``corr_cov`` takes out what all pairs have in common. No matrix of pairs by pairs
+    is made: with "sqeuclidean", "cosine" and "correlation" distances they cost
+    O(n d^2), as CKA does, and their nulls and jackknives are closed. With ``sigma_k``
+    the covariance is :math:`(C \Sigma C^\top)^2`; it belongs to places of the design,
+    so that each permutation costs two products of n x n matrices.
+
     The mask ``pairs`` describes places of the design: in a permutation test the rows of
     y, and what is missing of y, move, and the same places are compared. Where pairs of
     one run are left out because they differ from others, permute rows within runs
@@ -306,6 +185,13 @@ class RSA(BaseSimilarity):
     H. Nili, C. Wingfield, A. Walther et al. A toolbox for representational similarity
     analysis. PLoS Computational Biology, 2014 (Kendall's tau-a).
 
+    J. Diedrichsen, E. Berlot, M. Mur, H. H. Schütt, M. Shahbazi, N. Kriegeskorte.
+    Comparing representational geometries using whitened unbiased-distance-matrix
+    similarity. Neurons, Behavior, Data Analysis and Theory, 2021 (whitened).
+
+    H. H. Schütt, A. D. Kipnis, J. Diedrichsen, N. Kriegeskorte. Statistical inference
+    on representational geometries. eLife, 2023 (rho-a).
+
     Examples
     --------
     >>> import numpy as np
@@ -317,36 +203,90 @@ class RSA(BaseSimilarity):
     >>> euclidean = RSA(metric="euclidean", comparison="pearson")
     >>> round(euclidean.fit(X, X + 1).score_, 12)
     1.0
+    >>> from sksim.rsm import CKA
+    >>> y = X + rng.normal(size=(50, 6))
+    >>> whitened = RSA(metric="sqeuclidean", comparison="cosine_cov").fit(X, y).score_
+    >>> bool(np.isclose(whitened, CKA().fit(X, y).score_))
+    True
     """
 
-    _kind = ListsComparison
     _parameter_constraints: dict = {
         "metric": [StrOptions({*METRICS, "precomputed"})],
-        "comparison": [StrOptions({"spearman", "pearson", "kendall", "cosine"})],
+        "comparison": [
+            StrOptions({"pearson", "cosine", *_RANKED, *_ORDERED, *_WHITENED})
+        ],
         "pairs": ["array-like", None],
+        "sigma_k": ["array-like", None],
         "verbose": ["verbose"],
     }
 
     def __init__(
-        self, metric="correlation", comparison="spearman", *, pairs=None, verbose=0
+        self,
+        metric="correlation",
+        comparison="spearman",
+        *,
+        pairs=None,
+        sigma_k=None,
+        verbose=0,
     ):
         self.metric = metric
         self.comparison = comparison
         self.pairs = pairs
+        self.sigma_k = sigma_k
         self.verbose = verbose
 
+    @property
+    def _kind(self):
+        if not self._is_whitened:
+            return ListsComparison
+        # noise belongs to places, and not to the rows that are moved to them
+        return WhitenedComparison if self.sigma_k is None else Comparison
+
+    @property
+    def _is_whitened(self):
+        return self.comparison in _WHITENED
+
+    @property
+    def _is_centred(self):
+        """Whether the mean of the values is taken out."""
+        return self.comparison in ("pearson", "corr_cov")
+
     def _check_metadata(self, name, values, *, xp, like):
+        n_samples = like.shape[0]
         if name == "pairs":
-            return check_pairs(self.pairs, like.shape[0])
+            return check_pairs(self.pairs, n_samples)
+        if name == "sigma_k":
+            self._refuse_other_than_whitened(n_samples)
+            return check_sigma_k(self.sigma_k, n_samples)
         return super()._check_metadata(name, values, xp=xp, like=like)
 
-    def _view(self, X, xp, role, pairs=None):
-        if self._is_given or pairs is not None:
-            X = as_float64(X, xp=xp)
-            values, present = self._values_of_pairs(X, xp, role)
-            return self._partial_view(values, present, pairs, role, xp)
+    def _refuse_other_than_whitened(self, n_samples):
+        """Raise where a covariance of noise can't be used."""
+        if not self._is_whitened:
+            raise ValueError(
+                f"sigma_k has no part in comparison={self.comparison!r}: set "
+                "comparison='cosine_cov' or 'corr_cov', or sigma_k=None."
+            )
+        if self.pairs is not None:
+            raise ValueError(
+                "sigma_k and pairs can't be had together: with a covariance of noise "
+                "all pairs of rows are compared. Set one of them to None."
+            )
+        if n_samples > _LISTED_ROWS:
+            raise ValueError(
+                f"sigma_k takes matrices of rows by rows, and X has {n_samples} rows: "
+                f"more than {_LISTED_ROWS} are not supported. Use sigma_k=None, or "
+                "some of the rows."
+            )
+
+    def _view(self, X, xp, role, pairs=None, sigma_k=None):
         # ties and differences of large sums both need double precision
         X = as_float64(X, xp=xp)
+        if self._is_given or pairs is not None or sigma_k is not None:
+            values, present = self._values_of_pairs(X, xp, role)
+            return self._partial_view(values, present, role, xp, pairs, sigma_k)
+        if self._is_whitened:
+            return self._whitened_view(self._centred_form(X, xp, role), role, xp)
         is_moment = (
             self.comparison in ("pearson", "cosine")
             and self.metric != "euclidean"
@@ -382,15 +322,40 @@ class RSA(BaseSimilarity):
             values = xp.where(present, values, xp.zeros_like(values))
         return rescaled(values[None, :], xp=xp)[0][0, :], present
 
-    def _partial_view(self, values, present, pairs, role, xp):
+    def _partial_view(self, values, present, role, xp, pairs=None, sigma_k=None):
         """View of some of the pairs, or of all of them where none is left out."""
-        if present is None and pairs is None:
-            return self._compared_as(values, role, xp)
-        return PairValues(values, present, _listed(pairs, values, xp))
+        if sigma_k is not None:
+            refuse_missing(present, role, xp)
+            options = {"is_centred": self._is_centred, "refuse": self._refusing(role)}
+            return noise_whitened(values, sigma_k, **options, xp=xp)
+        if present is not None or pairs is not None:
+            return PairValues(values, present, listed(pairs, values, xp))
+        if self._is_whitened:
+            return self._whitened_view(of_pairs(values, xp=xp), role, xp)
+        return self._compared_as(values, role, xp)
+
+    def _centred_form(self, X, xp, role):
+        """Doubly centred dissimilarities of rows, up to a factor."""
+        if self.metric != "euclidean":
+            distances = squared_distance_rows(X, self.metric, xp=xp, role=role)
+            return of_rows(distances.rows, xp=xp)
+        rows, squares, _ = rows_for_distances(X, xp=xp, role=role)
+        if rows.shape[0] > MATRIX_ROWS:
+            return blocked_matrix(rows, squares, None, hollow=False, xp=xp)
+        distances = distance_matrix(rows, squares, None, xp=xp)
+        return Dense(double_center(distances, xp=xp, overwrite=True))
+
+    def _whitened_view(self, form, role, xp):
+        return whitened(
+            form, is_centred=self._is_centred, refuse=self._refusing(role), xp=xp
+        )
+
+    def _refusing(self, role):
+        return partial(self._refuse_equal, role=role)
 
     def _compared_as(self, values, role, xp):
         """What is compared of dissimilarities of any sign, which may be overwritten."""
-        if self.comparison in ("spearman", "kendall"):
+        if self.comparison in _RANKED + _ORDERED:
             smallest = xp.min(values)
             if float(smallest) < 0:
                 values = values - smallest
@@ -398,9 +363,9 @@ class RSA(BaseSimilarity):
         return self._comparable(values, role, xp)
 
     def _refuse_many_by_kendall(self, n_samples, role):
-        if self.comparison == "kendall" and n_samples > _LISTED_ROWS:
+        if self.comparison in _ORDERED and n_samples > _LISTED_ROWS:
             raise ValueError(
-                f"comparison='kendall' compares all pairs of pairs, and "
+                f"comparison={self.comparison!r} compares all pairs of pairs, and "
                 f"{role_name(role)} has {n_samples} rows: more than "
                 f"{_LISTED_ROWS} are not supported. Use comparison='spearman', or a "
                 "random subset of the rows."
@@ -409,7 +374,7 @@ class RSA(BaseSimilarity):
     def _check_views(self, view_x, view_y):
         """Warn of the pairs that are missing."""
         views = view_x, view_y
-        used, counted = _used(views), _counted(views)
+        used, counted = used_pairs(views), counted_pairs(views)
         if used is None or all(view.present is None for view in views):
             return
         xp = namespace_of(used)
@@ -426,14 +391,16 @@ class RSA(BaseSimilarity):
     def _blocked_view(self, distances, role, xp):
         """View without a list of pairs, for many rows."""
         self._refuse_many_by_kendall(distances.rows.shape[0], role)
-        if self.comparison == "spearman":
-            view, has_ranks = ranked_blocks(distances, xp=xp)
-            self._refuse_equal(float(has_ranks), 1.0, role)
+        if self.comparison in _RANKED:
+            untied = self._most_of_ranks(n_pairs(distances.rows.shape[0]))
+            view, squared_norm = ranked_blocks(distances, squared_norm=untied, xp=xp)
+            if untied is None:
+                self._refuse_equal(squared_norm, 1.0, role)
             return view
         view, before = valued_blocks(
             distances,
             is_rooted=self.metric == "euclidean",
-            is_centred=self.comparison == "pearson",
+            is_centred=self._is_centred,
             xp=xp,
         )
         self._refuse_equal(view.norm**2, before, role)
@@ -441,7 +408,7 @@ class RSA(BaseSimilarity):
 
     def _pair_view(self, squares, role, xp):
         """What is compared of the squared distances of all pairs."""
-        if self.comparison in ("spearman", "kendall"):
+        if self.comparison in _RANKED + _ORDERED:
             values = self._ordered(squares, xp)
         elif self.metric == "euclidean":
             values = xp.sqrt(squares)
@@ -451,24 +418,29 @@ class RSA(BaseSimilarity):
 
     def _ordered(self, values, xp):
         """What Spearman's and Kendall's correlation take of values, which may tie."""
-        rank = average_ranks if self.comparison == "spearman" else quantized
+        rank = average_ranks if self.comparison in _RANKED else quantized
         return rank(values, xp=xp)
+
+    def _most_of_ranks(self, n_values):
+        """Squared norm of centred ranks without ties, where it is the measure."""
+        return (n_values**3 - n_values) / 12 if self.comparison == "rho_a" else None
 
     def _comparable(self, values, role, xp):
         """Values or ranks, centred or as they are, of unit norm."""
-        if self.comparison == "kendall":
-            values = to_numpy(values, xp=xp)
-            self._refuse_equal(float(values.max() - values.min()), 1.0, role)
-            return PairValues(values)
+        if self.comparison in _ORDERED:
+            return PairValues(to_numpy(values, xp=xp))
         before = inner(values, values, xp=xp)
         if self.comparison != "cosine":
             values -= xp.mean(values)
+        untied = self._most_of_ranks(values.shape[0])
+        if untied is not None:
+            return PairValues(values / untied**0.5)
         squared_norm = inner(values, values, xp=xp)
         self._refuse_equal(float(squared_norm), float(before), role)
         values /= xp.sqrt(squared_norm)
         return PairValues(values)
 
-    def _residual_view(self, X, z, xp, role, pairs=None):
+    def _residual_view(self, X, z, xp, role, pairs=None, sigma_k=None):
         """View of the dissimilarities without what those of z explain.
 
         With pairs left out the share that z explains is that of the pairs that count.
@@ -477,9 +449,9 @@ class RSA(BaseSimilarity):
             self._values_of_pairs(as_float64(array, xp=xp), xp, name)
             for array, name in ((X, role), (z, "z"))
         )
-        present = _both(present, present_z)
-        used = _both(present, _listed(pairs, values, xp))
-        _refuse_few(used, xp)
+        present = both_hold(present, present_z)
+        used = both_hold(present, listed(pairs, values, xp))
+        refuse_few(used, xp)
 
         def pick(values):
             return values if used is None else values[used]
@@ -498,7 +470,7 @@ class RSA(BaseSimilarity):
         refuse_explained(inner(left, left, xp=xp) / spread, role, xp)
         if present is not None:
             residuals = xp.where(present, residuals, xp.zeros_like(residuals))
-        return self._partial_view(residuals, present, pairs, role, xp)
+        return self._partial_view(residuals, present, role, xp, pairs, sigma_k)
 
     def _dissimilarities(self, X, xp, role):
         distances = squared_distance_rows(X, self.metric, xp=xp, role=role)
@@ -510,7 +482,7 @@ class RSA(BaseSimilarity):
         n = distances.rows.shape[0]
         count = n * (n - 1)
         mean = 2 * n * float(xp.sum(distances.squares)) / count
-        second = float(_sum_of_products(distances, distances, xp))
+        second = float(sum_of_products(distances, distances, xp))
         if self.comparison == "cosine":
             return PairMoments(distances, 0.0, second**0.5)
         squared_norm = second - count * mean**2
@@ -528,9 +500,17 @@ class RSA(BaseSimilarity):
             )
 
     def _compare(self, view_x, view_y, xp):
-        if view_x.is_moment and view_y.is_moment:
+        if self.sigma_k is not None:
+            product = inner(*(v.of_unit_norm(xp=xp) for v in (view_x, view_y)), xp=xp)
+        elif view_x.is_partial or view_y.is_partial:
+            product = self._compare_some(view_x, view_y, xp)
+        elif self._is_whitened:
+            product = view_x.form.inner(view_y.form, xp=xp)
+            n_samples = view_x.form.n_samples
+            product = self._of_product(product, view_x, view_y, n_samples)
+        elif view_x.is_moment and view_y.is_moment:
             n = view_x.distances.rows.shape[0]
-            product = _sum_of_products(view_x.distances, view_y.distances, xp)
+            product = sum_of_products(view_x.distances, view_y.distances, xp)
             product = product - n * (n - 1) * view_x.mean * view_y.mean
             product = product / view_x.norm / view_y.norm
         elif view_x.is_blocked or view_y.is_blocked:
@@ -540,22 +520,25 @@ class RSA(BaseSimilarity):
         return product, {"error_bound_": binning_error(view_x, view_y)}
 
     def _compare_lists(self, view_x, view_y, xp):
-        if view_x.is_partial or view_y.is_partial:
-            view_x, view_y = self._of_used_pairs(view_x, view_y, xp)
         values_x, values_y = (self._values(view, xp) for view in (view_x, view_y))
-        if self.comparison == "kendall":
-            return _kendall_tau_a(values_x, values_y)
+        if self.comparison in _ORDERED:
+            return kendall_tau_a(values_x, values_y)
         return inner(values_x, values_y, xp=xp)
 
-    def _of_used_pairs(self, view_x, view_y, xp):
-        """Views of the pairs that count and are missing in neither."""
-        used = _used([view_x, view_y])
-        _refuse_few(used, xp)
+    def _compare_some(self, view_x, view_y, xp):
+        """Of the pairs that count and are missing in neither."""
+        used = used_pairs([view_x, view_y])
+        refuse_few(used, xp)
+        sides = (view_x, "x"), (view_y, "y")
+        if self._is_whitened:
+            lists = [
+                some_values(view, used, self._is_centred, self._refusing(role), xp=xp)
+                for view, role in sides
+            ]
+            return cosine_of_some_pairs(*lists, used, xp=xp)
         # ranks of ranks are ranks, and centring and scaling change no correlation
-        return [
-            self._compared_as(view.values[used], role, xp)
-            for view, role in ((view_x, "x"), (view_y, "y"))
-        ]
+        views = [self._compared_as(v.values[used], role, xp) for v, role in sides]
+        return self._compare_lists(*views, xp)
 
     def _values(self, view, xp):
         if view.is_moment:
@@ -564,13 +547,18 @@ class RSA(BaseSimilarity):
         return view.values
 
     def _has_lists(self, n_samples):
-        """Whether permutations pick entries: of values or ranks, not of Kendall's."""
-        return self.comparison != "kendall" and n_samples <= _LISTED_ROWS
+        """Whether permutations pick entries: of values or ranks, not of orders."""
+        return self.comparison not in _ORDERED and n_samples <= _LISTED_ROWS
 
     def _form(self, view, role, xp):
+        if self._is_whitened:
+            return view.form
         return Dense(square(self._values(view, xp), xp=xp))
 
     def _of_product(self, product, view_x, view_y, n_samples):
+        if self._is_whitened:
+            product = product - view_x.trace * view_y.trace / (n_samples - 1)
+            return product / view_x.norm / view_y.norm
         return product / 2  # both (i, j) and (j, i)
 
     def _min_samples(self):
@@ -578,15 +566,29 @@ class RSA(BaseSimilarity):
 
     @property
     def _exact(self):
-        """What follows from lists that are weighted: not from orders of pairs."""
-        if self.comparison == "kendall":
+        """What is exact: nothing of orders of pairs, nor beside noise."""
+        if self.comparison in _ORDERED or self.sigma_k is not None:
             return frozenset()
+        if self._is_whitened:
+            is_whole = self.pairs is None
+            return frozenset({"null", "null_mean", "jackknife"} if is_whole else ())
         # without all pairs the mean over orders is another one
         null = frozenset({"null_mean"}) if self.pairs is None else frozenset()
-        return null | {"jackknife", "masked_bootstrap"}
+        # copies of a pair tie, which by rho-a would be held against the lists
+        resampled = {"masked_bootstrap"} if self.comparison != "rho_a" else set()
+        return null | {"jackknife"} | resampled
 
     def _pool(self):
         return DissimilarityPool(self)
+
+    @property
+    def _complexity(self):
+        """What the tag ``complexity`` says of what is compared."""
+        if self.sigma_k is not None:
+            return "n^3 + n^2 d"
+        if self._is_whitened and self.metric != "euclidean":
+            return "n^2" if self._is_given else "n d^2"
+        return "n^2 log n" if self._is_given else "n^2 (d + log n)"
 
     def _similarity_tags(self):
         invariances = {
@@ -594,89 +596,26 @@ class RSA(BaseSimilarity):
             "cosine": {"PT", "OT", "IS"},
             "precomputed": {"IS"},
         }.get(self.metric, {"PT", "OT", "IS", "TR"})
+        given_pairs = [n for n in ("pairs", "sigma_k") if getattr(self, n) is not None]
+        # matrices of dissimilarities of this kind have no negative products
+        is_nonnegative = self.comparison == "cosine_cov" and not (
+            self._is_given or "pairs" in given_pairs
+        )
         return SimilarityTags(
             family="rsm",
             orientation="similarity",
-            bounds=(-1, 1),
+            bounds=(0 if is_nonnegative else -1, 1),
             invariances=invariances,
             requires={
                 "correlation": ("nonconstant_rows",),
                 "cosine": ("nonzero_rows",),
                 "precomputed": ("given_dissimilarities",),
             }.get(self.metric, ()),
-            view_keywords=("role",) if self.pairs is None else ("role", "pairs"),
+            view_keywords=("role", *given_pairs),
             precomputed=self._is_given,
             intervals=("jackknife", "subsample", *self._exact & {"masked_bootstrap"}),
             exact=self._exact,
-            array_api=self.comparison != "kendall",
-            complexity="n^2 log n" if self._is_given else "n^2 (d + log n)",
+            array_api=self.comparison not in _ORDERED,
+            complexity=self._complexity,
             reference="Kriegeskorte et al. 2008",
         )
-
-
-def _listed(pairs, values, xp):
-    """List of a square mask on numpy, beside those of values; None of None."""
-    if pairs is None:
-        return None
-    mask = condensed(pairs, xp=np)
-    return mask if is_numpy(xp) else move_to(mask, xp=xp, device=device_of(values))
-
-
-def _both(first, second):
-    """Where two masks hold, of which None holds everywhere."""
-    if first is None or second is None:
-        return first if second is None else second
-    return first & second
-
-
-def _counted(views):
-    """Pairs that count by the design, or None for all."""
-    # when rows move, both sides keep the same mask
-    return next((v.counted for v in views if v.counted is not None), None)
-
-
-def _used(views):
-    """Pairs that count and are missing in none of the views, or None for all."""
-    used = _counted(views)
-    for view in views:
-        used = _both(used, view.present)
-    return used
-
-
-def _refuse_few(used, xp):
-    """Raise where too few pairs are left to be correlated."""
-    if used is not None and int(xp.count_nonzero(used)) < 3:
-        raise ValueError(
-            f"Only {int(xp.count_nonzero(used))} pairs of rows count and are missing "
-            "(nan) in neither X nor y, which is too few to be correlated. Check pairs, "
-            "or leave rows without entries out of both matrices."
-        )
-
-
-def _sum_of_products(a, b, xp):
-    """Sum over ordered pairs of the products of squared distances in a and in b.
-
-    With centred rows, sums of the cross terms vanish; what remains are the squared
-    norms of the rows and the d x d' product of both representations.
-    """
-    n = a.rows.shape[0]
-    cross = a.rows.T @ b.rows
-    return (
-        2 * n * inner(a.squares, b.squares, xp=xp)
-        + 2 * xp.sum(a.squares) * xp.sum(b.squares)
-        + 4 * inner(cross, cross, xp=xp)
-    )
-
-
-def _kendall_tau_a(values_x, values_y):
-    """Kendall's tau of all pairs, tied ones in the denominator too."""
-    tau_b = scipy.stats.kendalltau(values_x, values_y).statistic
-    count = len(values_x)
-    pairs = count * (count - 1) / 2
-    untied = (pairs - _tied_pairs(values) for values in (values_x, values_y))
-    return tau_b * (next(untied) * next(untied)) ** 0.5 / pairs
-
-
-def _tied_pairs(values):
-    counts = np.unique(values, return_counts=True)[1].astype(float)
-    return float(np.sum(counts * (counts - 1)) / 2)

@@ -48,7 +48,7 @@ class SortedList:
         masks = [m for m in (view.present, view.counted) if m is not None]
         mask = np.logical_and.reduce([to_numpy(m, xp=xp) for m in masks], axis=0)
         mask = mask if masks else None
-        if measure.comparison != "spearman":
+        if measure.comparison not in ("spearman", "rho_a"):
             values = _scaled(values, mask, measure.comparison)
             return cls(values, None, None, None, mask)
         # ties are those of the dissimilarities, whose ranks have the same ones
@@ -83,7 +83,7 @@ def _scaled(values, mask, comparison):
     return values / max(float(np.max(np.abs(values[mask]))), np.finfo(float).tiny)
 
 
-def weighted_correlations(lists_x, lists_y, weights, *, is_centred):
+def weighted_correlations(lists_x, lists_y, weights, *, comparison):
     """Correlations of all pairs of lists of rows that count several times.
 
     Parameters
@@ -91,8 +91,8 @@ def weighted_correlations(lists_x, lists_y, weights, *, is_centred):
     lists_x, lists_y : list of SortedList
     weights : array of shape (n_samples,)
         How often each row counts.
-    is_centred : bool
-        Whether means are taken out.
+    comparison : str
+        As of RSA: means are taken out, but for "cosine".
 
     Returns
     -------
@@ -105,7 +105,7 @@ def weighted_correlations(lists_x, lists_y, weights, *, is_centred):
         for columns, mask_y in _by_mask(lists_y):
             used = _masked(_masked(pair_weights, mask_x), mask_y)
             x, y = (
-                _normed([some[i] for i in places], used, is_centred)
+                _normed([some[i] for i in places], used, comparison)
                 for some, places in ((lists_x, rows), (lists_y, columns))
             )
             values[np.ix_(rows, columns)] = (x * used) @ y.T
@@ -125,12 +125,15 @@ def _masked(weights, mask):
     return weights if mask is None else weights * mask
 
 
-def _normed(lists, weights, is_centred):
+def _normed(lists, weights, comparison):
     """Lists of unit norm under weights; nan where a list does not vary."""
     values = np.stack([each.compared(weights) for each in lists])
     before = (values * values) @ weights
+    is_centred, total = comparison != "cosine", weights.sum()
     if is_centred:
-        values -= ((values @ weights) / weights.sum())[:, None]
+        values -= ((values @ weights) / total)[:, None]
+    if comparison == "rho_a":  # the norm of ranks without ties
+        return values / np.sqrt((total**3 - total) / 12)
     squares = (values * values) @ weights if is_centred else before
     squares = np.where(squares > _LEAST_SPREAD * before, squares, np.nan)
     values /= np.sqrt(squares)[:, None]

@@ -5,6 +5,7 @@ import math
 import numpy as np
 from sklearn.base import clone
 
+from sksim.base._tags import PAIR_METADATA
 from sksim.testing._helpers import (
     assert_close,
     exchanged,
@@ -108,7 +109,7 @@ def check_common_row_order(measure):
         return
     order = np.random.default_rng(1).permutation(len(X))
     moved = {name: rows_of(value, order) for name, value in fit_params.items()}
-    if {"seed", "pairs"} & set(tags_of(measure).view_keywords):
+    if {"seed", *PAIR_METADATA} & set(tags_of(measure).view_keywords):
         return
     pair = [rows_of(array, order, measure) for array in (X, y)]
     assert_close(

@@ -8,6 +8,7 @@ from sklearn.base import clone
 from sklearn.model_selection import KFold
 
 from sksim.base._given import given_kind
+from sksim.base._tags import PAIR_METADATA
 from sksim.testing._helpers import (
     assert_close,
     outcome_of,
@@ -16,6 +17,11 @@ from sksim.testing._helpers import (
     tags_of,
 )
 from sksim.testing._inputs import make_inputs
+
+
+def _has_pairs(tags):
+    """Whether something is known of the pairs of just these rows."""
+    return not set(tags.view_keywords).isdisjoint(PAIR_METADATA)
 
 
 def _without_noise(measure):
@@ -91,7 +97,7 @@ def check_given_rows(measure):
     kept = np.delete(np.arange(len(X)), 3)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        if "jackknife" in tags.intervals and "pairs" not in tags.view_keywords:
+        if "jackknife" in tags.intervals and not _has_pairs(tags):
             found = similarity_interval(measure, X, y, **known).replicates[3]
             part = [rows_of(array, kept, measure) for array in (X, y)]
             labels = {name: value[kept] for name, value in fit_params.items()}
@@ -110,7 +116,7 @@ def check_given_rows(measure):
 def check_new_rows(measure):
     """Other rows, as many as there are, may be scored."""
     X, y, fit_params = make_inputs(measure)
-    if "pairs" in tags_of(measure).view_keywords:
+    if _has_pairs(tags_of(measure)):
         return
     measure = _without_noise(measure)
     new_X, new_y, new_params = make_inputs(measure, random_state=1, n_samples=25)

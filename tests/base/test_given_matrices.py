@@ -78,11 +78,20 @@ def takes_matrices(cls):
 PARAMETERS = {
     cls: takes_matrices(cls) for _, cls in all_measures() if takes_matrices(cls)
 }
+COMPARISONS = (
+    "spearman",
+    "rho_a",
+    "pearson",
+    "kendall",
+    "cosine",
+    "cosine_cov",
+    "corr_cov",
+)
 OPTIONS = {
     "CKA": [{}, {"debias": "rows"}],
     "HSIC": [{}, {"debias": "rows"}],
     "DistanceCorrelation": [{}, {"debias": "rows"}, {"squared": True}],
-    "RSA": [{"comparison": c} for c in ("spearman", "pearson", "kendall", "cosine")],
+    "RSA": [{"comparison": c} for c in COMPARISONS],
     "GraphBasedSimilarity": [{}, {"n_neighbors": 5}],
     "Uniformity": [{"normalize": False}],
     "RTD": [{"random_state": 0}, {"n_subsets": 2, "subset_size": 20}],

@@ -95,7 +95,9 @@ REPRESENTATIONS = [
     NeighborJaccard(metric="euclidean"),
     GraphBasedSimilarity(n_neighbors=5),
     *(RSA(comparison=name) for name in ("pearson", "cosine", "kendall")),
+    *(RSA(comparison=name) for name in ("rho_a", "cosine_cov", "corr_cov")),
     RSA(metric="sqeuclidean", comparison="pearson"),
+    RSA(metric="euclidean", comparison="corr_cov"),
     *(RSMNormDifference(metric=name) for name in ("linear", "cosine")),
 ]
 

@@ -71,6 +71,7 @@ def _measures():
     yield GraphBasedSimilarity(n_neighbors=5)
     yield RSA(comparison="pearson")
     yield RSA(metric="sqeuclidean", comparison="pearson")
+    yield RSA(metric="sqeuclidean", comparison="corr_cov")
 
 
 def _trace_type():

@@ -71,6 +71,7 @@ PICKED = [
     RSA(),
     RSA(metric="sqeuclidean", comparison="pearson"),
     RSA(comparison="kendall"),
+    RSA(metric="sqeuclidean", comparison="corr_cov"),
     MeanSquaredCCA(denominator="geometric"),
     LinearRegressionSimilarity(),
     LinearRegressionSimilarity(ridge=2.0),
