@@ -212,6 +212,7 @@ from .rsm import NormalizedBures as NormalizedBures
 from .rsm import PointwiseKernelAlignment as PointwiseKernelAlignment
 from .rsm import RiemannianDistance as RiemannianDistance
 from .rsm import RSMNormDifference as RSMNormDifference
+from .rsm import crossnobis_distances as crossnobis_distances
 from .statistics import Concentricity as Concentricity
 from .statistics import IntrinsicDimension as IntrinsicDimension
 from .statistics import Magnitude as Magnitude

@@ -3,6 +3,7 @@
 import warnings
 from numbers import Real
 
+import array_api_compat
 import numpy as np
 from sklearn.utils.validation import check_array, validate_data
 
@@ -12,6 +13,7 @@ from sksim.arrays._namespace import (
     is_numpy,
     move_to,
     row_sums,
+    to_numpy,
 )
 from sksim.base._given import check_given, given_kind
 from sksim.base._readable import (
@@ -23,6 +25,7 @@ from sksim.base._readable import (
     missing_named,
     readable,
     refuse_foreign,
+    refuse_missing,
 )
 from sksim.base._tags import ROW_METADATA, tags_of
 
@@ -823,3 +826,31 @@ def check_doubles(array, name, *, allow_nd=False):
             "range. Rescale it, for example to unit norm."
         )
     return array
+
+
+def check_groups(groups, n_samples, name="groups"):
+    """Names of the groups, and the number of each row's group.
+
+    Parameters
+    ----------
+    groups : array-like of shape (n_samples,)
+    n_samples : int
+    name : str, default="groups"
+        The argument's name, for messages.
+
+    Returns
+    -------
+    labels : array of shape (n_groups,)
+    codes : array of int of shape (n_samples,)
+    """
+    if array_api_compat.is_array_api_obj(groups):
+        groups = to_numpy(groups, xp=array_api_compat.array_namespace(groups))
+    refuse_missing(groups, name)
+    groups = np.asarray(groups)
+    if groups.shape != (n_samples,):
+        raise ValueError(
+            f"{name} must hold one label for each of the {n_samples} rows, got an "
+            f"array of shape {groups.shape}."
+        )
+    labels, codes = np.unique(groups, return_inverse=True)
+    return labels, codes

@@ -14,7 +14,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
 from sksim._parallel import on_one_blas_thread, shared_by_jobs
-from sksim.inference._permutations import check_groups, row_orders
+from sksim.base._validation import check_groups
+from sksim.inference._permutations import row_orders
 
 # Orders that are evaluated together where all of them are gone through.
 _ENUMERATED_TOGETHER = 64

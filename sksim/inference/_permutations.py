@@ -6,14 +6,12 @@ import warnings
 from collections.abc import Iterator
 from numbers import Integral
 
-import array_api_compat
 import numpy as np
 from sklearn.utils import check_random_state
 
 from sksim._sklearn_compat import Interval, StrOptions, validate_params
 from sksim._typing import ArrayLike, RandomState
-from sksim.arrays._namespace import to_numpy
-from sksim.base._readable import refuse_missing
+from sksim.base._validation import check_groups
 
 # Beyond this many things that change places no enumeration is worth its count.
 _ENUMERABLE = 20
@@ -295,34 +293,6 @@ def _refuse_immovable(cells, labels, units, has_strata):
             UserWarning,
             stacklevel=2,
         )
-
-
-def check_groups(groups, n_samples, name="groups"):
-    """Names of the groups, and the number of each row's group.
-
-    Parameters
-    ----------
-    groups : array-like of shape (n_samples,)
-    n_samples : int
-    name : str, default="groups"
-        The argument's name, for messages.
-
-    Returns
-    -------
-    labels : array of shape (n_groups,)
-    codes : array of int of shape (n_samples,)
-    """
-    if array_api_compat.is_array_api_obj(groups):
-        groups = to_numpy(groups, xp=array_api_compat.array_namespace(groups))
-    refuse_missing(groups, name)
-    groups = np.asarray(groups)
-    if groups.shape != (n_samples,):
-        raise ValueError(
-            f"{name} must hold one label for each of the {n_samples} rows, got an "
-            f"array of shape {groups.shape}."
-        )
-    labels, codes = np.unique(groups, return_inverse=True)
-    return labels, codes
 
 
 def _factorial(n):

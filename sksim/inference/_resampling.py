@@ -13,6 +13,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sksim._parallel import on_one_blas_thread, shared_by_jobs
 from sksim.arrays._namespace import number
 from sksim.base._tags import tags_of
+from sksim.base._validation import check_groups
 from sksim.inference._limits import (
     of_deviations,
     of_quantiles,
@@ -20,7 +21,7 @@ from sksim.inference._limits import (
     of_unseen_rows,
     on_log_odds,
 )
-from sksim.inference._permutations import check_groups, strata_of_units
+from sksim.inference._permutations import strata_of_units
 
 # Why a method is refused where the measure's tags do not name it.
 _REFUSALS = {

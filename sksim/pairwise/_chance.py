@@ -6,7 +6,7 @@ import numpy as np
 
 from sksim.base._confounder import classes_of_confounder
 from sksim.base._readable import is_text
-from sksim.inference._permutations import check_groups
+from sksim.base._validation import check_groups
 from sksim.inference._step_down import holm, step_down
 from sksim.pairwise._measures import first_in_line
 

@@ -2,6 +2,7 @@
 
 from sksim.rsm._bures import NormalizedBures
 from sksim.rsm._cka import CKA
+from sksim.rsm._crossnobis import crossnobis_distances
 from sksim.rsm._dcor import DistanceCorrelation
 from sksim.rsm._decoding import DecodingSimilarity
 from sksim.rsm._eigenspace import EigenspaceOverlap
@@ -26,4 +27,5 @@ __all__ = [
     "PointwiseKernelAlignment",
     "RSMNormDifference",
     "RiemannianDistance",
+    "crossnobis_distances",
 ]
