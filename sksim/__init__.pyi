@@ -207,6 +207,7 @@ from .rsm import RSA as RSA
 from .rsm import DecodingSimilarity as DecodingSimilarity
 from .rsm import DistanceCorrelation as DistanceCorrelation
 from .rsm import EigenspaceOverlap as EigenspaceOverlap
+from .rsm import FeatureReweightedRSA as FeatureReweightedRSA
 from .rsm import MinibatchCKA as MinibatchCKA
 from .rsm import NormalizedBures as NormalizedBures
 from .rsm import PointwiseKernelAlignment as PointwiseKernelAlignment

@@ -57,6 +57,7 @@ from sksim.rsm import (
     RSA,
     DecodingSimilarity,
     DistanceCorrelation,
+    FeatureReweightedRSA,
     PointwiseKernelAlignment,
     RSMNormDifference,
 )
@@ -124,6 +125,9 @@ VARIANTS = [
     SVCCA(variance=0.8, aggregate="mean_squared"),
     PWCCA(weights_from="y"),
     DecodingSimilarity(0),
+    FeatureReweightedRSA(comparison="spearman", y_metric="correlation"),
+    FeatureReweightedRSA(comparison="cosine", y_metric="cosine"),
+    FeatureReweightedRSA(comparison="corr_cov", ridge=0.1),
     DecodingSimilarity(float("inf")),
     DecodingSimilarity(scale=True),
     PartialSoftMatching(0.3),

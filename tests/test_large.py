@@ -83,6 +83,7 @@ def test_no_square_matrix_of_many_rows(measure, monkeypatch):
 # what relates each column to each: its result has an entry for every two of them
 OF_COLUMNS = {
     "CorrelationMatch",
+    "FeatureReweightedRSA",
     "NeuronGraphModularity",
     "PartialSoftMatching",
     "PermutationProcrustes",

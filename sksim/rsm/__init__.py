@@ -6,6 +6,7 @@ from sksim.rsm._crossnobis import crossnobis_distances
 from sksim.rsm._dcor import DistanceCorrelation
 from sksim.rsm._decoding import DecodingSimilarity
 from sksim.rsm._eigenspace import EigenspaceOverlap
+from sksim.rsm._feature_reweighted_rsa import FeatureReweightedRSA
 from sksim.rsm._gulp import GULP
 from sksim.rsm._hsic import HSIC
 from sksim.rsm._minibatch_cka import MinibatchCKA
@@ -22,6 +23,7 @@ __all__ = [
     "DecodingSimilarity",
     "DistanceCorrelation",
     "EigenspaceOverlap",
+    "FeatureReweightedRSA",
     "MinibatchCKA",
     "NormalizedBures",
     "PointwiseKernelAlignment",
