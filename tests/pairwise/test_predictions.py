@@ -430,16 +430,29 @@ def test_text_labels_may_be_lists():
 # ----- margin, costs, slices ----------------------------------------------------------
 
 
-def test_margin_with_groups_is_that_of_the_interval():
+def test_margin_with_groups_allows_for_skewness():
     a, b, truth = pair()
     groups = np.arange(200) // 5
     found = compare_predictions(a, b, truth, groups=groups, margin=0.1)
-    t = (0.1 - found.difference) / found.standard_error
-    assert found.noninferiority_pvalue == pytest.approx(stats.t.sf(t, 39), rel=1e-6)
+    sums = np.sum(((a == truth) * 1 - (b == truth)).reshape(40, 5), axis=1)
+    skew = stats.skew(sums) / 40**0.5
+    pvalues = []
+    for side in (1, -1):
+        t = side * (found.difference - side * 0.1) / found.standard_error
+        k = side * skew
+        hall = t + k * t**2 / 3 + k**2 * t**3 / 27 + k / 6
+        pvalues.append(max(stats.t.cdf([t, hall], 39)))
+    assert found.noninferiority_pvalue == pytest.approx(pvalues[0], rel=1e-9)
+    assert found.equivalence_pvalue == pytest.approx(max(pvalues), rel=1e-9)
     assert found.is_noninferior == (found.noninferiority_pvalue < 0.05)
     assert found.is_equivalent == (found.equivalence_pvalue < 0.05)
-    for margin in (0.001, 0.1, 0.5):
+
+
+def test_margin_in_words():
+    a, b, truth = pair()
+    for margin, words in [(0.001, "is not shown"), (0.5, "are equivalent within")]:
         text = compare_predictions(a, b, truth, margin=margin).sentence()
+        assert words in text
         assert f"{100 * margin:g} points" in text
 
 

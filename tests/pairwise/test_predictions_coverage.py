@@ -1,6 +1,6 @@
 """What the p-values and intervals of predictions promise, by simulation.
 
-Rates are of 300 samples (100 of 2000 rows), whose Monte Carlo error is .013 (.022) at
+Rates are of 200 samples (100 of 2000 rows), whose Monte Carlo error is .015 (.022) at
 .95 and .05. Bounds are three errors away: one design in a thousand fails by chance.
 """
 
@@ -27,7 +27,7 @@ ACCURACIES = [
 
 
 def n_samples(n):
-    return 300 if n < 2000 else 100
+    return 200 if n < 2000 else 100
 
 
 def error_of(rate, n):
@@ -153,8 +153,8 @@ def test_level_of_margins(n, sizes, accuracies):
         n_alike += found.is_equivalent
         n_not_worse += found.is_noninferior
     assert n_alike <= n_not_worse
-    # Student's t of skewed differences errs on this side
-    nominal = 0.05 if sizes == "alone" else 0.07
+    # of skewed differences .06 of true hypotheses are rejected
+    nominal = 0.05 if sizes == "alone" else 0.06
     assert n_not_worse / n_samples(n) <= nominal + error_of(nominal, n)
 
 

@@ -151,7 +151,9 @@ def compare_predictions(
     not most of all, Student's interval is too short and Gaffke's is given, which
     allows for a group that was not seen.
 
-    The margin is tested by the same limits: two one-sided tests at level .05.
+    The margin is tested by two one-sided tests at level .05: by Tango's score, by
+    Gaffke's limits, or by the larger p-value of Student's t and of Hall's transform of
+    it, which allows for skewness.
 
     References
     ----------
@@ -160,6 +162,9 @@ def compare_predictions(
 
     T. Tango. Equivalence test and confidence interval for the difference in proportions
     for the paired-sample design. Statistics in Medicine, 1998.
+
+    P. Hall. On the removal of skewness by transformation. Journal of the Royal
+    Statistical Society B, 1992.
 
     E. Miller. Adding error bars to evals: a statistical approach to language model
     evaluations. 2024.

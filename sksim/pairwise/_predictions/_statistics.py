@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import special
 
 from sksim.inference._limits import Limits, of_student
 from sksim.inference._proportions import PairedCounts, limits_of_share
@@ -190,5 +191,31 @@ def _limits_of_sums(paired, sums, sizes, mean, error):
     )
     n_other = n_groups - n_usual
     if error > 0 and (n_other >= _ENOUGH_GROUPS or 2 * n_other > n_groups):
-        return of_student(mean, error, n_groups - 1), "t"
+        return _of_skewed(sums, sizes, mean, error), "t"
     return limits_of_mean(sums, sizes, (-paired.span, paired.span)), "gaffke"
+
+
+def _of_skewed(sums, sizes, mean, error):
+    """Student's limits, with p-values of margins that allow for skewness as well.
+
+    Where one model is rarely the better one the groups' sums are skewed, and Student's
+    one-sided test of .05 rejects up to .09 of true hypotheses (500 groups of 2, with
+    accuracies of .99 and .95); the larger of its p-value and that of Hall's transform
+    of the statistic rejects .06.
+    """
+    gaps = (sums - mean * sizes) / np.abs(sums).max()
+    n_groups = len(gaps)
+    skew = float(np.mean(gaps**3) / np.mean(gaps**2) ** 1.5 / n_groups**0.5)
+
+    def both(bound):
+        t = (mean - bound) / error
+        return t, t + skew * t**2 / 3 + skew**2 * t**3 / 27 + skew / 6
+
+    def pvalue(statistics):
+        return float(max(special.stdtr(n_groups - 1, np.asarray(statistics))))
+
+    return replace(
+        of_student(mean, error, n_groups - 1),
+        below=lambda bound: pvalue([-t for t in both(bound)]),
+        above=lambda bound: pvalue(both(bound)),
+    )
