@@ -18,6 +18,7 @@ from sksim import (
     Disagreement,
     ErrorConsistency,
     PerformanceDifference,
+    SameErrorRate,
     compare_predictions,
     equivalence_test,
     similarity_interval,
@@ -106,6 +107,10 @@ def test_numbers_are_those_of_the_measures():
         alternative="noninferiority",
     )  # fmt: skip
     assert found.noninferiority_pvalue == worse.pvalue
+    shared = SameErrorRate(chance="marginals").fit(a, b, y_true=truth)
+    assert found.same_error_rate == shared.statistic_
+    assert found.same_error_chance == pytest.approx(shared.chance_)
+    assert found.same_error_kappa == pytest.approx(shared.kappa_)
     own = ErrorConsistency().fit(a, b, y_true=truth)
     assert found.error_consistency == pytest.approx(own.statistic_, rel=1e-12)
     interval = similarity_interval(Disagreement(), a, b).confidence_interval

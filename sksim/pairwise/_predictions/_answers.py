@@ -4,7 +4,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,30 +103,19 @@ def same_errors(answers, right_a, right_b):
         return SameErrors(
             n_both_wrong=0, rate=math.nan, chance=math.nan, kappa=math.nan
         )
-    truth = answers.truth
-    if truth is None:
-        truth = np.zeros(len(both), dtype=np.intp)
-    n_same = int(np.count_nonzero(both & (answers.a == answers.b)))
-    keys = [
-        truth[~right].astype(np.int64) * len(answers.classes) + codes[~right]
-        for right, codes in ((right_a, answers.a), (right_b, answers.b))
+    # the measures of outputs take a while to import, which others need not wait for
+    from sksim.functional import _shared_errors as shared
+
+    truth = np.zeros_like(answers.a) if answers.truth is None else answers.truth
+    # wrong is what the score says: an answer may be right without being the target
+    views = [
+        shared.Answers(codes, truth, ~right, None)
+        for codes, right in ((answers.a, right_a), (answers.b, right_b))
     ]
-    shared, classes = pd.factorize(np.concatenate(keys))
-    n_keys, of_key = len(classes), np.asarray(classes) // len(answers.classes)
-    q_a, q_b = (
-        _shares(codes, of_key, n_keys) for codes in np.split(shared, [len(keys[0])])
-    )
-    by_class = np.bincount(of_key, weights=q_a * q_b, minlength=int(truth.max()) + 1)
-    chance = math.fsum(by_class[truth[both]]) / n_both
+    n_same = int(np.count_nonzero(both & (answers.a == answers.b)))
+    chance = shared.expected_same(*views, "marginals", np) / n_both
     chance = 1.0 if abs(chance - 1) < 1e-12 else chance
     rate = n_same / n_both
     return SameErrors(
         n_both_wrong=n_both, rate=rate, chance=chance, kappa=above_chance(rate, chance)
     )
-
-
-def _shares(codes, of_key, n_keys):
-    """Share of each wrong answer among those of its class."""
-    counts = np.bincount(codes, minlength=n_keys)
-    of_class = np.bincount(of_key, weights=counts)[of_key]
-    return counts / np.maximum(of_class, 1)
