@@ -95,6 +95,29 @@ def test_a_faulty_log_is_refused_by_its_rows():
     assert "1 duplicates (scenes 6 none)" in found.sentence()
 
 
+def test_other_ids_of_logs():
+    expected = compare_predictions(*SCENES, scores="acc").to_dict()
+    tables = [read_predictions(path) for path in SCENES]
+    flat = [table.reset_index() for table in tables]
+    for pair in (SCENES, tables, flat):
+        found = compare_predictions(*pair, on="doc_id", scores="acc").to_dict()
+        for name in ("difference_interval", "same_error_chance", "n_clusters"):
+            assert found[name] == expected[name]
+    found = compare_predictions(*PEARS, on="doc_id", scores="exact_match,strict-match")
+    values = VALUES["two_filters"]["strict-match"]
+    check_pairs(found, values)
+    with pytest.raises(ValueError, match="30 more than once in a"):
+        compare_predictions(*PEARS, on="doc_id")
+    with pytest.raises(ValueError, match=r"with different doc_hash .*\(9\)"):
+        compare_predictions(
+            flat[0], read_predictions(FAULTY).reset_index(), on="doc_id", scores="acc",
+            allow=["duplicates", "unmatched"],
+        )  # fmt: skip
+    with pytest.warns(UserWarning, match="choice"):
+        found = compare_predictions(*CELLS, on=["id", "epoch"])
+    check_groups(found, VALUES["inspect"]["rows"])
+
+
 @pytest.mark.parametrize("name", ["strict-match", "flexible-extract"])
 def test_filters(name):
     values = VALUES["two_filters"][name]

@@ -9,8 +9,8 @@ from sksim.base._row_names import quoted
 
 ALLOWED = ("unmatched", "duplicates", "changed")
 _N_SHOWN = 5
-# A document that was changed under its id is known by these.
-_CHECKED = ("doc_hash", "target")
+# A document that was changed under its id is known by this column.
+_HASH = "doc_hash"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,8 +137,7 @@ def _by_id(ids_a, ids_b):
 def _changed(a, b, joined, truth_name):
     """Which rows differ in what must be the same; and the columns that tell."""
     is_changed, how = np.zeros(len(joined.ids), dtype=bool), []
-    of_logs = _CHECKED if a.is_log and b.is_log else ()
-    for name in dict.fromkeys((*of_logs, truth_name)):
+    for name in (_HASH, truth_name):
         if not all(name in side.table.columns for side in (a, b)):
             continue
         one = a.table[name].to_numpy()[joined.rows_a]

@@ -228,10 +228,10 @@ def _of_filter(sides, scores):
         return sides, scores
     kept = []
     for side in sides:
-        if "filter" not in side.ids.names:
+        own = side.level("filter")
+        if own is None:
             return sides, scores
-        own = side.ids.get_level_values("filter")
-        if name not in own:
+        if name not in set(own):
             raise ValueError(
                 f"{side.name} has no filter {name!r}, only {listed(own.unique(), 20)}."
             )
@@ -241,9 +241,9 @@ def _of_filter(sides, scores):
 
 def _of_tasks_with(side, score):
     """A log's rows of the tasks that have a score at all."""
-    if not side.is_log or score is None:
+    task = side.level("task")
+    if not side.is_log or score is None or task is None:
         return side
-    task = side.ids.get_level_values("task")
     has_score = side.table[score].notna().groupby(task).transform("any").to_numpy()
     return side if has_score.all() else side.some(has_score)
 
@@ -377,10 +377,10 @@ def _group_codes(rows, groups):
     """Number of each row's group, or None where all rows are by themselves."""
     ids = rows.joined.ids
     if groups is None:
-        if not all(side.is_log for side in rows.sides):
+        repeated = [name for name in ("filter", "epoch") if name in ids.names]
+        if not repeated or not all(side.is_log for side in rows.sides):
             return None
-        # repeated samples, or filters, of one prompt
-        codes = pd.factorize(ids.droplevel(2))[0]
+        codes = pd.factorize(ids.droplevel(repeated))[0]
     elif _names(groups):
         columns = [rows.column(name, "groups") for name in _names(groups)]
         codes = _codes_of(columns, ids)

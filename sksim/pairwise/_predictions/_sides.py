@@ -24,7 +24,9 @@ _TRUTHS = ("target", "truth", "y_true")
 # What readers of logs put before the names of a document's own fields.
 _PREFIXES = ("doc.", "metadata.")
 # Columns of logs that are neither scores nor said of the document.
-_OF_LOGS = ("answer", "answer_norm", "target", "doc_hash", "n_options")
+_OF_LOGS = {"answer", "answer_norm", "target", "doc_hash", "n_options"}.union(
+    *ID_LEVELS
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +63,12 @@ class Side:
             p + str(name) for p in _PREFIXES if p + str(name) in self.table.columns
         ]
         return found[0] if len(found) == 1 else None
+
+    def level(self, name):
+        """What a log says of each row, a part of its id or a column, or None."""
+        if self.ids is not None and name in self.ids.names:
+            return pd.Series(self.ids.get_level_values(name))
+        return self.table.get(name)
 
     def some(self, keep):
         """The same of some rows."""
@@ -153,8 +161,7 @@ def _of_frame(table, name, on):
             name=name, table=table.reset_index(drop=True), ids=ids, is_log=is_log
         )
     wanted = on if is_list(on) else [on]
-    levels = [level for level in wanted if level in table.index.names]
-    if levels:
+    if is_log or any(level in table.index.names for level in wanted):
         table = table.reset_index()
     unknown = [column for column in wanted if column not in table.columns]
     if unknown:
