@@ -113,6 +113,11 @@ class _Rows:
         if self.y_true is not None:
             return None
         found = [truth_column(side) for side in self.sides]
+        if None not in found and found[0] != found[1]:
+            raise ValueError(
+                f"Both sides have a truth, a as {found[0]!r} and b as {found[1]!r}: say "
+                "which holds by y_true."
+            )
         return found[0] or found[1]
 
     @cached_property
