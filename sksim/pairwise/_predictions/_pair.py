@@ -115,8 +115,8 @@ class _Rows:
         found = [truth_column(side) for side in self.sides]
         if None not in found and found[0] != found[1]:
             raise ValueError(
-                f"Both sides have a truth, a as {found[0]!r} and b as {found[1]!r}: say "
-                "which holds by y_true."
+                f"Both sides have a truth, a as {found[0]!r} and b as {found[1]!r}: "
+                "say which holds by y_true."
             )
         return found[0] or found[1]
 

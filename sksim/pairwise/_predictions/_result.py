@@ -1,6 +1,7 @@
 """The result of a comparison of predictions, as a record and in words."""
 
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any
 
 import pandas as pd
@@ -194,6 +195,10 @@ class PredictionComparisonResult(ResultMixin):
             return table
         # a test that stands alone is not corrected
         return pd.concat([table, self.slices])[list(self.slices.columns)]
+
+    def _repr_html_(self) -> str:
+        """The table, and what it says, for notebooks."""
+        return f"{super()._repr_html_()}<p>{escape(self.sentence())}</p>"
 
     def sentence(self) -> str:
         """The result in words, as a paper or a release note would say it.
