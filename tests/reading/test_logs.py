@@ -130,6 +130,9 @@ def test_filters(name):
     assert row["pvalue"] == pytest.approx(values["mcnemar_exact"])
     # both filters read one answer to one prompt
     assert (both.n_rows, both.n_clusters) == (60, 30)
+    with pytest.warns(UserWarning, match="2 filters.*slices='filter'") as caught:
+        compare_predictions(*PEARS)
+    assert caught[0].filename == __file__
     with pytest.raises(ValueError, match="'lax'.*strict-match"):
         compare_predictions(*PEARS, scores="exact_match,lax")
 

@@ -127,8 +127,8 @@ def compare_predictions(
     Warns
     -----
     UserWarning
-        If rows have no score and are left out, or most slices say the opposite of all
-        rows.
+        If rows have no score and are left out, if logs read each answer by several
+        filters, or if most slices say the opposite of all rows.
 
     See Also
     --------

@@ -70,6 +70,7 @@ def opened_pair(a, b, y_true, *, on, groups, slices, scores, allow):
     values = None if score is None else [rows.scores_of(side) for side in sides]
     rows, values = _scored(rows, values)
     groups, slices = (_as_labels(rows, each) for each in (groups, slices))
+    _warn_of_filters(rows, _names_of_slices(slices))
     used = {score, rows.truth_name, *_names(groups), *_names_of_slices(slices)}
     answers = _coded(rows, used)
     group = _group_codes(rows, groups)
@@ -271,6 +272,22 @@ def _scored(rows, values):
         stacklevel=5,
     )
     return rows.some(~unscored, "unscored"), [each[~unscored] for each in values]
+
+
+def _warn_of_filters(rows, slices):
+    """Two readings of one answer are no two answers."""
+    ids = rows.joined.ids
+    if "filter" not in ids.names or "filter" in slices:
+        return
+    names = ids.get_level_values("filter").unique()
+    if len(names) > 1:
+        warnings.warn(
+            f"The logs read each answer by {len(names)} filters ({listed(names)}), all "
+            "of which are compared together. Choose one by read_predictions(path, "
+            f"filter={names[0]!r}), or see each by slices='filter'.",
+            UserWarning,
+            stacklevel=5,
+        )
 
 
 # ----- answers ------------------------------------------------------------------------
