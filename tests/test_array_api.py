@@ -187,11 +187,16 @@ def test_inference_and_matrices_elsewhere(measure):
 @pytest.mark.parametrize("namespace", NAMESPACES)
 @pytest.mark.parametrize("measure", STREAMS)
 def test_streams_elsewhere(measure, namespace):
-    here, (X, y, _) = inputs_elsewhere(measure, namespace)
-    expected = quietly(clone(measure).fit, *here[:2])
+    here, (X, y, params) = inputs_elsewhere(measure, namespace)
+    expected = quietly(clone(measure).fit, *here[:2], **here[2])
     with config_context(array_api_dispatch=True):
         parts = [
-            clone(measure).partial_fit(X[rows, :], y[rows, :])
+            quietly(
+                clone(measure).partial_fit,
+                X[rows, ...],
+                None if y is None else y[rows, ...],
+                **{name: values[rows, ...] for name, values in params.items()},
+            )
             for rows in (slice(0, 15), slice(15, 40))
         ]
         fitted = parts[0].merge(parts[1])

@@ -32,7 +32,7 @@ dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
 da = pytest.importorskip("dask.array")
 
-STREAMING = [cls() for _, cls in all_measures(streaming=True)]
+STREAMING = [cls() for _, cls in all_measures(streaming=True, inputs="representation")]
 
 
 def views(n_samples=200, widths=(5, 4)):

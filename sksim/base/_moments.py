@@ -1,11 +1,9 @@
 """Measures that are functions of second moments: rows may come as a stream."""
 
-import warnings
 from abc import abstractmethod
 
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
 
 from sksim._sklearn_compat import fit_context
 from sksim.arrays._moments import merged, moments_of, without_rounding
@@ -18,7 +16,7 @@ from sksim.arrays._namespace import (
 from sksim.base._comparison import MomentComparison
 from sksim.base._dask import ChunksMixin
 from sksim.base._row_names import refuse_other_rows_of
-from sksim.base._tags import tags_of
+from sksim.base._streamed import StreamedMixin, is_streaming
 from sksim.base._validation import (
     check_representation_pair,
     overflow_is_silent,
@@ -28,26 +26,8 @@ from sksim.base._validation import (
     rounding_of,
 )
 
-# set by validation, not by the comparison
-_INPUT_ATTRIBUTES = {
-    "n_features_in_",
-    "feature_names_in_",
-    "n_features_y_in_",
-    "feature_names_y_in_",
-    "n_samples_fit_",
-}
 
-
-def _is_streaming(measure):
-    if tags_of(measure).streaming:
-        return True
-    raise AttributeError(
-        f"{measure!r} has no partial_fit and no merge: with these parameters it is no "
-        "function of second moments. Use fit."
-    )
-
-
-class MomentMixin(ChunksMixin):
+class MomentMixin(StreamedMixin, ChunksMixin):
     """Mixin for measures that are functions of joint second moments.
 
     Rows may come in blocks, by ``partial_fit``, and measures of several parts of the
@@ -87,7 +67,7 @@ class MomentMixin(ChunksMixin):
 
     # ----- the estimator --------------------------------------------------------------
 
-    @available_if(_is_streaming)
+    @available_if(is_streaming)
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None):
         """Go on with further rows.
@@ -109,14 +89,8 @@ class MomentMixin(ChunksMixin):
             refuse_missing_y(self)
         refuse_other_rows_of(self, X, y, {})
         is_first = self._moments is None
-        if is_first and "n_samples_fit_" in vars(self):
-            warnings.warn(
-                f"{type(self).__name__} was fitted by fit, which keeps no moments to "
-                "go on from: partial_fit starts anew with these rows. Pass all rows by "
-                "partial_fit if they come in blocks.",
-                UserWarning,
-                stacklevel=3,
-            )
+        if is_first:
+            self._warn_of_fit("moments")
         X, y, xp = check_representation_pair(self, X, y, reset=is_first, min_samples=1)
         if not is_first:
             check_same_namespace(X, self, attribute="_known_mean", method="partial_fit")
@@ -126,7 +100,7 @@ class MomentMixin(ChunksMixin):
         self._keep(moments)
         return self
 
-    @available_if(_is_streaming)
+    @available_if(is_streaming)
     def merge(self, other):
         """Add the rows that another measure has seen, as if they had been passed here.
 
@@ -178,18 +152,9 @@ class MomentMixin(ChunksMixin):
         self._moments = moments
         self.n_samples_fit_ = moments.n
 
-    def _forget_outcome(self):
-        for name in [name for name in vars(self) if _is_of_outcome(name)]:
-            delattr(self, name)
-
     def _fit(self, X, y, **metadata):
         self._moments = None
         return super()._fit(X, y, **metadata)
-
-    def _score(self, X, y, **metadata):
-        check_is_fitted(self)
-        self._settle()
-        return super()._score(X, y, **metadata)
 
     @overflow_is_silent
     def _settle(self):
@@ -217,21 +182,3 @@ class MomentMixin(ChunksMixin):
             n_samples=self._moments.n,
             rounding=rounding_of(str(mean.dtype)),
         )
-
-    def __getattr__(self, name):
-        # reached for what is not there: the outcome, where it was not asked for yet
-        if _is_of_outcome(name) and "statistic_" not in vars(self):
-            try:
-                self._settle()
-            except ValueError as error:
-                # an AttributeError too: a stream without an outcome has no such name
-                raise NotFittedError(str(error)) from error
-        return object.__getattribute__(self, name)
-
-
-def _is_of_outcome(name):
-    """Whether an attribute comes of the comparison: a fitted one, or the maps."""
-    if name == "_maps":
-        return True
-    is_fitted_attribute = name.endswith("_") and not name.startswith("_")
-    return is_fitted_attribute and name not in _INPUT_ATTRIBUTES

@@ -7,6 +7,7 @@ import numpy as np
 from sksim._sklearn_compat import fit_context
 from sksim.base._class_names import in_one_order, order_of_grades
 from sksim.base._comparison import GroupComparison
+from sksim.base._output_streams import OutputStreamMixin
 from sksim.base._readable import as_values, has_dtype
 from sksim.base._row_names import refuse_other_rows
 from sksim.base._similarity import BaseSimilarity
@@ -68,7 +69,7 @@ class LabelsMixin:
         return self._score(X, y, y_true=y_true)
 
 
-class _OutputsMixin(LabelsMixin):
+class _OutputsMixin(OutputStreamMixin, LabelsMixin):
     """What measures on the outputs of models share, two or many."""
 
     _views_are_row_wise = True

@@ -196,7 +196,8 @@ def refuse_foreign(array, name):
         raise ValueError(
             f"{name} is a Dask {type(array).__name__}, which is not gathered unasked. "
             f"Bring the rows into memory with {name}.compute(), or pass it to fit of a "
-            "measure that merges chunks: sksim.all_measures(streaming=True) lists them."
+            "measure that merges chunks: sksim.all_measures(streaming=True, "
+            "inputs='representation') lists them."
         )
     if type(array).__name__ == "AnnData" and hasattr(array, "obsm"):
         raise TypeError(

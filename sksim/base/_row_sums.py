@@ -34,6 +34,8 @@ class RowSumComparison(Comparison):
     """
 
     carries: ClassVar = frozenset({"jackknife", "bootstrap"})
+    # whether the details are functions of the sums too
+    sums_suffice: ClassVar = True
 
     def _outcome_of(self, view_x, view_y):
         terms = self.measure._row_terms(view_x, view_y, self.xp)

@@ -105,7 +105,7 @@ def refuse_unlike(measure, other):
             f"are {measure!r} and {other!r}."
         )
     for attribute, which in (("n_features_in_", "X"), ("n_features_y_in_", "y")):
-        own, others = (getattr(m, attribute) for m in (measure, other))
+        own, others = (getattr(m, attribute, None) for m in (measure, other))
         if own != others:
             raise ValueError(
                 f"{which} has {others} features in other, but {name} was fitted with "

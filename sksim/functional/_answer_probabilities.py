@@ -77,6 +77,9 @@ class AnswerProbabilitiesMixin(OptionsMixin, UndefinedMixin):
         right = xp.take_along_axis(X, columns[:, None], axis=1)[:, 0]
         return AnswerProbabilities(X, 1 - as_float64(right, xp=xp), spread)
 
+    def _partial_fit(self, X, y, **metadata):
+        return super()._partial_fit(X, y, **self._named_by_place(X, metadata))
+
     def _above_chance(self, disagreement, chance):
         """Kappa, and observed and expected agreement, of mean disagreements."""
         agreed = {

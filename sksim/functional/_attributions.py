@@ -36,9 +36,10 @@ class TopFeatures(View):
     @classmethod
     def of(cls, values, k):
         """View of attributions."""
-        blocks = row_slices(*values.shape, n_entries=_N_ENTRIES)
-        top = [top_places(np.abs(values[b]), k) for b in blocks]
-        return cls(values, np.concatenate(top))
+        top = np.empty((len(values), k), np.min_scalar_type(values.shape[1] - 1))
+        for b in row_slices(*values.shape, n_entries=_N_ENTRIES):
+            top[b] = top_places(np.abs(values[b]), k)
+        return cls(values, top)
 
     def rearranged(self, order):
         """The same with the features of each row in another order."""
@@ -70,13 +71,26 @@ def agreement_of_rows(kind, view_x, view_y):
         return row_spearman(view_x.ranks, view_y.ranks)
     if kind == "pairwise_rank":
         return pair_agreement(view_x.ranks, view_y.ranks)
-    agreed = view_x.top == view_y.top
+    blocks = row_slices(*view_x.values.shape, n_entries=_N_ENTRIES)
+    views = view_x, view_y
+    parts = [
+        _agreement_of_top(
+            kind, *((view.values[b], view.top[b].astype(np.int64)) for view in views)
+        )
+        for b in blocks
+    ]
+    return np.concatenate(parts)
+
+
+def _agreement_of_top(kind, first, second):
+    (values_x, top_x), (values_y, top_y) = first, second
+    agreed = top_x == top_y
     if kind in ("feature", "sign"):
-        agreed = places_in(view_x.top, view_y.top)[1]
+        agreed = places_in(top_x, top_y)[1]
     if kind in ("sign", "signed_rank"):
         signs = [
-            np.sign(np.take_along_axis(view.values, view_x.top, axis=1))
-            for view in (view_x, view_y)
+            np.sign(np.take_along_axis(values, top_x, axis=1))
+            for values in (values_x, values_y)
         ]
         agreed = agreed & (signs[0] == signs[1])
     return agreed.mean(axis=1)
@@ -121,9 +135,7 @@ class AttributionsMixin(DefinedRowsMixin):
             )
         X = to_numpy(X, xp=xp)
         if self.kind not in OF_TOP:
-            blocks = row_slices(*X.shape, n_entries=_N_ENTRIES)
-            ranks = [centred_ranks(np.abs(X[b]), axis=1) for b in blocks]
-            return RankedFeatures(np.concatenate(ranks))
+            return RankedFeatures(centred_ranks(X, axis=1, of=np.abs))
         # a quarter of the features, if nobody says
         k = -(-n_features // 4) if self.k is None else self.k
         if k > n_features:

@@ -92,5 +92,6 @@ class ExplanationAgreement(AttributionsMixin, BaseFunctionalSimilarity):
             self,
             intervals=INTERVALS_OF_KINDS,
             exact=OF_ROW_SUMS,
+            streaming=True,
             complexity="n d^2" if self.kind == "pairwise_rank" else "n d log d",
         )

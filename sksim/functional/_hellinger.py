@@ -52,10 +52,10 @@ class Hellinger(RowwiseDistance):
     """
 
     def _view(self, X, xp):
-        return xp.sqrt(X)
+        return X
 
     def _row_values(self, rows_x, rows_y, xp):
-        return row_norms(rows_x - rows_y, 2, xp=xp) / math.sqrt(2)
+        return row_norms(xp.sqrt(rows_x) - xp.sqrt(rows_y), 2, xp=xp) / math.sqrt(2)
 
     def _similarity_tags(self):
         return probability_tags(

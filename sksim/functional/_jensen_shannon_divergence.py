@@ -93,16 +93,11 @@ class JensenShannonDivergence(RowwiseDistance):
 
     def _view(self, X, xp):
         # differences of entropies: single precision would leave noise near zero
-        X = as_float64(X, xp=xp)
-        return Distributions(X, xlogx_row_sums(X, xp=xp))
+        return Distributions(X, _by_blocks(lambda rows: rows, [X], xp))
 
     def _row_terms(self, view_x, view_y, xp):
-        midpoint = xp.concat(
-            [
-                xlogx_row_sums((view_x.rows[b, :] + view_y.rows[b, :]) / 2, xp=xp)
-                for b in row_blocks_of(view_x.rows)
-            ]
-        )
+        both = [view_x.rows, view_y.rows]
+        midpoint = _by_blocks(lambda x, y: (x + y) / 2, both, xp)
         values = (view_x.negentropy + view_y.negentropy) / 2 - midpoint
         # a negative value is a rounding error of a divergence of zero
         values = xp.where(values > 0, values, xp.zeros_like(values))
@@ -119,3 +114,15 @@ class JensenShannonDivergence(RowwiseDistance):
             metric=self.sqrt,
             reference="Lin 1991",
         )
+
+
+def _by_blocks(function, arrays, xp):
+    """Sum of p log p over each row of what a function makes of some rows in double."""
+    return xp.concat(
+        [
+            xlogx_row_sums(
+                function(*(as_float64(each[b, :], xp=xp) for each in arrays)), xp=xp
+            )
+            for b in row_blocks_of(arrays[0])
+        ]
+    )

@@ -239,6 +239,7 @@ class KrippendorffAlpha(UndefinedMixin, BaseGroupSimilarity):
             bounds=(-1, 1),
             view_keywords=("classes",),
             missing=True,
+            streaming=False,
             array_api=False,
             complexity="n l^2" if self.level == "ratio" else "n l log l",
             reference="Krippendorff 2011",

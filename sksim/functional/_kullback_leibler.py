@@ -5,17 +5,29 @@ import warnings
 from dataclasses import dataclass
 from numbers import Real
 
+import numpy as np
+
 from sksim._sklearn_compat import Interval
-from sksim.arrays._namespace import as_float64, namespace_of, row_sums, xlogx_row_sums
+from sksim.arrays._namespace import (
+    as_float64,
+    is_numpy,
+    namespace_of,
+    row_blocks_of,
+    row_sums,
+    xlogx_row_sums,
+)
 from sksim.arrays._views import View
 from sksim.functional._rowwise import RowwiseDistance
 from sksim.functional._tags import OF_ROW_SUMS, probability_tags
 from sksim.functional._units import log_unit
 
+# Logarithms of so many entries are kept, 2 MB: tests ask for them again and again.
+_N_KEPT = 2**18
+
 
 @dataclass(frozen=True)
 class LogDistributions(View):
-    """Rows of probabilities, their logarithms, and the sum of p log p of each."""
+    """Rows of probabilities; of few their logarithms and the sum of p log p of each."""
 
     rows: object
     logarithms: object
@@ -89,20 +101,27 @@ class KullbackLeibler(RowwiseDistance):
         self.clip = clip
 
     def _view(self, X, xp):
+        if X.shape[0] * X.shape[1] > _N_KEPT:
+            return LogDistributions(X, None, None)
+        P = self._clipped(X, xp)
+        return LogDistributions(X, _logarithms(P, xp), xlogx_row_sums(P, xp=xp))
+
+    def _clipped(self, X, xp):
+        """Probabilities in double precision, none below ``clip``."""
         X = as_float64(X, xp=xp)
-        if self.clip is not None:
-            X = xp.where(self.clip < X, X, xp.full_like(X, self.clip))
-            X = X / xp.sum(X, axis=1, keepdims=True)
-        possible = X > 0
-        logarithms = xp.where(possible, X, xp.ones_like(X))
-        logarithms = xp.log(logarithms)
-        logarithms = xp.where(possible, logarithms, xp.full_like(X, -math.inf))
-        return LogDistributions(X, logarithms, xlogx_row_sums(X, xp=xp))
+        if self.clip is None:
+            return X
+        X = xp.where(self.clip < X, X, xp.full_like(X, self.clip))
+        return X / xp.sum(X, axis=1, keepdims=True)
 
     def _check_views(self, view_x, view_y):
         xp = namespace_of(view_x.rows)
-        impossible = (view_x.rows > 0) & (view_y.rows == 0)
-        rows = int(xp.count_nonzero(xp.any(impossible, axis=1)))
+        if self.clip is not None or float(xp.min(view_y.rows)) > 0:
+            return
+        rows = 0
+        for b in row_blocks_of(view_x.rows):
+            impossible = (view_x.rows[b, :] > 0) & (view_y.rows[b, :] == 0)
+            rows += int(xp.count_nonzero(xp.any(impossible, axis=1)))
         if rows:
             warnings.warn(
                 f"KullbackLeibler is infinite: on {rows} of {view_x.rows.shape[0]} "
@@ -113,13 +132,19 @@ class KullbackLeibler(RowwiseDistance):
             )
 
     def _row_terms(self, view_x, view_y, xp):
-        # 0 log 0 is 0: where X excludes a class, y's logarithm does not count
-        logarithms = xp.where(
-            view_x.rows > 0, view_y.logarithms, xp.zeros_like(view_y.logarithms)
-        )
-        values = view_x.negentropy - row_sums(view_x.rows * logarithms, xp=xp)
+        blocks = row_blocks_of(view_x.rows)
+        values = xp.concat([self._of_block(view_x, view_y, b, xp) for b in blocks])
         values = xp.where(values > 0, values, xp.zeros_like(values))
         return values / log_unit(self.base)
+
+    def _of_block(self, view_x, view_y, b, xp):
+        P = self._clipped(view_x.rows[b, :], xp)
+        if view_x.logarithms is None:
+            own = xlogx_row_sums(P, xp=xp)
+            others = _logarithms(self._clipped(view_y.rows[b, :], xp), xp)
+        else:
+            own, others = view_x.negentropy[b], view_y.logarithms[b, :]
+        return own - _cross_sums(P, others, xp)
 
     def _similarity_tags(self):
         return probability_tags(
@@ -129,3 +154,22 @@ class KullbackLeibler(RowwiseDistance):
             symmetric=False,
             reference="Kullback & Leibler 1951",
         )
+
+
+def _logarithms(P, xp):
+    """Logarithms, -inf of 0, without a warning."""
+    if is_numpy(xp):
+        with np.errstate(divide="ignore"):
+            return np.log(P)
+    possible = P > 0
+    logarithms = xp.log(xp.where(possible, P, xp.ones_like(P)))
+    return xp.where(possible, logarithms, xp.full_like(P, -math.inf))
+
+
+def _cross_sums(P, logarithms, xp):
+    """Sum of p log q over each row."""
+    if float(xp.min(logarithms)) == -math.inf:
+        # 0 log 0 is 0: where X excludes a class, y's logarithm does not count
+        logarithms = xp.where(P > 0, logarithms, xp.zeros_like(logarithms))
+    # summed as x log x is, so that equal rows are at a distance of exactly 0
+    return row_sums(P * logarithms, xp=xp)

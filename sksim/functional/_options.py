@@ -3,9 +3,11 @@
 from numbers import Integral
 
 import numpy as np
+from sklearn.utils.metaestimators import available_if
 
 from sksim._sklearn_compat import Interval, fit_context
 from sksim.arrays._namespace import to_numpy
+from sksim.base._streamed import is_streaming
 
 OPTIONS_CONSTRAINT = [Interval(Integral, 2, None, closed="left"), "array-like", None]
 
@@ -95,6 +97,48 @@ class OptionsMixin:
         """
         names = {"classes": classes, "fill_missing_classes": fill_missing_classes}
         return self._score(X, y, y_true=y_true, n_options=n_options, **names)
+
+    @available_if(is_streaming)
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self,
+        X,
+        y=None,
+        y_true=None,
+        *,
+        n_options=None,
+        classes=None,
+        fill_missing_classes=False,
+    ):
+        """Go on with further rows.
+
+        Parameters
+        ----------
+        X : array-like
+            Next rows of the first model's answers, one or more; for groups of all
+            models' answers.
+        y : array-like, default=None
+            The same rows of the second model's answers.
+        y_true : array-like of shape (n_samples,)
+            Right answers to these rows.
+        n_options : array-like of shape (n_samples,), default=None
+            Number of answers that each of these rows offers; None: the parameter
+            ``n_options``.
+        classes : sequence, default=None
+            Class of each column of arrays that have no names of columns. None: 0, 1,
+            ...
+        fill_missing_classes : bool, default=False
+            Whether a class that one side has and the other lacks has probability 0
+            there. Otherwise it is refused.
+
+        Returns
+        -------
+        self : object
+            The measure of all rows that were passed since it was made, or since the
+            last ``fit``, which starts anew.
+        """
+        names = {"classes": classes, "fill_missing_classes": fill_missing_classes}
+        return self._partial_fit(X, y, y_true=y_true, n_options=n_options, **names)
 
     def _options_of(self, n_rows, given, *, xp):
         """Options of each row as integers of numpy, or None where nobody says."""

@@ -1,6 +1,5 @@
 """Measures of outputs from batches, without the outputs where that can be."""
 
-from collections import Counter
 from dataclasses import dataclass
 
 import array_api_compat
@@ -8,7 +7,7 @@ import numpy as np
 from sklearn.base import clone
 
 from sksim.arrays._accumulator import LayerAccumulator
-from sksim.base._row_sums import RowSumComparison
+from sksim.base._stream_parts import KeptRows, LabelCounts, RowSums, sums_suffice
 from sksim.base._tags import tags_of
 
 _INPUTS = ("labels", "probabilities", "outputs")
@@ -116,7 +115,7 @@ class OutputSums(LayerAccumulator):
 
     def _is_of_rows(self, outputs):
         """Whether no row's term depends on which others are there."""
-        if self.measure._kind is not RowSumComparison:
+        if not sums_suffice(self.measure):
             return False
         by_position = outputs.ndim > 1 and self.classes is None
         return not (by_position and "classes" in tags_of(self.measure).view_keywords)
@@ -242,116 +241,6 @@ class OutputSums(LayerAccumulator):
         return np.array(
             [[self.fitted(a, b).score_ for b in names_b] for a in names_a], dtype=float
         )
-
-
-# ----- what is kept of a pair of outputs ----------------------------------------------
-
-
-class RowSums:
-    """Sums over rows, and the numbers of columns of both outputs, if they have any."""
-
-    def __init__(self, sums, widths):
-        self.sums = np.asarray(sums, dtype=np.float64)
-        self.widths = [tuple(map(int, width)) for width in widths]
-
-    def plus(self, other):
-        """Sums of both."""
-        return RowSums(self.sums + other.sums, self.widths)
-
-    def fitted(self, measure, n_samples):
-        """The measure with what it is of these sums."""
-        sums = self.sums if self.sums.ndim else float(self.sums)
-        measure._store(measure._of_sums(sums, n_samples))
-        measure.n_samples_fit_ = n_samples
-        names = "n_features_in_", "n_features_y_in_"
-        for name, width in zip(names, self.widths, strict=True):
-            if width:
-                setattr(measure, name, width[0])
-        return measure
-
-    def state(self):
-        """The sums by name."""
-        return {
-            "sums": self.sums,
-            **dict(zip("xy", map(np.array, self.widths), strict=True)),
-        }
-
-    @classmethod
-    def from_state(cls, fields):
-        """The sums of a state."""
-        return cls(fields["sums"], [fields["x"], fields["y"]])
-
-
-class LabelCounts:
-    """How often each combination of labels occurs."""
-
-    def __init__(self, counts):
-        self.counts = counts
-
-    @classmethod
-    def of(cls, columns):
-        """Counts of vectors of labels, of the same rows."""
-        found = [np.unique(column, return_inverse=True) for column in columns]
-        codes = np.stack([inverse.reshape(-1) for _, inverse in found])
-        cells, counts = np.unique(codes, axis=1, return_counts=True)
-        labels = [
-            classes[cell].tolist()
-            for (classes, _), cell in zip(found, cells, strict=True)
-        ]
-        keys = zip(*labels, strict=True)
-        return cls(Counter(dict(zip(keys, counts.tolist(), strict=True))))
-
-    def plus(self, other):
-        """Counts of both."""
-        return LabelCounts(self.counts + other.counts)
-
-    def rows(self):
-        """Vectors of labels with these counts, in one of their orders."""
-        columns = zip(*self.counts, strict=True)
-        times = np.array(list(self.counts.values()))
-        return [np.repeat(np.array(column), times) for column in columns]
-
-    def state(self):
-        """Labels and counts by name."""
-        columns = zip(*self.counts, strict=True)
-        named = {f"column{i}": np.array(c) for i, c in enumerate(columns)}
-        return {**named, "times": np.array(list(self.counts.values()))}
-
-    @classmethod
-    def from_state(cls, fields):
-        """The counts of a state."""
-        columns = [fields[f"column{i}"].tolist() for i in range(len(fields) - 1)]
-        times = fields["times"].tolist()
-        return cls(Counter(dict(zip(zip(*columns, strict=True), times, strict=True))))
-
-
-class KeptRows:
-    """The outputs themselves."""
-
-    def __init__(self, columns):
-        self.columns = columns
-
-    def plus(self, other):
-        """Rows of both, one after the other."""
-        return KeptRows(
-            [
-                own + others
-                for own, others in zip(self.columns, other.columns, strict=True)
-            ]
-        )
-
-    def rows(self):
-        """Outputs of all rows."""
-        return [np.concatenate(parts) for parts in self.columns]
-
-    def state(self):
-        """Outputs by name."""
-        return {f"column{i}": column for i, column in enumerate(self.rows())}
-
-    @classmethod
-    def from_state(cls, fields):
-        """The rows of a state."""
-        return cls([[fields[f"column{i}"]] for i in range(len(fields))])
 
 
 _KINDS = {kind.__name__: kind for kind in (RowSums, LabelCounts, KeptRows)}

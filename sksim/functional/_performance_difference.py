@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 from scipy.stats import binom, binomtest
@@ -102,6 +103,8 @@ class JudgedOutputs(View):
 @dataclass(frozen=True, kw_only=True)
 class AccuracyComparison(RowSumComparison):
     """Two vectors of correct predictions."""
+
+    sums_suffice: ClassVar = False
 
     def outcome(self):
         """Statistic, and details with McNemar's p-value."""
@@ -313,6 +316,20 @@ class PerformanceDifference(BaseFunctionalSimilarity):
         scorer = check_scoring(model, scoring=self.scoring)
         return JudgedOutputs(outputs, truth, model, scorer)
 
+    def _partial_fit(self, X, y, **metadata):
+        if self.labels is None:
+            metadata = self._named_by_place(X, metadata)
+        return super()._partial_fit(X, y, **metadata)
+
+    def _counted(self, comparison):
+        return [comparison.view_x, comparison.view_y], {}
+
+    def _of_counted(self, outputs, metadata):
+        right = np.ones(len(outputs[0]), dtype=int)
+        return super()._of_counted(
+            [each.astype(int) for each in outputs], {"y_true": right}
+        )
+
     def _correctness(self, X, xp, y_true, labels, name):
         """Correct predictions: all that accuracy, and its exchange test, need."""
         if X.ndim == 1:
@@ -366,6 +383,7 @@ class PerformanceDifference(BaseFunctionalSimilarity):
             null="exchange",
             intervals=INTERVALS_OF_PAIRS if is_accuracy else INTERVALS,
             exact=OF_ROW_SUMS if is_accuracy else (),
+            streaming=is_accuracy,
             array_api=is_accuracy,
             complexity="n",
             reference="Klabunde et al. 2025",

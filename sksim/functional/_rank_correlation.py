@@ -205,6 +205,7 @@ class RankCorrelation(DefinedRowsMixin, BaseFunctionalSimilarity):
             requires=("outputs",),
             intervals=INTERVALS_OF_KINDS if is_per_row else INTERVALS,
             exact=OF_ROW_SUMS if is_per_row else (),
+            streaming=is_per_row,
             array_api=self.kind == "spearman" and not is_per_row,
             complexity="n c log n",
             reference="Spearman 1904" if self.kind == "spearman" else "Kendall 1938",

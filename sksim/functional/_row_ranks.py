@@ -6,10 +6,10 @@ import scipy.stats
 from sksim.arrays._namespace import row_slices
 
 # Entries, or pairs of entries, that are worked on together.
-_N_ENTRIES = 2**18
+_N_ENTRIES = 2**16
 
 
-def centred_ranks(values, axis):
+def centred_ranks(values, axis, of=np.asarray):
     """Twice the distances of average ranks from their mean: whole numbers.
 
     Parameters
@@ -17,6 +17,8 @@ def centred_ranks(values, axis):
     values : ndarray of shape (n_rows, n_columns)
     axis : {0, 1}
         Along which entries are ranked.
+    of : callable
+        What of the values is ranked.
     """
     n = values.shape[axis]
     kind = np.int16 if n <= np.iinfo(np.int16).max else np.int32
@@ -24,7 +26,7 @@ def centred_ranks(values, axis):
     width = values.shape[1 - axis]
     for b in row_slices(width, n, _N_ENTRIES):
         part = (slice(None), b) if axis == 0 else b
-        doubled = 2 * scipy.stats.rankdata(values[part], axis=axis)
+        doubled = 2 * scipy.stats.rankdata(of(values[part]), axis=axis)
         ranks[part] = doubled - (n + 1)
     return ranks
 

@@ -1,5 +1,7 @@
 """How often two models that are both wrong give the same wrong answer."""
 
+from typing import ClassVar
+
 from sksim.base import BaseFunctionalSimilarity, RowSumComparison
 from sksim.base._comparison import parted
 from sksim.functional._shared_errors import (
@@ -13,6 +15,8 @@ from sksim.functional._tags import INTERVALS_OF_KINDS, OF_ROW_SUMS
 
 class SharedErrorsComparison(RowSumComparison):
     """The rate is of sums over rows; chance beside it is of all rows together."""
+
+    sums_suffice: ClassVar = False
 
     def outcome(self):
         """Statistic and details."""

@@ -107,6 +107,7 @@ class SoftPredictionDifference(RowwiseDistance):
             requires=("probabilities",),
             intervals=INTERVALS,
             exact=OF_ROW_SUMS,
+            streaming=True,
             complexity="n c",
             reference="Klabunde et al. 2025",
         )

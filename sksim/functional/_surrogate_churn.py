@@ -67,11 +67,15 @@ class SurrogateChurn(RowwiseDistance):
         self.power = power
 
     def _view(self, X, xp):
-        X = X / xp.max(X, axis=1, keepdims=True)
-        return X if self.power == 1 else X**self.power
+        return X
 
     def _row_values(self, rows_x, rows_y, xp):
-        return row_norms(rows_x - rows_y, 1, xp=xp) / 2
+        difference = self._scaled(rows_x, xp) - self._scaled(rows_y, xp)
+        return row_norms(difference, 1, xp=xp) / 2
+
+    def _scaled(self, rows, xp):
+        rows = rows / xp.max(rows, axis=1, keepdims=True)
+        return rows if self.power == 1 else rows**self.power
 
     def _similarity_tags(self):
         return probability_tags(

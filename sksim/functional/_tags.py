@@ -21,6 +21,7 @@ def label_tags(**own):
             "inputs": "labels",
             "requires": ("labels",),
             "intervals": INTERVALS,
+            "streaming": True,
             "complexity": "n",
             **own,
         }
@@ -39,6 +40,7 @@ def probability_tags(**own):
     return SimilarityTags(
         **{
             "family": "functional",
+            "streaming": own.get("arity") != "group",
             "inputs": "probabilities",
             "requires": ("probabilities",),
             "intervals": INTERVALS,

@@ -2,6 +2,11 @@
 
 import numpy as np
 
+from sksim.arrays._namespace import row_slices
+
+# Entries of rows that are worked on together.
+_N_ENTRIES = 2**16
+
 
 def places_in(ids, of_others):
     """Where each token stands in the other list of its row, and whether it does."""
@@ -34,6 +39,8 @@ def top_places(scores, k):
     places : int ndarray of shape (n_rows, k)
     """
     n_rows, n_columns = scores.shape
+    if k == 1:
+        return np.argmax(scores, axis=1)[:, None]
     if k == n_columns:
         return np.argsort(-scores, axis=1, kind="stable")
     least = np.partition(scores, n_columns - k, axis=1)[:, n_columns - k, None]
@@ -44,6 +51,24 @@ def top_places(scores, k):
     found = np.take_along_axis(scores, places, axis=1)
     order = np.argsort(-found, axis=1, kind="stable")
     return np.take_along_axis(places, order, axis=1)
+
+
+def top_places_of_all(scores, k):
+    """`top_places` some rows at a time, as the shortest integers that hold them."""
+    kind = np.min_scalar_type(scores.shape[1] - 1)
+    places = np.empty((len(scores), k), dtype=kind)
+    for b in row_slices(*scores.shape, n_entries=_N_ENTRIES):
+        places[b] = top_places(scores[b], k)
+    return places
+
+
+def by_blocks_of_lists(function, *lists):
+    """A function of some rows of lists, for all rows."""
+    n_rows, k = lists[0].shape
+    blocks = row_slices(n_rows, k, n_entries=_N_ENTRIES)
+    return np.concatenate(
+        [function(*(each[b].astype(np.int64) for each in lists)) for b in blocks]
+    )
 
 
 def overlaps(first, second):

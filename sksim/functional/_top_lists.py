@@ -4,15 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sksim.arrays._namespace import row_slices, to_numpy
+from sksim.arrays._namespace import to_numpy
 from sksim.arrays._views import View
 from sksim.base._tags import SimilarityTags
 from sksim.functional._rowwise import RowwiseDistance
 from sksim.functional._tags import INTERVALS_OF_KINDS, OF_ROW_SUMS
-from sksim.functional._token_lists import top_places
-
-# Entries of rows that are sorted together.
-_N_ENTRIES = 2**18
+from sksim.functional._token_lists import by_blocks_of_lists, top_places_of_all
 
 
 @dataclass(frozen=True)
@@ -44,12 +41,10 @@ class TopListSimilarity(RowwiseDistance):
             k = n_columns
         if k > n_columns:
             raise ValueError(f"k is {k}, and the outputs have {n_columns} columns.")
-        X = to_numpy(X, xp=xp)
-        blocks = row_slices(*X.shape, n_entries=_N_ENTRIES)
-        return TopList(np.concatenate([top_places(X[b], k) for b in blocks]))
+        return TopList(top_places_of_all(to_numpy(X, xp=xp), k))
 
     def _row_terms(self, view_x, view_y, xp):
-        return self._of_lists(view_x.places, view_y.places)
+        return by_blocks_of_lists(self._of_lists, view_x.places, view_y.places)
 
     def _similarity_tags(self):
         return SimilarityTags(
@@ -62,6 +57,7 @@ class TopListSimilarity(RowwiseDistance):
             requires=("outputs",),
             intervals=INTERVALS_OF_KINDS,
             exact=OF_ROW_SUMS,
+            streaming=True,
             array_api=False,
             complexity="n c",
             reference=self._reference,

@@ -71,13 +71,14 @@ def check_array_api(
             )
         _check_permutations_there(clone(measure), moved, params, fitted)
         if tags_of(measure).streaming:
-            _check_stream_there(clone(measure), moved, X, fitted)
+            _check_stream_there(clone(measure), moved, X, fitted, params)
 
 
-def _check_stream_there(measure, moved, X, fitted):
+def _check_stream_there(measure, moved, X, fitted, params):
     half = X.shape[0] // 2
     for rows in (slice(0, half), slice(half, X.shape[0])):
-        measure.partial_fit(*(array[rows, :] for array in moved))
+        known = {name: values[rows, ...] for name, values in params.items()}
+        measure.partial_fit(*(array[rows, ...] for array in moved), **known)
     if tags_of(measure).streaming is True:
         assert_close(measure.statistic_, fitted.statistic_, "statistic of a stream")
     if hasattr(fitted, "transform"):

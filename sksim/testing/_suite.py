@@ -169,7 +169,9 @@ def similarity_checks(
             check_merge_refuses,
         ]
     if tags.streaming is True:
-        checks += [check_any_split, check_streams_of_hard_input]
+        checks += [check_any_split]
+        if tags.inputs == "representation":
+            checks += [check_streams_of_hard_input]
     for check in checks:
         yield _seeded(measure), check
 
