@@ -223,6 +223,7 @@ from .statistics import Tolerance as Tolerance
 from .statistics import Uniformity as Uniformity
 from .statistics import instance_variance as instance_variance
 from .structural import NetworkPersistence as NetworkPersistence
+from .structural import WeightMatching as WeightMatching
 from .testing import REQUIREMENTS as REQUIREMENTS
 from .testing import Requirement as Requirement
 from .testing import check_array_api as check_array_api

@@ -21,7 +21,6 @@ from sksim.base._validation import (
     check_label_vector,
 )
 from sksim.functional._applied_models import AppliedModelsSimilarity
-from sksim.functional._judge import judge
 from sksim.functional._stitching_parts import (
     AffineStitch,
     as_provider_input,
@@ -30,6 +29,7 @@ from sksim.functional._stitching_parts import (
 )
 from sksim.models._cutting import CutModel, layer_names
 from sksim.models._gradients import values_and_gradients
+from sksim.models._judge import judge
 from sksim.models._wrapped import columns_of_labels
 
 

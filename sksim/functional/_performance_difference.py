@@ -26,8 +26,8 @@ from sksim.base._validation import (
     check_same_length,
     refuse_mixed_kinds,
 )
-from sksim.functional._judge import judge
 from sksim.functional._tags import INTERVALS, INTERVALS_OF_PAIRS, OF_ROW_SUMS
+from sksim.models._judge import judge
 from sksim.models._outputs import columns_of, model_outputs
 
 

@@ -136,12 +136,19 @@ def _reader_of_output(module):
 
 
 def _answer(reader, batch):
-    try:
+    with of_one_array(reader.name):
         return reader.answer(batch)
+
+
+@contextmanager
+def of_one_array(name):
+    """Say what is wrong with a network that can't be run on rows in one array."""
+    try:
+        yield
     except (RuntimeError, TypeError, IndexError) as error:
         raise ValueError(
-            f"{reader.name} can't be run on rows in one array of floating-point "
-            f"numbers, which this measure passes: {error}"
+            f"{name} can't be run on rows in one array of floating-point numbers, "
+            f"which this measure passes: {error}"
         ) from error
 
 

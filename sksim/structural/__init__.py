@@ -1,5 +1,6 @@
-"""Structural similarity: how alike two networks' weights are, without any data."""
+"""Structural similarity: how alike two networks' weights are."""
 
 from sksim.structural._network_persistence import NetworkPersistence
+from sksim.structural._weight_matching import WeightMatching
 
-__all__ = ["NetworkPersistence"]
+__all__ = ["NetworkPersistence", "WeightMatching"]

@@ -13,7 +13,7 @@ from sksim.arrays._kernels import row_blocks
 from sksim.arrays._views import View
 from sksim.base import BaseModelSimilarity
 from sksim.base._tags import SimilarityTags
-from sksim.models._networks import network_weights
+from sksim.models._weights import network_weights
 
 # An edge this close to 1 weighs less than single precision resolves of the largest:
 # it is no edge, and its cycle never exists.

@@ -1,6 +1,7 @@
 """What measures ask of their input, and the general checks that this rules out."""
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,6 +78,16 @@ def _bring_spans_together(rng, X, y):
     signal = X @ rng.normal(size=(X.shape[1], y.shape[1]))
     noise = rng.normal(size=y.shape) * np.geomspace(0.02, 1, y.shape[1])
     return X, signal + noise * np.std(signal, axis=0)
+
+
+def _in_one_architecture(rng, X, y):
+    """Make y a network like X, with its own weights and units in another order."""
+    other = copy(X)
+    order = rng.permutation(X.coefs_[0].shape[1])
+    weights = [W + 0.3 * rng.normal(size=W.shape) for W in X.coefs_]
+    other.coefs_ = [weights[0][:, order], weights[1][order], *weights[2:]]
+    other.intercepts_ = [X.intercepts_[0][order], *X.intercepts_[1:]]
+    return X, other
 
 
 def _given(function, reason):
@@ -171,6 +182,11 @@ REQUIREMENTS = {
     "models": Requirement(
         "the inputs are models, not arrays",
         _CHECKS_THAT_FIT_A_REAL_MATRIX,
+    ),
+    "one_architecture": Requirement(
+        "the two networks must have the same layers",
+        (),
+        adapt=_in_one_architecture,
     ),
     "data": Requirement(
         "fit needs the rows that the models are applied to",

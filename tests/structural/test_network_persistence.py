@@ -266,7 +266,7 @@ GOOD = [(np.ones((2, 3)), np.ones(3)), (np.ones((3, 1)), np.ones(1))]
         ([(np.ones((2, 0)), None)], "must be a matrix"),
         ([(np.array([["a"]]), None)], "must be real"),
         ([], "no linear layer"),
-        ([np.ones((3, 3))], r"list of \(weights, biases\)"),
+        ([(np.ones((3, 3)),)], r"list of \(weights, biases\)"),
         (5, r"list of \(weights, biases\)"),
         (StandardScaler(), "no network of linear layers"),
         (make_pipeline(StandardScaler()), r"pipeline\[-1\]"),
