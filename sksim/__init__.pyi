@@ -140,6 +140,7 @@ from .inference import ComparisonResult as ComparisonResult
 from .inference import EquivalenceTestResult as EquivalenceTestResult
 from .inference import GroupSimilarityResult as GroupSimilarityResult
 from .inference import NoiseCeilingResult as NoiseCeilingResult
+from .inference import IndependenceTestResult as IndependenceTestResult
 from .inference import RankingResult as RankingResult
 from .inference import ReplicateTestResult as ReplicateTestResult
 from .inference import SimilarityIntervalResult as SimilarityIntervalResult
@@ -148,6 +149,7 @@ from .inference import SimilarityTestResult as SimilarityTestResult
 from .inference import compare_similarities as compare_similarities
 from .inference import equivalence_test as equivalence_test
 from .inference import noise_ceiling as noise_ceiling
+from .inference import independence_test as independence_test
 from .inference import permutations as permutations
 from .inference import replicate_test as replicate_test
 from .inference import similarity_interval as similarity_interval

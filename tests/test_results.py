@@ -24,6 +24,7 @@ NAMELESS = {
     "ReplicateTestResult",
     "RankingResult",
     "AlignmentCurveResult",
+    "IndependenceTestResult",
     "DivergenceBoundsResult",
     "ReliabilityResult",
     "OutputDriftResult",
@@ -65,6 +66,9 @@ def results():
         ),
         "OutputDriftResult": sksim.output_drift(
             np.full((4, 2), 0.5), np.full((4, 2), 0.5)
+        ),
+        "IndependenceTestResult": sksim.independence_test(
+            [X[:4, :3].T, X[4:8]], [y[:4, :3].T, y[4:8]]
         ),
         "AlignmentCurveResult": sksim.alignment_curve("MutualKNN", X, y),
         "PredictionComparisonResult": sksim.compare_predictions(

@@ -8,6 +8,7 @@ from sksim.inference._comparing import (
 )
 from sksim.inference._equivalence import EquivalenceTestResult, equivalence_test
 from sksim.inference._group import GroupSimilarityResult, similarity_to_group
+from sksim.inference._independence import IndependenceTestResult, independence_test
 from sksim.inference._interval import (
     SimilarityIntervalResult,
     similarity_interval,
@@ -28,6 +29,7 @@ __all__ = [
     "EquivalenceTestResult",
     "GroupSimilarityResult",
     "NoiseCeilingResult",
+    "IndependenceTestResult",
     "RankingResult",
     "ReplicateTestResult",
     "SimilarityIntervalResult",
@@ -36,6 +38,7 @@ __all__ = [
     "compare_similarities",
     "equivalence_test",
     "noise_ceiling",
+    "independence_test",
     "permutations",
     "replicate_test",
     "similarity_interval",
