@@ -189,11 +189,13 @@ from .pairwise import similarity_matrix as similarity_matrix
 from .plot import AlignmentCurveDisplay as AlignmentCurveDisplay
 from .plot import GroupSimilarityDisplay as GroupSimilarityDisplay
 from .plot import MeasureRanksDisplay as MeasureRanksDisplay
+from .plot import LossBarrierDisplay as LossBarrierDisplay
 from .plot import ModelMapDisplay as ModelMapDisplay
 from .plot import PermutationNullDisplay as PermutationNullDisplay
 from .plot import ReplicatesDisplay as ReplicatesDisplay
 from .plot import RepresentationDisplay as RepresentationDisplay
 from .plot import SimilarityMatrixDisplay as SimilarityMatrixDisplay
+from .plot import WeightDeltaDisplay as WeightDeltaDisplay
 from .preprocessing import Centering as Centering
 from .preprocessing import Flatten as Flatten
 from .preprocessing import SpatialPooling as SpatialPooling
@@ -224,7 +226,9 @@ from .statistics import NeuronGraphModularity as NeuronGraphModularity
 from .statistics import Tolerance as Tolerance
 from .statistics import Uniformity as Uniformity
 from .statistics import instance_variance as instance_variance
+from .structural import LossBarrier as LossBarrier
 from .structural import NetworkPersistence as NetworkPersistence
+from .structural import WeightDelta as WeightDelta
 from .structural import WeightMatching as WeightMatching
 from .testing import REQUIREMENTS as REQUIREMENTS
 from .testing import Requirement as Requirement

@@ -62,7 +62,7 @@ from sksim.rsm import (
     RSMNormDifference,
 )
 from sksim.statistics import IntrinsicDimension, Uniformity
-from sksim.structural import NetworkPersistence, WeightMatching
+from sksim.structural import LossBarrier, NetworkPersistence, WeightMatching
 from sksim.testing import (
     check_array_api,
     expected_failed_checks,
@@ -190,6 +190,8 @@ VARIANTS = [
     NetworkPersistence(representation="landscape"),
     NetworkPersistence(representation="betti", grid="pair"),
     WeightMatching("activations"),
+    LossBarrier("accuracy", matching=None, n_points=3),
+    LossBarrier(matching=WeightMatching("activations")),
     SaliencySimilarity(absolute=False, output="proba"),
     SaliencySimilarity(target="predicted"),
     AdversarialTransferability(attack="pgd", norm="l2", eps=1.0),

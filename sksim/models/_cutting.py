@@ -103,6 +103,27 @@ class TorchTail(Frozen):
         return tags
 
 
+def classes_of_module(module, X, y_true):
+    """Numbers of the classes that a module's outputs stand for; None for a regressor.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+    X : array of shape (n_samples, ...)
+    y_true : array of shape (n_samples,) or (n_samples, n_targets)
+
+    Returns
+    -------
+    classes : array or None
+    """
+    outputs = apply_module(module, X)
+    n_outputs = 1 if outputs.ndim == 1 else outputs.shape[1]
+    is_label = y_true.dtype.kind in "biu" and y_true.ndim == 1
+    if n_outputs == 1:
+        is_label = is_label and np.isin(y_true, (0, 1)).all()
+    return np.arange(max(2, n_outputs)) if is_label else None
+
+
 class CutModel:
     """A model and the name of the layer at which it is cut."""
 
@@ -195,14 +216,8 @@ class CutModel:
             raise ValueError(self._not_sequential())
 
     def _torch_tail(self, X, y_true):
-        whole = apply_module(self.model, X)
-        tail = self._torch_halves()[1]
-        n_outputs = 1 if whole.ndim == 1 else whole.shape[1]
-        is_label = y_true.dtype.kind in "biu" and y_true.ndim == 1
-        if n_outputs == 1:
-            is_label = is_label and np.isin(y_true, (0, 1)).all()
-        classes = np.arange(max(2, n_outputs)) if is_label else None
-        return TorchTail(tail, classes)
+        classes = classes_of_module(self.model, X, y_true)
+        return TorchTail(self._torch_halves()[1], classes)
 
     def _not_sequential(self):
         parts = ", ".join(sequential_parts(self.model))

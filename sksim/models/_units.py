@@ -47,6 +47,8 @@ class _Claim:
     counts: bool
 
 
+# rows of which batch normalisations see the mean at once
+_BATCH = 1024
 _INPUT = 0  # the space that inputs and outputs belong to, whose order is fixed
 
 
@@ -692,6 +694,46 @@ def _found_in(values, kind):
     if isinstance(values, tuple | list):
         return [found for value in values for found in _found_in(value, kind)]
     return []
+
+
+def held_tensors(module, name):
+    """Network of all that a module holds, without a look at what it does."""
+    return _Reader(module, name).network()
+
+
+def refreshed(module, X):
+    """Set the running statistics of batch normalisations to those of some rows.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Is changed.
+    X : array of shape (n_samples, ...)
+
+    Returns
+    -------
+    module : torch.nn.Module
+        The same.
+    """
+    layers = [
+        m
+        for m in module.modules()
+        if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats
+    ]
+    if not layers:
+        return module
+    momenta = [layer.momentum for layer in layers]
+    rows = as_input(X, module)
+    with evaluating(module), torch.no_grad():
+        for layer in layers:
+            layer.reset_running_stats()
+            layer.momentum = None  # the mean over batches
+            layer.train()
+        for batch in rows.tensor_split(-(-len(rows) // _BATCH)):
+            output_of(module, batch)
+    for layer, momentum in zip(layers, momenta, strict=True):
+        layer.momentum = momentum
+    return module
 
 
 def read_module(module, name):

@@ -5,8 +5,8 @@ and for each of their axes which units it belongs to.
 """
 
 import copy
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -100,6 +100,8 @@ class Network(View):
     watch : callable or None
         Function of rows that gives, for each space, a list of the matrices that the
         layers after it are given: a column for each unit.
+    activation : str or None
+        What hidden units make of their sums, where one word says it.
     """
 
     tensors: tuple
@@ -107,6 +109,7 @@ class Network(View):
     kind: str
     write: Callable
     watch: Callable | None = None
+    activation: str | None = None
 
     def with_values(self, values):
         """Copy of the network with other values, in the shapes of the tensors'."""
@@ -120,24 +123,28 @@ class Network(View):
 
 def refuse_other_architecture(first, second):
     """Raise unless two networks have the same tensors and the same spaces of units."""
+    advice = "only networks of one architecture can be compared weight by weight."
+    activations = {first.activation, second.activation} - {None}
+    if len(activations) > 1:
+        raise ValueError(
+            f"The networks have the activations {' and '.join(sorted(activations))}; "
+            f"{advice}"
+        )
     for a, b in zip(first.tensors, second.tensors, strict=False):
         if (a.layer, a.name) != (b.layer, b.name):
             raise ValueError(
                 f"The networks have different layers: {a.layer!r} ({a.name}) stands "
-                f"where the second has {b.layer!r} ({b.name}). Units can be matched "
-                "in networks of one architecture only."
+                f"where the second has {b.layer!r} ({b.name}); {advice}"
             )
         if a.values.shape != b.values.shape or a.axes != b.axes:
             raise ValueError(
                 f"The {a.name} of layer {a.layer!r} have shape {a.shape} in the first "
-                f"network and {b.shape} in the second: units can be matched in "
-                "networks of one architecture only."
+                f"network and {b.shape} in the second; {advice}"
             )
     if len(first.tensors) != len(second.tensors):
         raise ValueError(
             f"The first network ({first.kind}) has {len(first.tensors)} arrays of "
-            f"weights and the second ({second.kind}) {len(second.tensors)}: units can "
-            "be matched in networks of one architecture only."
+            f"weights and the second ({second.kind}) {len(second.tensors)}; {advice}"
         )
 
 
@@ -179,6 +186,51 @@ def read_network(network, name):
     return _read_chain(network, name)
 
 
+def read_tensors(network, name):
+    """Tensors of any network, of whose units nothing need be known.
+
+    Parameters
+    ----------
+    network : MLPClassifier, MLPRegressor, torch module, list of weights, or mapping
+        A mapping of names to arrays is what ``state_dict`` gives.
+    name : str
+        What error messages call it.
+
+    Returns
+    -------
+    network : Network
+        Without units.
+    """
+    if is_torch_module(network):
+        from sksim.models._units import held_tensors
+
+        return held_tensors(network, name)
+    if isinstance(network, Mapping):
+        return _read_mapping(network, name)
+    chain = _read_chain(network, name)
+    tensors = [replace(t, axes=(FIXED,) * len(t.axes)) for t in chain.tensors]
+    return replace(chain, tensors=tuple(tensors), units=())
+
+
+def _read_mapping(arrays, name):
+    tensors = []
+    for path, values in arrays.items():
+        if hasattr(values, "detach"):
+            values = to_numpy(values)
+        values = _real(values, f"{path!r} of {name}")
+        layer, _, own = str(path).rpartition(".")
+        fixed = (FIXED,) * values.ndim
+        learnt = values.ndim > 0 and not own.startswith("running_")
+        tensors.append(Tensor(layer, own, values, fixed, 0, values.shape, learnt))
+    if not any(tensor.counts for tensor in tensors):
+        raise ValueError(f"{name} is a mapping that holds no weights.")
+
+    def write(new):
+        return dict(zip(arrays, new, strict=True))
+
+    return Network(tuple(tensors), (), type(arrays).__name__, write)
+
+
 def _read_chain(network, name):
     """Network of linear layers one after the other."""
     layers = network_weights(network, name)
@@ -197,7 +249,9 @@ def _read_chain(network, name):
             tensors.append(Tensor(layer, "biases", biases, (after,), 0, biases.shape))
     units = tuple(Units(*both) for both in zip(names, sizes, strict=True))
     write, watch = (_writes_list(network), None) if is_listed else _mlp(network)
-    return Network(tuple(tensors), units, type(network).__name__, write, watch)
+    activation = getattr(network, "activation", None)
+    kind = type(network).__name__
+    return Network(tuple(tensors), units, kind, write, watch, activation)
 
 
 def _mlp(mlp):
