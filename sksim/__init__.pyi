@@ -139,8 +139,8 @@ from .inference import CalibratedSimilarity as CalibratedSimilarity
 from .inference import ComparisonResult as ComparisonResult
 from .inference import EquivalenceTestResult as EquivalenceTestResult
 from .inference import GroupSimilarityResult as GroupSimilarityResult
-from .inference import NoiseCeilingResult as NoiseCeilingResult
 from .inference import IndependenceTestResult as IndependenceTestResult
+from .inference import NoiseCeilingResult as NoiseCeilingResult
 from .inference import RankingResult as RankingResult
 from .inference import ReplicateTestResult as ReplicateTestResult
 from .inference import SimilarityIntervalResult as SimilarityIntervalResult
@@ -148,8 +148,8 @@ from .inference import SimilarityMatrixTestResult as SimilarityMatrixTestResult
 from .inference import SimilarityTestResult as SimilarityTestResult
 from .inference import compare_similarities as compare_similarities
 from .inference import equivalence_test as equivalence_test
-from .inference import noise_ceiling as noise_ceiling
 from .inference import independence_test as independence_test
+from .inference import noise_ceiling as noise_ceiling
 from .inference import permutations as permutations
 from .inference import replicate_test as replicate_test
 from .inference import similarity_interval as similarity_interval
@@ -188,8 +188,8 @@ from .pairwise import layer_similarity_matrix as layer_similarity_matrix
 from .pairwise import similarity_matrix as similarity_matrix
 from .plot import AlignmentCurveDisplay as AlignmentCurveDisplay
 from .plot import GroupSimilarityDisplay as GroupSimilarityDisplay
-from .plot import MeasureRanksDisplay as MeasureRanksDisplay
 from .plot import LossBarrierDisplay as LossBarrierDisplay
+from .plot import MeasureRanksDisplay as MeasureRanksDisplay
 from .plot import ModelMapDisplay as ModelMapDisplay
 from .plot import PermutationNullDisplay as PermutationNullDisplay
 from .plot import ReplicatesDisplay as ReplicatesDisplay

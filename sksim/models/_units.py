@@ -433,9 +433,9 @@ class _Watcher:
         hooks = [self._hook(told, *entry) for entry in self.watched]
         try:
             # with gradients, since torch else runs encoders without calling their parts
-            with evaluating(self.module), torch.enable_grad():
-                with of_one_array(type(self.module).__name__):
-                    self.module(as_input(X, self.module))
+            named = of_one_array(type(self.module).__name__)
+            with evaluating(self.module), torch.enable_grad(), named:
+                self.module(as_input(X, self.module))
         finally:
             for hook in hooks:
                 hook.remove()
@@ -730,7 +730,8 @@ def refreshed(module, X):
             layer.momentum = None  # the mean over batches
             layer.train()
         for batch in rows.tensor_split(-(-len(rows) // _BATCH)):
-            output_of(module, batch)
+            with of_one_array(type(module).__name__):
+                module(batch)
     for layer, momentum in zip(layers, momenta, strict=True):
         layer.momentum = momentum
     return module

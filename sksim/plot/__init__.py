@@ -14,8 +14,8 @@ from sksim.plot._weight_delta import WeightDeltaDisplay
 __all__ = [
     "AlignmentCurveDisplay",
     "GroupSimilarityDisplay",
-    "MeasureRanksDisplay",
     "LossBarrierDisplay",
+    "MeasureRanksDisplay",
     "ModelMapDisplay",
     "PermutationNullDisplay",
     "ReplicatesDisplay",
