@@ -18,6 +18,7 @@ from sksim.inference import (
 from sksim.neighbors import NeighborJaccard
 from sksim.pairwise import layer_similarity_matrix
 from sksim.pairwise._stream import _keeping
+from sksim.pairwise._stream._row_store import RowStore
 from sksim.rsm import CKA, HSIC, DistanceCorrelation, MinibatchCKA
 
 DEBIASED = CKA(debias="rows")
@@ -264,3 +265,21 @@ def test_what_is_not_asked_for_costs_nothing(monkeypatch):
     assert_array_equal(again.to_frame()["standard_error"], frame["standard_error"])
     with pytest.raises(FrozenInstanceError):
         result.pvalues = None
+
+
+@pytest.mark.parametrize("n_expected", [0, 50, 130, 200])
+def test_rows_whose_number_was_known_are_kept_in_one_array(n_expected):
+    rng = np.random.default_rng(0)
+    parts = [rng.normal(size=(size, 3)) for size in (40, 60, 30)]
+    store = RowStore(n_expected=n_expected)
+    for number, part in enumerate(parts):
+        rows = part.astype("f4") if number == 0 else part
+        store.update({"x": store.reduced(0, "x", rows)})
+        before = store.layers()[0]["x"]
+    whole = np.concatenate([parts[0].astype("f4"), *parts[1:]])
+    assert_array_equal(before, whole)
+    assert_array_equal(store.layers()[0]["x"], whole)
+    assert store.nbytes == whole.nbytes
+    again = RowStore.from_state(store.state(), n_expected=n_expected)
+    again.merge(store)
+    assert_array_equal(again.layers()[0]["x"], np.concatenate([whole, whole]))

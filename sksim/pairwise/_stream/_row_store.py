@@ -73,7 +73,7 @@ class RowStore(LayerAccumulator):
         for side, layers in enumerate(sides):
             for name, layer in layers.items():
                 if self.directory is None:
-                    self._parts[side].setdefault(name, []).append(layer.rows)
+                    self._in_memory(side, name, layer.rows.dtype).append(layer.rows)
                 else:
                     self._file(side, name, layer.rows.dtype).append(layer.rows)
         self._counts += counts
@@ -83,12 +83,7 @@ class RowStore(LayerAccumulator):
     @property
     def nbytes(self):
         """Bytes of the rows in memory."""
-        return sum(
-            rows.nbytes
-            for side in self._parts
-            for parts in side.values()
-            for rows in parts
-        )
+        return sum(rows.nbytes for side in self._parts for rows in side.values())
 
     @property
     def widths(self):
@@ -110,6 +105,14 @@ class RowStore(LayerAccumulator):
                 "as memory maps, or reduce the layers (reduce='mean'); MinibatchCKA "
                 "keeps no rows at all."
             )
+
+    def _in_memory(self, side, name, dtype, width=None):
+        """Rows of a layer in memory."""
+        known = self._parts[side]
+        if name not in known:
+            width = self._widths[side][name] if width is None else width
+            known[name] = _MemoryRows(dtype, width, self.n_expected)
+        return known[name]
 
     # ----- files ----------------------------------------------------------------------
 
@@ -149,9 +152,7 @@ class RowStore(LayerAccumulator):
             if self.directory is not None:
                 sides.append({n: file.rows() for n, file in self._files[side].items()})
                 continue
-            for parts in self._parts[side].values():
-                parts[:] = [np.concatenate(parts)]
-            sides.append({name: parts[0] for name, parts in self._parts[side].items()})
+            sides.append({n: rows.rows() for n, rows in self._parts[side].items()})
         return (*sides, None)[:2]
 
     def batches(self):
@@ -219,7 +220,7 @@ class RowStore(LayerAccumulator):
             for place, name in enumerate(store.names[side]):
                 if store.directory is None:
                     rows = state[f"rows_{letter}_{place}"]
-                    store._parts[side][name] = [rows]
+                    store._in_memory(side, name, rows.dtype, rows.shape[1]).append(rows)
                     store._widths[side][name] = rows.shape[1]
                     continue
                 width = int(state[f"widths_{letter}"][place])
@@ -229,6 +230,43 @@ class RowStore(LayerAccumulator):
                 store._widths[side][name] = width
                 store._files[side][name] = file
         return store
+
+
+class _MemoryRows:
+    """Rows in memory, in one array as far as their number was known.
+
+    Arrays of many batches would lie between what the networks allocate and free, and
+    keep that from being used again: of 1000 rows of two BERTs, which take 57 MB, they
+    raised the peak by 300 MB, and one array raises it by 95.
+    """
+
+    def __init__(self, dtype, width, n_expected):
+        self._whole = np.empty((n_expected, width), dtype=dtype)
+        self._n_whole = 0
+        self._more = []
+
+    @property
+    def nbytes(self):
+        """Bytes of the rows that have come."""
+        of_row = self._whole.itemsize * self._whole.shape[1]
+        return self._n_whole * of_row + sum(rows.nbytes for rows in self._more)
+
+    def append(self, rows):
+        """Add rows after those that are here."""
+        stop = self._n_whole + len(rows)
+        if self._more or stop > len(self._whole) or rows.dtype != self._whole.dtype:
+            self._more.append(rows)
+            return
+        self._whole[self._n_whole : stop] = rows
+        self._n_whole = stop
+
+    def rows(self):
+        """All rows in one array."""
+        if self._more:
+            parts = [self._whole[: self._n_whole], *self._more]
+            self._whole, self._more = np.concatenate(parts), []
+            self._n_whole = len(self._whole)
+        return self._whole[: self._n_whole]
 
 
 class _RowFile:
