@@ -156,8 +156,9 @@ def similarity_to_group(
         subjects on. Over stimuli, or both, it is "t".
     chance : "auto", float, array-like of shape (n_subjects,) or None, default="auto"
         Score of a model that has nothing to do with a subject. "auto": the exact mean
-        over all orders of the stimuli where the measure knows it (0 for RSA by
-        correlations, debiased CKA), else none, and p-values are nan. None: none.
+        over all orders of the stimuli where the measure knows it (0 for debiased CKA,
+        and for RSA by correlations if no pairs are missing), else none, and p-values
+        are nan. None: none.
     pool : str, callable or None, default="auto"
         How subjects are pooled for the ceilings, as in :func:`noise_ceiling`; None for
         no ceilings. With "auto" there are none where subjects have no mean, as labels.
@@ -265,6 +266,11 @@ def similarity_to_group(
     measure = check_measure(measure, "compare with a group")
     models, subjects = named_models(X), named_layers(ys, "ys")
     _check_question(measure, len(subjects), over, groups, strata)
+    if over != "subjects" and method == "sign_flip":
+        raise ValueError(
+            f"method='sign_flip' asks of other subjects, and over={over!r} of other "
+            "stimuli too. Use method='auto', or over='subjects'."
+        )
     known = row_metadata(metadata, y_true=y_true, data=data)
     beside = {"groups": groups, "strata": strata}
     layers = open_layers(

@@ -34,7 +34,7 @@ class NoiseCeilingResult(ResultMixin):
         The scores themselves.
     names : list of str
         Names of the replicates.
-    pool : {"dissimilarities", "aligned", "rows", "function"}
+    pool : {"dissimilarities", "kernels", "aligned", "rows", "function"}
         What was pooled.
     upper_is_bound : bool
         Whether ``upper`` is the largest mean score that anything can have with these
@@ -99,20 +99,22 @@ def noise_ceiling(
         Two replicates or more: arrays of shape (n_samples, n_features_of_the_replicate)
         of the same rows; with ``metric="precomputed"`` dissimilarities of shape
         (n_samples, n_samples) or condensed.
-    pool : {"auto", "dissimilarities", "aligned", "rows"} or callable, default="auto"
+    pool : str or callable, default="auto"
         What is averaged over replicates.
 
         - "dissimilarities", for RSA: those of each replicate in the unit that its
           comparison compares: ranks, z-scores ("pearson", "corr_cov"), or values over
           their root mean square ("cosine", "cosine_cov");
-        - "aligned": representations after the best rotations of each, their Procrustes
+        - "kernels", for CKA: centred kernel matrices of unit norm;
+        - "aligned": representations after the best rotation of each, their Procrustes
           mean, for any widths; centred, and scaled, if the measure does not see that;
         - "rows": rows, or entries of given matrices, as they are: column j of all
           replicates must be the same;
         - a function of a list of arrays.
 
-        "auto" is "dissimilarities" for RSA, "aligned" for measures that any rotation of
-        the columns leaves as they are (Procrustes, CKA, CCA), and "rows" for others.
+        "auto" is "dissimilarities" for RSA, "kernels" for CKA, "aligned" for other
+        measures that any rotation of the columns leaves as they are (Procrustes, CCA),
+        and "rows" for all others.
     y_true : array-like of shape (n_samples,), default=None
         True labels, for measures that use them.
     metadata : dict, default=None
@@ -143,11 +145,11 @@ def noise_ceiling(
     from three on, where a pool is less noisy than a replicate.
 
     For RSA by Pearson's correlation or the cosine no list of dissimilarities has a
-    larger mean score than the pool of all, and by rho-a no ranking, so that ``upper``
-    is a strict bound (``upper_is_bound``), but for missing pairs. By Spearman's
-    correlation it is one among lists without ties. By Kendall's tau and the whitened
-    comparisons another list may be nearer to the replicates than the mean of their
-    ranks or plain values, and ``upper`` is no strict bound; nor is it for other
+    larger mean score than the pool of all, by rho-a no ranking, and for CKA no kernel:
+    ``upper`` is a strict bound (``upper_is_bound``), but for missing pairs. By
+    Spearman's correlation it is one among lists without ties. By Kendall's tau and the
+    whitened comparisons another list may be nearer to the replicates than the mean of
+    their ranks or plain values, and ``upper`` is no strict bound; nor is it for other
     measures and pools. A model may then lie above it.
 
     The pool takes the model's place: it is X, and each replicate is y, which matters

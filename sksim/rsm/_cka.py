@@ -14,6 +14,7 @@ from sksim.arrays._repeats import self_term_of_columns, self_term_of_distinct
 from sksim.base._repeats import root_of_signal
 from sksim.base._tags import SimilarityTags
 from sksim.rsm._contributions import by_classes, by_components, by_rows
+from sksim.rsm._kernel_pool import KernelPool
 from sksim.rsm._kernels import BaseKernelSimilarity, KernelMomentMixin
 
 # Self terms below this share of the squared norm are what rounding leaves of zero: it
@@ -281,6 +282,9 @@ class CKA(KernelMomentMixin, BaseKernelSimilarity):
     def _moments_needed(self):
         columns = {"columns"} if self._samples_columns else set()
         return super()._moments_needed() | columns
+
+    def _pool(self):
+        return KernelPool(self)
 
     def _similarity_tags(self):
         masked = {"masked_bootstrap"} if self.debias == "rows" else set()

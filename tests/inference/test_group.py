@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from scipy.spatial.distance import pdist
 
 from sksim import (
     CKA,
@@ -309,6 +310,28 @@ def test_draws_follow_the_seed_and_not_the_jobs(data):
     assert (debiased.models["standard_error"] > 0).all()
 
 
+def test_given_dissimilarities_and_outputs():
+    rng = np.random.default_rng(0)
+    common = rng.normal(size=(24, 6))
+    subjects = [pdist(common + rng.normal(size=common.shape)) for _ in range(5)]
+    subjects[2][3] = np.nan
+    models = {"near": pdist(common), "half": pdist(common[:, :3])}
+    options = {"over": "both", "n_resamples": 50, "random_state": 0}
+    with pytest.warns(UserWarning, match="missing"):
+        result = similarity_to_group(
+            RSA("precomputed"), models, subjects, chance=0, **options
+        )
+    assert result.models.loc["near", "pvalue"] < 0.05
+    truth = rng.integers(2, size=60)
+    labels = [np.where(rng.random(60) < 0.8, truth, 1 - truth) for _ in range(5)]
+    result = similarity_to_group(Disagreement(), truth, labels, **options)
+    shares = [np.mean(truth != y) for y in labels]
+    error = result.models.loc["X", "standard_error"]
+    assert result.models.loc["X", "mean"] == pytest.approx(-np.mean(shares))
+    # rows are drawn anew, and differ independently
+    assert error == pytest.approx((0.2 * 0.8 / 300) ** 0.5, rel=0.5)
+
+
 def test_refusals(data):
     models, subjects = data
     with pytest.raises(ValueError, match="one subject.*over='stimuli'"):
@@ -323,6 +346,8 @@ def test_refusals(data):
         similarity_to_group(FAST, models, subjects, chance=[0, 0, 0])
     with pytest.raises(ValueError, match="one for each subject"):
         similarity_to_group(FAST, models, subjects, chance=np.zeros((7, 3)))
+    with pytest.raises(ValueError, match="'sign_flip' asks of other subjects"):
+        similarity_to_group(FAST, models, subjects, over="both", method="sign_flip")
     with pytest.raises(ValueError, match="drops a sign"):
         similarity_to_group(
             PerformanceDifference(),

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from scipy.spatial.distance import pdist, squareform
 from scipy.stats import rankdata
+from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.preprocessing import StandardScaler
 
 from sksim import (
@@ -168,31 +169,69 @@ def test_means_of_rotated_rows():
     assert result.pool == "aligned"
     mean = ShapeSpace(scale=True).fit(subjects).mean_
     expected = [measure.fit(mean, y).score_ for y in subjects]
-    np.testing.assert_allclose(result.upper_by_replicate, expected)
+    np.testing.assert_allclose(result.upper_by_replicate, expected, rtol=1e-5)
     assert result.lower < result.upper
     # rows of rotated columns have nothing in common
     assert noise_ceiling(measure, subjects, pool="rows").lower < result.lower - 0.1
     unscaled = OrthogonalProcrustes(center=False, scale=False)
     mean = ShapeSpace(center=False).fit(subjects[1:]).mean_
     lower = noise_ceiling(unscaled, subjects).lower_by_replicate[0]
-    assert lower == pytest.approx(unscaled.fit(mean, subjects[0]).score_)
+    assert lower == pytest.approx(unscaled.fit(mean, subjects[0]).score_, rel=1e-5)
 
 
-def test_widths_may_differ_where_rows_are_rotated(subjects):
+def test_rotations_of_one_representation_are_their_mean():
+    rng = np.random.default_rng(0)
+    common = rng.normal(size=(20, 30))
+    rotations = [np.linalg.qr(rng.normal(size=(30, 30)))[0] for _ in range(4)]
+    result = noise_ceiling(OrthogonalProcrustes(), [common @ Q for Q in rotations])
+    assert result.lower == pytest.approx(0, abs=1e-6)
+
+
+def test_widths_may_differ_where_columns_do_not_matter(subjects):
     subjects[1] = np.hstack([subjects[1], np.zeros((20, 2))])
-    assert noise_ceiling(CKA(), subjects).pool == "aligned"
+    procrustes = OrthogonalProcrustes()
+    assert noise_ceiling(procrustes, subjects).pool == "aligned"
     assert np.isfinite(noise_ceiling(RSA(), subjects).lower)
     with pytest.raises(ValueError, match=r"\[6, 8\] columns.*pool='aligned'"):
-        noise_ceiling(CKA(), subjects, pool="rows")
+        noise_ceiling(procrustes, subjects, pool="rows")
+
+
+@pytest.mark.parametrize(
+    "measure", [CKA(), CKA(debias="rows"), CKA("rbf"), CKA("rbf", debias="rows")]
+)
+def test_means_of_kernels(measure, subjects):
+    result = noise_ceiling(measure, subjects)
+    assert result.pool == "kernels"
+    kernels = [rbf_kernel(y) if measure.kernel == "rbf" else y @ y.T for y in subjects]
+    if measure.debias is None:
+        centre = np.eye(20) - 1 / 20
+        centred = [centre @ K @ centre for K in kernels]
+        units = [K / np.linalg.norm(K) for K in centred]
+        given = CKA("precomputed").fit(np.mean(units, axis=0), kernels[1])
+        if measure.kernel == "linear":
+            assert result.upper_by_replicate[1] == pytest.approx(given.score_)
+    # nothing is nearer to all, not even what is near to the pool
+    assert result.upper_is_bound
+    rng = np.random.default_rng(0)
+    mean = np.mean(subjects, axis=0)
+    for noise in (0, 0.1, 1):
+        model = mean + noise * rng.normal(size=mean.shape)
+        found = np.mean([measure.fit(model, y).score_ for y in subjects])
+        assert found < result.upper
+    assert result.lower < result.upper
+    aligned = noise_ceiling(measure, subjects, pool="aligned")
+    assert aligned.upper < result.upper
 
 
 def test_given_matrices_of_other_measures(subjects):
     kernels = [y @ y.T for y in subjects]
     result = noise_ceiling(CKA("precomputed"), kernels)
-    assert result.pool == "rows"
-    pool = np.mean(kernels, axis=0)
-    expected = CKA("precomputed").fit(pool, kernels[2]).score_
-    assert result.upper_by_replicate[2] == pytest.approx(expected)
+    assert result.pool == "kernels"
+    of_rows = noise_ceiling(CKA(), subjects)
+    assert result.upper == pytest.approx(of_rows.upper)
+    entries = noise_ceiling(CKA("precomputed"), kernels, pool="rows")
+    expected = CKA("precomputed").fit(np.mean(kernels, axis=0), kernels[2]).score_
+    assert entries.upper_by_replicate[2] == pytest.approx(expected)
 
 
 def test_a_function_is_a_pool():
@@ -261,6 +300,8 @@ def test_refusals(subjects):
         noise_ceiling(RSA(), {"a": subjects[0], "b": subjects[1] * np.nan})
     with pytest.raises(ValueError, match="pool='dissimilarities' is for RSA"):
         noise_ceiling(CKA(), subjects, pool="dissimilarities")
+    with pytest.raises(ValueError, match="pool='kernels' is for CKA"):
+        noise_ceiling(RSA(), subjects, pool="kernels")
     with pytest.raises(ValueError, match="pool='aligned' rotates"):
         noise_ceiling(CKA("precomputed"), subjects, pool="aligned")
     with pytest.raises(ValueError, match="as wholes"):
