@@ -68,6 +68,11 @@ def _refuse_without_means(measure, tags):
             f"{name} compares {tags.inputs}, of which there is no mean. Pass a "
             "function of the list of all replicates as pool, such as a vote."
         )
+    if getattr(measure, "debias", None) == "both":
+        raise NoMean(
+            f"{name} with debias='both' takes columns for a sample of many, which "
+            "those of a mean are not. Use debias='rows', or pass a function as pool."
+        )
     if not tags.paired:
         raise NoMean(
             f"{name} compares the representations as wholes (paired=False), so that "

@@ -284,7 +284,8 @@ class CKA(KernelMomentMixin, BaseKernelSimilarity):
         return super()._moments_needed() | columns
 
     def _pool(self):
-        return KernelPool(self)
+        # what columns would be beside those that were sampled, no kernel tells
+        return None if self.debias == "both" else KernelPool(self)
 
     def _similarity_tags(self):
         masked = {"masked_bootstrap"} if self.debias == "rows" else set()

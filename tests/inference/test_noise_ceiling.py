@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sksim import (
     CKA,
+    HSIC,
     IMD,
     RSA,
     Disagreement,
@@ -221,6 +222,12 @@ def test_means_of_kernels(measure, subjects):
     assert result.lower < result.upper
     aligned = noise_ceiling(measure, subjects, pool="aligned")
     assert aligned.upper < result.upper
+
+
+@pytest.mark.parametrize("measure", [CKA(debias="both"), HSIC(debias="both")])
+def test_columns_that_are_a_sample_have_no_mean(measure, subjects):
+    with pytest.raises(ValueError, match="a sample of many.*debias='rows'"):
+        noise_ceiling(measure, subjects)
 
 
 def test_given_matrices_of_other_measures(subjects):
