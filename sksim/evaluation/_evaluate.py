@@ -14,7 +14,7 @@ from sksim._progress import ProgressBar
 from sksim._sklearn_compat import Interval, StrOptions, validate_params
 from sksim._typing import Measure
 from sksim.datasets import ModelZoo, make_model_zoo
-from sksim.evaluation._scoring import KIND_OF_INPUTS, MeasureScores, RandomScores
+from sksim.evaluation._scoring import MeasureScores, RandomScores
 from sksim.evaluation._suite import leave_one_outs_of, tasks_of
 from sksim.evaluation._table import MeasureTable
 from sksim.pairwise._measures import resolve_measures
@@ -255,12 +255,8 @@ def _is_all(measures):
 
 def _all_tasks(zoo, judges, tests, options):
     """Tasks by what is compared, for those kinds that somebody compares."""
-    kinds = {scores.kind for scores in judges.values()}
-    tasks = {
-        kind: tasks_of(zoo, kind, tests, **options)
-        for kind in set(KIND_OF_INPUTS.values())
-        if kind in kinds
-    }
+    kinds = {scores.kind for scores in judges.values()} - {"control"}
+    tasks = {kind: tasks_of(zoo, kind, tests, **options) for kind in sorted(kinds)}
     has_layers = any(zoo.layers(name) for name in zoo.records["model_id"])
     of_control = tasks_of(zoo, "layers" if has_layers else "labels", tests, **options)
     # a random matrix has no score of a model with itself

@@ -33,7 +33,8 @@ class MeasureScores:
     Attributes
     ----------
     kind : str
-        What is compared: "layers", "labels", "outputs" or "models".
+        What is compared: "layers", "labels", "outputs" or "models"; of measures that
+        can't be judged, such as those of gradients, their tag ``inputs``.
     """
 
     def __init__(self, measure, random_state=0):
@@ -45,12 +46,7 @@ class MeasureScores:
         }
         self.measure = measure.set_params(**seeds)
         self.tags = tags_of(measure)
-        if self.tags.inputs not in KIND_OF_INPUTS:
-            raise ValueError(
-                f"{type(measure).__name__} compares {self.tags.inputs}, which no model "
-                f"of a zoo has; measures of {sorted(KIND_OF_INPUTS)} can be judged."
-            )
-        self.kind = KIND_OF_INPUTS[self.tags.inputs]
+        self.kind = KIND_OF_INPUTS.get(self.tags.inputs, self.tags.inputs)
 
     @on_one_blas_thread
     def matrix(self, Xs, Ys=None, **known):

@@ -24,6 +24,7 @@ from sksim.evaluation._protocols import (
     pruning_order,
 )
 from sksim.evaluation._result import ProtocolResult
+from sksim.evaluation._scoring import KIND_OF_INPUTS
 
 # Copies are found on few rows; on all of them nearly every measure finds all.
 _LINEAGE_ROWS = 40
@@ -74,6 +75,8 @@ def tasks_of(zoo, kind, tests=None, *, n_repeats, n_draws):
     -------
     tasks : list of Task
     """
+    if kind not in KIND_OF_INPUTS.values():
+        return [_not_judged(kind, tests)]
     of_kind = _Inputs(zoo, kind)
     parts = [p for p in _GROUPED if kind != "models" or p in _OF_MODELS]
     tasks = [_grouped(of_kind, part) for part in parts]
@@ -88,6 +91,12 @@ def tasks_of(zoo, kind, tests=None, *, n_repeats, n_draws):
     if tests is None:
         return tasks
     return [part for task in tasks for part in [task.of(tests)] if part.tests]
+
+
+def _not_judged(kind, tests):
+    message = f"The measure compares {kind}, of which a zoo has none."
+    tests = dict.fromkeys(["all"] if tests is None else tests, "none")
+    return Task(kind, tests, _Raises(message))
 
 
 class _Inputs:

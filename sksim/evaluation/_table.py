@@ -34,8 +34,9 @@ class MeasureTable(ResultMixin):
         One row for each kind of data, measure, test and metric: ``value``,
         ``standard_error`` over models, ``low`` and ``high`` (95 %), ``chance``,
         ``n_models``, ``kind`` (what the measure compares: "layers", "labels",
-        "outputs", "models", or "control"), ``seconds`` of the comparisons of the test's
-        matrix, and ``failure``: why there is no value, or an empty string.
+        "outputs", "models" or something else; or "control"), ``seconds`` of the
+        comparisons of the test's matrix, and ``failure``: why there is no value, or an
+        empty string.
     leave_one_outs : DataFrame
         The values without each model, in long form: ``data``, ``measure``, ``test``,
         ``metric``, ``model``, ``stratum`` and ``value``.

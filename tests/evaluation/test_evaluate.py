@@ -253,6 +253,13 @@ def test_measures_of_models_need_models(zoo):
     assert rows["failure"].str.contains("keep_estimators=True").all()
 
 
+def test_gradients_are_not_judged_and_said_so(zoo):
+    table = evaluate_measures("ExplanationAgreement", zoo, tests=["labels"]).table
+    row = table[table["measure"] == "ExplanationAgreement"].iloc[0]
+    assert (row["test"], row["kind"]) == ("labels", "gradients")
+    assert "compares gradients" in row["failure"]
+
+
 def test_models_are_compared_where_they_were_kept():
     kept = make_model_zoo(
         n_seeds=2, parts=["copies"], keep_estimators=True, data_home=False
