@@ -405,7 +405,7 @@ def make_model_zoo(
 
     Notes
     -----
-    A quick zoo of five seeds takes 20 seconds of one core, a full one two minutes. The
+    A quick zoo of five seeds takes half a minute of one core, a full one minutes. The
     same recipe gives the same numbers on one machine; on another one the sums of its
     linear algebra differ in their last digits, and so do the models.
 
