@@ -100,7 +100,8 @@ def similarity_test(
         True labels, for measures that use them. They stay with the rows of each side.
     metadata : dict, default=None
         More that is known of the rows and that the measure uses, by name: "z", the
-        confounder of :class:`sksim.compose.DeconfoundedSimilarity`, for one.
+        confounder of :class:`sksim.compose.DeconfoundedSimilarity`, for one, or
+        "repeats" of :class:`sksim.compose.CrossRepetition`.
     n_permutations : int, default=999
         Number of random orders; the smallest p-value is 1 / (n_permutations + 1).
     method : {"auto", "permutation", "exact", "pearson3"}, default="auto"

@@ -237,6 +237,29 @@ def test_noise_in_what_is_predicted():
     assert np.mean(of_means) < np.mean(truth) - 0.15
 
 
+@pytest.mark.parametrize(
+    "measure",
+    [RSA("sqeuclidean"), DistanceCorrelation(debias="rows"), OrthogonalProcrustes()],
+    ids=repr,
+)
+def test_noise_that_is_recorded_on_both_sides_at_once(measure):
+    """Unrelated signals with the same noise: no trial of X meets its own of y."""
+    repeats = np.repeat(np.arange(60), 4)
+    unrelated, found, of_means = [], [], []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        pair = rng.normal(size=(2, 60, 5))
+        noise = 1.5 * rng.normal(size=(240, 5))
+        X, y = (Z[repeats] + noise for Z in pair)
+        unrelated.append(measure.fit(*pair).statistic_)
+        means = (Z.reshape(60, 4, 5).mean(axis=1) for Z in (X, y))
+        of_means.append(measure.fit(*means).statistic_)
+        found.append(CrossRepetition(measure).fit(X, y, repeats=repeats).statistic_)
+    error = np.std(np.subtract(found, unrelated), ddof=1) / 12**0.5
+    assert abs(np.mean(found) - np.mean(unrelated)) < 2.5 * error + 0.03
+    assert abs(np.mean(of_means) - np.mean(unrelated)) > 0.1
+
+
 # ----- tests, intervals, matrices -----------------------------------------------------
 
 
