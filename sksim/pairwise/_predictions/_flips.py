@@ -44,15 +44,16 @@ def sign_flip_pvalue(sums, rng, *, n_tests=1):
     if whole is not None and whole.sum() <= _LARGEST_TOTAL:
         unit = sizes[0] / whole[0]
         return _counted(whole, round(abs(float(np.sum(sums))) / unit))
-    observed = abs(float(np.sum(sums))) - 1e-10 * float(sizes.sum())
+    total = float(sizes.sum())
+    observed = abs(float(np.sum(sums))) - 1e-10 * total
     if len(sizes) <= _ENUMERABLE:
         return float(np.mean(np.abs(_all_signs(len(sizes)) @ sizes) >= observed))
     n_draws = int(
         np.clip(_MOST_SIGNS / (n_tests * len(sizes)), _FEWEST_DRAWS, _MOST_DRAWS)
     )
     n_extreme = sum(
-        int(np.count_nonzero(np.abs(signs @ sizes) >= observed))
-        for signs in _random_signs(len(sizes), n_draws, rng)
+        int(np.count_nonzero(np.abs(2 * (chosen @ sizes) - total) >= observed))
+        for chosen in _random_choices(len(sizes), n_draws, rng)
     )
     return (n_extreme + 1) / (n_draws + 1)
 
@@ -94,11 +95,11 @@ def _all_signs(n):
     return (places >> np.arange(n)) % 2 * 2.0 - 1
 
 
-def _random_signs(n, n_draws, rng):
-    """Blocks of rows of random signs."""
+def _random_choices(n, n_draws, rng):
+    """Blocks of rows of random zeros and ones, the latter for positive signs."""
     n_bytes = -(-n // 8)
     in_block = max(1, _BLOCK // n)
     for start in range(0, n_draws, in_block):
         rows = min(in_block, n_draws - start)
         drawn = rng.integers(256, size=(rows, n_bytes), dtype=np.uint8)
-        yield np.unpackbits(drawn, axis=1, count=n) * 2.0 - 1
+        yield np.unpackbits(drawn, axis=1, count=n).astype(float)
