@@ -37,7 +37,6 @@ from sksim.arrays._pairs import condensed, square
 from sksim.arrays._symmetric import Dense, Factored, products_without_each_row
 from sksim.base._comparison import Grid
 from sksim.base._inner_product import InnerProductComparison, InnerProductGrid
-from sksim.base._validation import overflow_is_silent
 from sksim.rsm._pair_blocks import PairView
 
 # Below this share of a squared norm its difference from another has lost six digits,
@@ -234,13 +233,9 @@ def some_values(view, used, is_centred, refuse, *, xp):
 
 def _pairs_of(view, *, xp):
     """Dissimilarities of which a matrix was made by centring."""
-    return condensed(_hollow(view.form.matrix, xp=xp), xp=xp)
-
-
-def _hollow(matrix, *, xp):
-    """Dissimilarities of which a matrix was made by centring, as a matrix."""
+    matrix = view.form.matrix
     own = xp.linalg.diagonal(matrix) / 2
-    return matrix - own[:, None] - own[None, :]
+    return condensed(matrix - own[:, None] - own[None, :], xp=xp)
 
 
 def cosine_of_some_pairs(values_x, values_y, used, *, xp):
@@ -268,42 +263,6 @@ def cosine_of_some_pairs(values_x, values_y, used, *, xp):
     return products[0] / products[1] ** 0.5 / products[2] ** 0.5
 
 
-def weighted_cosine(values_x, values_y, weights, *, is_centred, xp):
-    """The same of rows that count several times, without pairs of copies.
-
-    Copies are rows of their own, which differ from all others alike: what they have
-    in common leaves of the matrix of rows by rows a diagonal and a part of rank one.
-
-    Parameters
-    ----------
-    values_x, values_y : arrays of shape (n_samples, n_samples)
-        Dissimilarities, 0 on the diagonal.
-    weights : array of shape (n_samples,)
-        How often each row counts.
-    is_centred : bool
-    """
-    total = xp.sum(weights)
-    if is_centred:
-        n_pairs_ = (total**2 - xp.sum(weights**2)) / 2
-        means = [weights @ D @ weights / 2 / n_pairs_ for D in (values_x, values_y)]
-        own = xp.eye(values_x.shape[0], dtype=weights.dtype, device=device_of(weights))
-        values_x, values_y = (
-            D - mean * (1 - own)
-            for D, mean in zip((values_x, values_y), means, strict=True)
-        )
-    others = total - 2 * weights + 2
-
-    def product(D, E):
-        sums, other_sums = D @ weights, E @ weights
-        shared = xp.sum(weights * other_sums / others)
-        shared = shared / (1 + xp.sum(weights / others))
-        effects = (other_sums - shared) / others
-        return weights @ (D * E) @ weights / 2 - xp.sum(weights * sums * effects)
-
-    xx, yy = product(values_x, values_x), product(values_y, values_y)
-    return product(values_x, values_y) / root(xx) / root(yy)
-
-
 # ----- kinds ------------------------------------------------------------------------
 
 
@@ -314,9 +273,7 @@ class WhitenedComparison(InnerProductComparison):
     Matrices without their trace stay so when rows move, but not when one is left out.
     """
 
-    carries: ClassVar = frozenset(
-        {"null", "null_mean", "jackknife", "masked_bootstrap"}
-    )
+    carries: ClassVar = frozenset({"null", "null_mean", "jackknife"})
 
     @classmethod
     def grid(cls, **fields):
@@ -354,20 +311,6 @@ class WhitenedComparison(InnerProductComparison):
         trace = (self.view_x, self.view_y)[place].trace
         own = in_double(form.diagonal(xp=self.xp), xp=self.xp)
         return trace - own * (self.n_samples / (self.n_samples - 1))
-
-    @cached_property
-    def _hollows(self):
-        xp = self.xp
-        return [_hollow(form.dense(xp=xp).matrix, xp=xp) for form in self._forms]
-
-    @overflow_is_silent
-    def _weighted(self, weights):
-        if not self._has_forms or any(form.width == 0 for form in self._forms):
-            return None
-        is_centred = self.measure._is_centred
-        return number(
-            weighted_cosine(*self._hollows, weights, is_centred=is_centred, xp=self.xp)
-        )
 
     def _normed(self, xx, yy):
         return [replace(view, trace=0.0) for view in super()._normed(xx, yy)]

@@ -265,50 +265,6 @@ def test_permutations_by_refitting(measure, widths):
     assert_allclose(prepared.permuted(orders)[:, 0, 0], expected, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("widths", WIDTHS)
-@pytest.mark.parametrize("measure", MEASURES[:4], ids=repr)
-def test_rows_that_count_several_times(measure, widths):
-    """As rows of their own, of which the pairs of copies don't count."""
-    X, y = views(24, widths)
-    weights = np.random.default_rng(0).integers(0, 4, size=24)
-    rows = np.repeat(np.arange(24), weights)
-    mask = rows[:, None] != rows
-    repeated = clone(measure).set_params(pairs=mask)
-    expected = repeated.fit(X[rows], y[rows]).score_
-    pair = measure._open(X, y)
-    assert_allclose(pair._weighted(weights.astype(float)), expected, rtol=1e-8)
-    alone = 1.0 - np.eye(24)[3]
-    assert_allclose(pair._weighted(alone), pair.without_each_row()[3], rtol=1e-9)
-    intervals = get_tags(measure).similarity_tags.intervals
-    assert ("masked_bootstrap" in intervals) == (measure.comparison == "corr_cov")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("noise, n_least", [(0.7, 0.87), (2.0, 0.9)])
-@pytest.mark.parametrize("method", ["jackknife", "masked_bootstrap"])
-def test_coverage_of_intervals(method, noise, n_least):
-    mixing = np.random.default_rng(5).normal(size=(6, 6))
-
-    def rows(n, seed):
-        rng = np.random.default_rng(seed)
-        X = rng.normal(size=(n, 6))
-        return X, np.tanh(X @ mixing / 2) + noise * rng.normal(size=(n, 6))
-
-    measure = RSA("sqeuclidean", "corr_cov")
-    truth = measure.fit(*rows(3000, 1)).score_
-    hits = []
-    for seed in range(100):
-        found = similarity_interval(
-            measure,
-            *rows(60, 100 + seed),
-            method=method,
-            n_resamples=200,
-            random_state=0,
-        ).confidence_interval
-        hits.append(found.low <= truth <= found.high)
-    assert n_least <= np.mean(hits) <= 1
-
-
 def _setting(comparison):
     names = ("measure", "owner", "xp", "device", "n_samples", "rounding")
     return {name: getattr(comparison, name) for name in names}
