@@ -388,6 +388,11 @@ class FeatureReweightedRSA(BaseSimilarity):
             self.n_features_y_in_ = len(matrix)
         return X, GivenTarget(matrix), xp
 
+    def _read_alone(self, X, *, like, role):
+        if role == "y" and self._is_y_given and not self._is_given:
+            return self._given_target(X), np
+        return super()._read_alone(X, like=like, role=role)
+
     def _given_target(self, y):
         """Matrix of y on numpy."""
         with readable(y, "y", both_axes=True):

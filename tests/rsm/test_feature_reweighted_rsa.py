@@ -120,8 +120,9 @@ def test_rows_are_fitted_to_given_dissimilarities(comparison):
     found = similarity_interval(given, X, target).replicates
     expected = similarity_interval(measure, X, y).replicates
     assert_allclose(found, expected, rtol=1e-8)
-    table = similarity_matrix(given, {"a": X}, {"b": squareform(target)})
-    assert_allclose(table.iloc[0, 0], measure.score_, rtol=1e-9)
+    for D in (target, squareform(target)):
+        table = similarity_matrix(given, {"a": X}, {"b": D})
+        assert_allclose(table.iloc[0, 0], measure.score_, rtol=1e-9)
     with pytest.raises(ValueError, match="cross_val_score and other splitters"):
         given.fit(X[:20], squareform(target)[:20])
     with pytest.raises(ValueError, match="X has 20 rows and y has 30"):
