@@ -139,10 +139,12 @@ class ListsComparison(InnerProductComparison):
     def _null_mean(self):
         """Each pair comes to stand at each place equally often."""
         views = self.view_x, self.view_y
-        if not self._lists.can_be_weighted or any(view.is_partial for view in views):
+        if any(view.is_partial for view in views):
             return None
         if self.measure.comparison != "cosine":
             return 0.0
+        if not self._lists.can_be_weighted:
+            return None
         means = (number(self.xp.mean(self.measure._values(v, self.xp))) for v in views)
         return next(means) * next(means) * n_pairs(self.n_samples)
 
@@ -173,7 +175,7 @@ class ListsGrid(InnerProductGrid):
     @property
     def can_be_weighted(self):
         """Whether there are lists to be sorted, and weighted ranks or values."""
-        return self.n_samples <= MATRIX_ROWS and bool(self.measure._exact)
+        return self.n_samples <= MATRIX_ROWS and "jackknife" in self.measure._exact
 
     @cached_property
     def _sorted(self):

@@ -13,7 +13,7 @@ which without :math:`\Sigma` is the inner product of two doubly centred matrices
 subtracts the mean of the dissimilarities from them subtracts a multiple of H from G.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import ClassVar
 
@@ -35,8 +35,13 @@ from sksim.arrays._namespace import (
 )
 from sksim.arrays._pairs import condensed, square
 from sksim.arrays._symmetric import Dense, Factored, products_without_each_row
-from sksim.base._comparison import Grid
-from sksim.base._inner_product import InnerProductComparison, InnerProductGrid
+from sksim.base._comparison import Compared, Grid
+from sksim.base._inner_product import (
+    _MOST_MEMORY,
+    InnerProductComparison,
+    InnerProductGrid,
+)
+from sksim.base._validation import overflow_is_silent
 from sksim.rsm._pair_blocks import PairView
 
 # Below this share of a squared norm its difference from another has lost six digits,
@@ -233,9 +238,13 @@ def some_values(view, used, is_centred, refuse, *, xp):
 
 def _pairs_of(view, *, xp):
     """Dissimilarities of which a matrix was made by centring."""
-    matrix = view.form.matrix
+    return condensed(_hollow(view.form.matrix, xp=xp), xp=xp)
+
+
+def _hollow(matrix, *, xp):
+    """Dissimilarities of which a matrix was made by centring, as a matrix."""
     own = xp.linalg.diagonal(matrix) / 2
-    return condensed(matrix - own[:, None] - own[None, :], xp=xp)
+    return matrix - own[:, None] - own[None, :]
 
 
 def cosine_of_some_pairs(values_x, values_y, used, *, xp):
@@ -263,6 +272,45 @@ def cosine_of_some_pairs(values_x, values_y, used, *, xp):
     return products[0] / products[1] ** 0.5 / products[2] ** 0.5
 
 
+def weighted_cosines(matrices_x, matrices_y, weights, *, is_centred, xp):
+    """The same of rows that count several times, without pairs of copies.
+
+    Copies are rows of their own, which differ from all others alike: what they have
+    in common leaves of the matrix of rows by rows a diagonal and a part of rank one.
+
+    Parameters
+    ----------
+    matrices_x, matrices_y : arrays of shape (n_x, n_samples, n_samples) and (n_y, ...)
+        Dissimilarities, 0 on the diagonal.
+    weights : array of shape (n_samples,)
+        How often each row counts.
+    is_centred : bool
+
+    Returns
+    -------
+    cosines : array of shape (n_x, n_y)
+    """
+    total = xp.sum(weights)
+    n_counted = (total**2 - xp.sum(weights**2)) / 2
+    others = total - 2 * weights + 2
+    of_pairs_ = weights[:, None] * weights / 2
+    sides = []
+    for matrices in (matrices_x, matrices_y):
+        flat = xp.reshape(matrices, (matrices.shape[0], -1))
+        weighted = flat * xp.reshape(of_pairs_, (1, -1))
+        mean = xp.sum(weighted, axis=1) / n_counted * is_centred
+        sums = matrices @ weights - mean[:, None] * (total - weights)
+        shared = xp.sum(weights * sums / others, axis=1)
+        shared = shared / (1 + xp.sum(weights / others))
+        effects = (sums - shared[:, None]) / others
+        own = xp.sum(weighted * flat, axis=1) - n_counted * mean**2
+        own = own - xp.sum(weights * sums * effects, axis=1)
+        sides.append((flat, weighted, mean, weights * sums, effects, own**0.5))
+    x, y = sides
+    products = x[1] @ y[0].T - n_counted * x[2][:, None] * y[2] - x[3] @ y[4].T
+    return products / x[5][:, None] / y[5]
+
+
 # ----- kinds ------------------------------------------------------------------------
 
 
@@ -273,7 +321,9 @@ class WhitenedComparison(InnerProductComparison):
     Matrices without their trace stay so when rows move, but not when one is left out.
     """
 
-    carries: ClassVar = frozenset({"null", "null_mean", "jackknife"})
+    carries: ClassVar = frozenset(
+        {"null", "null_mean", "jackknife", "masked_bootstrap"}
+    )
 
     @classmethod
     def grid(cls, **fields):
@@ -311,6 +361,17 @@ class WhitenedComparison(InnerProductComparison):
         trace = (self.view_x, self.view_y)[place].trace
         own = in_double(form.diagonal(xp=self.xp), xp=self.xp)
         return trace - own * (self.n_samples / (self.n_samples - 1))
+
+    @cached_property
+    def _alone(self):
+        """A grid of one pair, of which matrices are kept."""
+        setting = {f.name: getattr(self, f.name) for f in fields(Compared)}
+        views = {"views_x": [self.view_x], "views_y": [self.view_y]}
+        return WhitenedGrid(kind=type(self), **views, **setting)
+
+    def _weighted(self, weights):
+        values = self._alone.weighted(weights)
+        return None if values is None else float(values[0, 0])
 
     def _normed(self, xx, yy):
         return [replace(view, trace=0.0) for view in super()._normed(xx, yy)]
@@ -354,6 +415,29 @@ class WhitenedGrid(InnerProductGrid):
     def for_permutations(self):
         """The form in which each matrix is picked once for all pairs, if that pays."""
         return super().for_permutations() if self.at_once else replace(self, rows=None)
+
+    @cached_property
+    def _dissimilarities(self):
+        """Stacks of matrices of all views of both sides."""
+        xp, forms = self.xp, self._forms
+        return [
+            xp.stack([_hollow(form.dense(xp=xp).matrix, xp=xp) for form in side])
+            for side in forms
+        ]
+
+    @overflow_is_silent
+    def weighted(self, weights):
+        """Statistics of all pairs with rows that count several times, or None."""
+        if not self._are_formed:
+            return None
+        n_views = len(self.views_x) + len(self.views_y)
+        if n_views > 2 and 8 * self.n_samples**2 * n_views > _MOST_MEMORY:
+            return super().weighted(weights)
+        is_centred = self.measure._is_centred
+        values = weighted_cosines(
+            *self._dissimilarities, weights, is_centred=is_centred, xp=self.xp
+        )
+        return to_numpy(values, xp=self.xp)
 
     def exact_matrix(self, side, place):
         """Matrix of one view, as a `TraceForm` holds it."""

@@ -265,6 +265,50 @@ def test_permutations_by_refitting(measure, widths):
     assert_allclose(prepared.permuted(orders)[:, 0, 0], expected, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("widths", WIDTHS)
+@pytest.mark.parametrize("measure", MEASURES[:4], ids=repr)
+def test_rows_that_count_several_times(measure, widths):
+    """As rows of their own, of which the pairs of copies don't count."""
+    X, y = views(24, widths)
+    weights = np.random.default_rng(0).integers(0, 4, size=24)
+    rows = np.repeat(np.arange(24), weights)
+    mask = rows[:, None] != rows
+    repeated = clone(measure).set_params(pairs=mask)
+    expected = repeated.fit(X[rows], y[rows]).score_
+    pair = measure._open(X, y)
+    assert_allclose(pair._weighted(weights.astype(float)), expected, rtol=1e-8)
+    alone = 1.0 - np.eye(24)[3]
+    assert_allclose(pair._weighted(alone), pair.without_each_row()[3], rtol=1e-9)
+    intervals = get_tags(measure).similarity_tags.intervals
+    assert ("masked_bootstrap" in intervals) == (measure.comparison == "corr_cov")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("noise, n_least", [(0.7, 0.87), (2.0, 0.9)])
+@pytest.mark.parametrize("method", ["jackknife", "masked_bootstrap"])
+def test_coverage_of_intervals(method, noise, n_least):
+    mixing = np.random.default_rng(5).normal(size=(6, 6))
+
+    def rows(n, seed):
+        rng = np.random.default_rng(seed)
+        X = rng.normal(size=(n, 6))
+        return X, np.tanh(X @ mixing / 2) + noise * rng.normal(size=(n, 6))
+
+    measure = RSA("sqeuclidean", "corr_cov")
+    truth = measure.fit(*rows(3000, 1)).score_
+    hits = []
+    for seed in range(100):
+        found = similarity_interval(
+            measure,
+            *rows(60, 100 + seed),
+            method=method,
+            n_resamples=200,
+            random_state=0,
+        ).confidence_interval
+        hits.append(found.low <= truth <= found.high)
+    assert n_least <= np.mean(hits) <= 1
+
+
 def _setting(comparison):
     names = ("measure", "owner", "xp", "device", "n_samples", "rounding")
     return {name: getattr(comparison, name) for name in names}
@@ -327,7 +371,7 @@ def test_effects_of_pairs_are_those_of_matrices_without_their_trace():
 
 
 @pytest.mark.parametrize("measure", MEASURES[:4], ids=repr)
-def test_jackknife_and_null_of_many_pairs(measure):
+def test_jackknife_and_null_of_many_pairs(measure, monkeypatch):
     X, y = views(24)
     layers_x, layers_y = {"a": X, "b": X[:, :2]}, {"c": y, "d": y**3}
     grid = open_layers(clone(measure), layers_x, layers_y).grid
@@ -343,6 +387,13 @@ def test_jackknife_and_null_of_many_pairs(measure):
         effects = grid.pair_effects(i, j).matrix
         assert_allclose(effects, pair.pair_effects().matrix, rtol=1e-9, atol=1e-12)
     assert (i, j) == (1, 1)
+    weights = np.random.default_rng(0).integers(0, 3, size=24).astype(float)
+    found = grid.weighted(weights)
+    monkeypatch.setattr("sksim.rsm._whitened._MOST_MEMORY", 0)
+    if measure.comparison == "corr_cov":  # the others say that they can't be weighted
+        assert_allclose(grid.weighted(weights), found, rtol=1e-10)
+    for i, j in np.ndindex(2, 2):
+        assert_allclose(grid.pair(i, j)._weighted(weights), found[i, j], rtol=1e-10)
     of_one = open_layers(clone(measure), {"a": X, "b": y}).grid
     assert [place[:2] for place in of_one.without_each_row()] == [
         (0, 0),
