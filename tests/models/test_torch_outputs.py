@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.linear_model import LogisticRegression
 
 from sksim import all_measures
+from sksim.base._tags import tags_of
 from sksim.functional import (
     Disagreement,
     DoubleFault,
@@ -363,7 +364,12 @@ def test_networks_of_two_inputs(rows):
 
 # ----- compare ------------------------------------------------------------------------
 
-FUNCTIONAL = {name for name, _ in all_measures(family="functional")}
+# attributions are no answers
+FUNCTIONAL = {
+    name
+    for name, cls in all_measures(family="functional")
+    if tags_of(cls()).inputs != "gradients"
+}
 
 
 @pytest.mark.parametrize("is_loader", [False, True])
