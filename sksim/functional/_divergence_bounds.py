@@ -74,8 +74,7 @@ def divergence_bounds(
 
     Parameters
     ----------
-    ids_p : int array-like of shape (n_rows, k) or (n_samples, n_positions, k), or \
-            sequence of arrays
+    ids_p : int array-like of shape (n_rows, k) or (n_samples, n_positions, k)
         Numbers of the tokens that the first model lists, 0 to ``n_tokens`` - 1. Rows
         may differ in length, as sequences of arrays, or padded by numbers below 0.
     logp_p : array-like of the same shape

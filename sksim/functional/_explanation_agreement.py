@@ -22,11 +22,12 @@ class ExplanationAgreement(AttributionsMixin, BaseFunctionalSimilarity):
 
     Parameters
     ----------
-    kind : {"feature", "rank", "sign", "signed_rank", "rank_correlation", \
-            "pairwise_rank"}, default="feature"
-        Which of the k features both hold (FA); which at the same place (RA); which with
-        the same sign (SA; 0 is one); or both (SRA). Spearman's correlation of all
-        magnitudes (RC), or the share of pairs of features that are in one order (PRA).
+    kind : str, default="feature"
+        Which of the k features both hold, "feature" (FA); which at the same place,
+        "rank" (RA); which with the same sign, "sign" (SA; 0 is one); or both,
+        "signed_rank" (SRA). Spearman's correlation of all magnitudes,
+        "rank_correlation" (RC), or the share of pairs of features that are in one
+        order, "pairwise_rank" (PRA).
     k : int, default=None
         Number of features that count for the first four; None: a quarter of them,
         rounded up. Of equal magnitudes the first features come first.

@@ -19,9 +19,9 @@ class GroupExplanationAgreement(AttributionsMixin, BaseGroupSimilarity):
 
     Parameters
     ----------
-    kind : {"feature", "rank", "sign", "signed_rank", "rank_correlation", \
-            "pairwise_rank"}, default="feature"
-        Which agreement, see :class:`ExplanationAgreement`.
+    kind : str, default="feature"
+        Which agreement: "feature", "rank", "sign", "signed_rank", "rank_correlation" or
+        "pairwise_rank", see :class:`ExplanationAgreement`.
     k : int, default=None
         Number of features that count for the first four; None: a quarter of them,
         rounded up. Of equal magnitudes the first features come first.

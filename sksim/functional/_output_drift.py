@@ -106,24 +106,23 @@ def output_drift(
 
     Parameters
     ----------
-    p, q : array of shape (n_samples, n_classes) or (n_samples, n_positions, \
-            n_classes), or tuple (ids, logp)
+    p, q : array of shape (n_samples, n_classes), or tuple (ids, logp)
         Probabilities of the original and of the copy, or logits (``from_logits=True``),
         of any library and precision: they are computed on in double precision, some
-        rows at a time. With ``n_tokens`` the most probable tokens of each model and
-        their log-probabilities, as :func:`divergence_bounds` takes them.
+        rows at a time. Of sequences (n_samples, n_positions, n_classes). With
+        ``n_tokens`` the most probable tokens of each model and their log-probabilities,
+        as :func:`divergence_bounds` takes them.
     from_logits : bool, default=False
         Whether the numbers are logits, of which the softmax is taken. It is never
         guessed. A logit of -inf is a probability of 0.
     n_tokens : int, default=None
         Number of tokens there are, where p and q list the most probable ones.
-    y_true : int array-like of shape (n_samples,) or (n_samples, n_positions), \
-            default=None
+    y_true : int array-like of shape (n_samples,), default=None
         Column, or token, that is right.
-    mask : bool array-like of shape (n_samples,) or (n_samples, n_positions), \
-            default=None
-        Which rows count, such as the attention mask of padded sequences.
-    groups : array-like of shape (n_samples,) or (n_samples, n_positions), default=None
+    mask : bool array-like of shape (n_samples,), default=None
+        Which rows count, such as the attention mask of padded sequences. Of these, as
+        ``y_true`` and ``groups``, of shape (n_samples, n_positions).
+    groups : array-like of shape (n_samples,), default=None
         Part of the data that each row belongs to.
     top_k : int, default=10
         Number of first choices whose overlap is computed; no more than there are.
