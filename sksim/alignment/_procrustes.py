@@ -246,7 +246,7 @@ class OrthogonalProcrustes(MomentMixin, AlignmentMixin, BaseSimilarity):
         squared = number(unbiased_square_sum(trials, center=self.center, xp=xp))
         means = trials.means(xp=xp)
         norm = root_of_signal(squared, number(inner(means, means, xp=xp)), role)
-        pairs = trials.halves(xp=xp)
+        pairs = trials.narrow(xp=xp).halves(xp=xp)
         if self.center:
             pairs = (tuple(h - xp.mean(h, axis=0) for h in pair) for pair in pairs)
         return Halves(tuple(pairs), norm, scale)

@@ -1,12 +1,14 @@
 """Rows that were measured several times."""
 
 import itertools
+import pickle
 
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from sklearn import config_context
+from sklearn.base import clone
 from sklearn.model_selection import GroupKFold, cross_val_score
 
 from sksim.alignment import (
@@ -157,6 +159,30 @@ def test_names_of_rows_and_order_of_their_trials(measure):
     assert_allclose(moved.statistic_, value, rtol=1e-9)
     single = [Z.astype(np.float32) for Z in (X, y)]
     assert_allclose(wrapped.fit(*single, repeats=repeats).statistic_, value, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [DEBIASED, HSIC(debias="rows"), OrthogonalProcrustes(), AngularShapeMetric()],
+    ids=repr,
+)
+def test_more_columns_than_trials(measure):
+    """Columns of zeros, rotated: the same trials in a wider space."""
+    repeats = np.repeat(np.arange(12), UNEQUAL)
+    X, y = recorded(signals(widths=(5, 4)), repeats, 0.5)
+    value = CrossRepetition(measure).fit(X, y, repeats=repeats).statistic_
+    rotation = np.linalg.qr(np.random.default_rng(0).normal(size=(90, 5)))[0]
+    wide = CrossRepetition(measure).fit(X @ rotation.T, y, repeats=repeats)
+    assert wide.statistic_ == pytest.approx(value, rel=1e-9)
+    copy = pickle.loads(pickle.dumps(clone(wide).fit(X, y, repeats=repeats)))
+    assert copy.score() == pytest.approx(wide.score_, rel=1e-9)
+
+
+def test_one_column():
+    repeats = np.repeat(np.arange(12), UNEQUAL)
+    X, y = recorded(signals(widths=(5, 1)), repeats, 0.5)
+    columns = CrossRepetition(DEBIASED).fit(X, y, repeats=repeats).score_
+    assert CrossRepetition(DEBIASED).fit(X, y[:, 0], repeats=repeats).score_ == columns
 
 
 @pytest.mark.parametrize("measure", [DEBIASED, CKA(debias="both"), RSA()], ids=repr)
