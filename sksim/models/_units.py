@@ -416,7 +416,9 @@ class _Writer:
         other = copy.deepcopy(self.module)
         with torch.no_grad():
             for path, array in zip(self.paths, arrays, strict=True):
-                _tensor(other, path).copy_(torch.from_numpy(np.array(array)))
+                _tensor(other, path).copy_(
+                    torch.from_numpy(np.asarray(array, order="C"))
+                )
         return other
 
 

@@ -95,8 +95,8 @@ class Network(View):
     kind : str
         What it was read from, for messages.
     write : callable
-        From arrays, in the order of the tensors and in their shapes, to a copy of the
-        network that holds them.
+        From an iterable of arrays, in the order of the tensors and in their shapes, to
+        a copy of the network that holds them.
     watch : callable or None
         Function of rows that gives, for each space, a list of the matrices that the
         layers after it are given: a column for each unit.
@@ -114,7 +114,7 @@ class Network(View):
     def with_values(self, values):
         """Copy of the network with other values, in the shapes of the tensors'."""
         pairs = zip(self.tensors, values, strict=True)
-        return self.write([array.reshape(tensor.shape) for tensor, array in pairs])
+        return self.write(array.reshape(tensor.shape) for tensor, array in pairs)
 
     def unmoved(self):
         """For each space the units in the order in which they are."""
@@ -259,11 +259,11 @@ def _mlp(mlp):
 
     def write(arrays):
         other = copy.copy(mlp)
-        old = zip(mlp.coefs_, mlp.intercepts_, strict=True)
-        pairs = zip(old, arrays[::2], arrays[1::2], strict=True)
-        layers = [(_like(W, V), _like(b, c)) for (W, b), V, c in pairs]
-        other.coefs_ = [weights for weights, _ in layers]
-        other.intercepts_ = [biases for _, biases in layers]
+        other.coefs_, other.intercepts_ = [], []
+        arrays = iter(arrays)
+        for weights, biases in zip(mlp.coefs_, mlp.intercepts_, strict=True):
+            other.coefs_.append(_like(weights, next(arrays)))
+            other.intercepts_.append(_like(biases, next(arrays)))
         return other
 
     def watch(X):

@@ -307,5 +307,5 @@ _SQUARED_ERROR = "neg_mean_squared_error"
 
 def _between(first, matched, t):
     """Weights on the way from the first network to the matched second one."""
-    pairs = zip(first.tensors, matched, strict=True)
-    return [(1 - t) * a.values + t * b for a, b in pairs]
+    for a, b in zip(first.tensors, matched, strict=True):
+        yield (1 - t) * a.values + t * b
