@@ -117,6 +117,7 @@ from .functional import KullbackLeibler as KullbackLeibler
 from .functional import LabelEntropy as LabelEntropy
 from .functional import MinMaxNormalizedDisagreement as MinMaxNormalizedDisagreement
 from .functional import ModelStitching as ModelStitching
+from .functional import MultilabelAgreement as MultilabelAgreement
 from .functional import OracleDisagreement as OracleDisagreement
 from .functional import OutputDriftResult as OutputDriftResult
 from .functional import PerformanceDifference as PerformanceDifference
@@ -126,6 +127,7 @@ from .functional import QStatistic as QStatistic
 from .functional import RankBiasedOverlap as RankBiasedOverlap
 from .functional import RankCorrelation as RankCorrelation
 from .functional import RashomonCapacity as RashomonCapacity
+from .functional import RegressionDifference as RegressionDifference
 from .functional import SaliencySimilarity as SaliencySimilarity
 from .functional import SameErrorRate as SameErrorRate
 from .functional import SoftPredictionDifference as SoftPredictionDifference

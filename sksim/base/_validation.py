@@ -317,7 +317,9 @@ def _read_labels(labels, name, measure, *, allow_fractions):
         raise ValueError(
             f"{name} must hold one label for each row, got an array of shape "
             f"{tuple(labels.shape)}. Take the class of the largest probability first, "
-            "or use from_estimators."
+            "or use from_estimators; rows with any number of labels are compared by "
+            "MultilabelAgreement, several outputs of regressors by "
+            "RegressionDifference."
         )
     _check_label_values(labels, name, xp, allow_fractions=allow_fractions)
     return labels

@@ -37,6 +37,7 @@ from sksim.functional._min_max_normalized_disagreement import (
     MinMaxNormalizedDisagreement,
 )
 from sksim.functional._model_stitching import ModelStitching, stitching_layers
+from sksim.functional._multilabel_agreement import MultilabelAgreement
 from sksim.functional._oracle_disagreement import OracleDisagreement
 from sksim.functional._output_drift import OutputDriftResult, output_drift
 from sksim.functional._performance_difference import PerformanceDifference
@@ -48,6 +49,7 @@ from sksim.functional._q_statistic import QStatistic
 from sksim.functional._rank_biased_overlap import RankBiasedOverlap
 from sksim.functional._rank_correlation import RankCorrelation
 from sksim.functional._rashomon_capacity import RashomonCapacity
+from sksim.functional._regression_difference import RegressionDifference
 from sksim.functional._saliency_similarity import SaliencySimilarity
 from sksim.functional._same_error_rate import SameErrorRate
 from sksim.functional._soft_prediction_difference import SoftPredictionDifference
@@ -86,6 +88,7 @@ __all__ = [
     "LabelEntropy",
     "MinMaxNormalizedDisagreement",
     "ModelStitching",
+    "MultilabelAgreement",
     "OracleDisagreement",
     "OutputDriftResult",
     "PerformanceDifference",
@@ -95,6 +98,7 @@ __all__ = [
     "RankBiasedOverlap",
     "RankCorrelation",
     "RashomonCapacity",
+    "RegressionDifference",
     "SaliencySimilarity",
     "SameErrorRate",
     "SoftPredictionDifference",

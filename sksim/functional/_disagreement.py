@@ -1,14 +1,20 @@
 """Share of rows on which two models predict different labels."""
 
+from numbers import Real
+
+import numpy as np
+
 from sksim.base import BaseFunctionalSimilarity, RowSumComparison
 from sksim.functional._tags import (
+    INTERVALS_OF_KINDS,
     INTERVALS_OF_SHARES,
     OF_ROW_SUMS,
     label_tags,
 )
+from sksim.functional._undefined import UndefinedMixin, replacement_constraint
 
 
-class Disagreement(BaseFunctionalSimilarity):
+class Disagreement(UndefinedMixin, BaseFunctionalSimilarity):
     r"""Share of rows on which two models predict different labels, or churn.
 
     .. math:: m(f, f') = \frac{1}{N} \sum_i 1[\hat y_i \ne \hat y_i']
@@ -17,12 +23,24 @@ class Disagreement(BaseFunctionalSimilarity):
     at least \|e - e'\| and at most min(e + e', 1) of the rows. It is blind to
     confidence, and to which of two models is right where they differ.
 
+    Parameters
+    ----------
+    abstain : label, default=None
+        A label by which models decline to answer. The share is then of the rows that
+        both answer, and no metric.
+    replace_undefined_by : np.nan or float in [0, 1], default=np.nan
+        Value where no row is answered by both, which raises an
+        :class:`~sklearn.exceptions.UndefinedMetricWarning`.
+
     Attributes
     ----------
     statistic_, distance_ : float
         Share of rows with different labels.
     score_ : float
         Minus the share.
+    answered_counts_ : ndarray of shape (2, 2)
+        Only with ``abstain``: number of rows [[answered by both, by the first alone],
+        [by the second alone, by none]].
     n_samples_fit_ : int
         Number of rows.
 
@@ -51,6 +69,12 @@ class Disagreement(BaseFunctionalSimilarity):
     ...     ).distance_
     0.5
 
+    Models that may decline to answer:
+
+    >>> measure = Disagreement(abstain="unsure")
+    >>> measure.fit(["yes", "unsure", "no"], ["yes", "no", "yes"]).distance_
+    0.5
+
     From two fitted models:
 
     >>> from sklearn.datasets import load_iris
@@ -63,29 +87,51 @@ class Disagreement(BaseFunctionalSimilarity):
     0.027
     """
 
+    _parameter_constraints: dict = {
+        "abstain": [str, Real, None],
+        "replace_undefined_by": replacement_constraint(0, 1),
+    }
     _kind = RowSumComparison
+    _undefined_when = "No row is answered by both models"
+
+    def __init__(self, *, abstain=None, replace_undefined_by=np.nan):
+        self.abstain = abstain
+        self.replace_undefined_by = replace_undefined_by
 
     def _view(self, X, xp):
         return X
 
     def _row_terms(self, view_x, view_y, xp):
-        return view_x != view_y
+        if self.abstain is None:
+            return view_x != view_y
+        by_x, by_y = view_x != self.abstain, view_y != self.abstain
+        both = by_x & by_y
+        terms = [both & (view_x != view_y), both, by_x & ~by_y, by_y & ~by_x]
+        return xp.stack(terms, axis=1)
 
     def _of_sums(self, sums, n_samples):
-        return sums / n_samples
+        if self.abstain is None:
+            return sums / n_samples
+        differ, both, only_x, only_y = (int(count) for count in sums)
+        none = int(n_samples) - both - only_x - only_y
+        counts = np.array([[both, only_x], [only_y, none]])
+        return differ / both if both else float("nan"), {"answered_counts_": counts}
 
     def _extreme_terms(self):
-        return [0, 1]
+        if self.abstain is None:
+            return [0, 1]
+        return [[1, 1, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]]
 
     def _min_samples(self):
         return 1
 
     def _similarity_tags(self):
+        of_all = self.abstain is None
         return label_tags(
-            intervals=INTERVALS_OF_SHARES,
+            intervals=INTERVALS_OF_SHARES if of_all else INTERVALS_OF_KINDS,
             exact=OF_ROW_SUMS,
             orientation="distance",
             bounds=(0, 1),
-            metric=True,
+            metric=of_all,
             reference="Madani et al. 2004",
         )

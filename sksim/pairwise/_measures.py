@@ -62,8 +62,7 @@ def resolve_measures(measures):
     for measure in measures:
         if is_text(measure) and measure.lower() in FAMILIES:
             for name, cls in all_measures(family=measure.lower()):
-                # attributions are made in many ways, and are no model's answers
-                if tags_of(cls()).inputs != "gradients":
+                if _goes_with_its_family(tags_of(cls())):
                     resolved.setdefault(name, Chosen(cls(), False))
         else:
             measure = check_measure(measure)
@@ -71,6 +70,15 @@ def resolve_measures(measures):
     if not resolved:
         raise ValueError("measures is empty: there is nothing to compute.")
     return resolved
+
+
+def _goes_with_its_family(tags):
+    """Whether a measure is tried where its family is asked for.
+
+    Attributions are no model's answers, and labels of which a row has many are not
+    told from the probabilities of one.
+    """
+    return tags.inputs != "gradients" and "label_sets" not in tags.requires
 
 
 def _label(measure):

@@ -144,6 +144,10 @@ REQUIREMENTS = {
         "X and y must have the same columns: one for each class",
         _CHECKS_THAT_FIT_A_REAL_MATRIX,
     ),
+    "label_sets": Requirement(
+        "each column of X and y says whether a row has a label of its own",
+        (),
+    ),
     "y_true": Requirement(
         "fit needs the true labels, which scikit-learn's checks do not pass",
         _CHECKS_THAT_FIT_A_REAL_MATRIX,
