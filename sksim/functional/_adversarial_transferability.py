@@ -32,11 +32,11 @@ class AdversarialTransferability(AttackingSimilarity):
     adversarial examples made of row x against f and against f'. With the share of
     crossing errors in percent,
 
-    .. math:: m(f, f') = \log \max \Big\{ 100\,\varepsilon_s,\;
+    .. math:: m(f, f') = \log \max \Big\{ \varepsilon_s,\;
         \frac{100}{2 |X_{ab}|} \sum_{x \in X_{ab}}
         1[f(x_b) \ne y] + 1[f'(x_a) \ne y] \Big\} .
 
-    A similarity in [log(100 floor), log 100] = [0, 4.605]; the lower end means that
+    A similarity in [log(floor), log 100] = [-4.605, 4.605]; the lower end means that
     nothing transfers. A model compared with itself gets log 100 only where every attack
     on it succeeds. Depends on the attack and on ``eps``, so that only numbers from one
     setting are comparable; large where both models are simply fragile.
@@ -61,7 +61,7 @@ class AdversarialTransferability(AttackingSimilarity):
         Where perturbed rows are clipped to: the range of each feature in ``data``, or
         given numbers, or one for each feature. Not used by callables.
     floor : float, default=0.01
-        :math:`\varepsilon_s`, the least share of crossing errors, which keeps the
+        :math:`\varepsilon_s`, the least percentage of crossing errors, which keeps the
         logarithm finite.
 
     Attributes
@@ -91,6 +91,9 @@ class AdversarialTransferability(AttackingSimilarity):
 
     Notes
     -----
+    The source attacks by projected gradient descent: ``attack="pgd"``, with the radius
+    and the number of steps that suit the data.
+
     Only rows that both models get right count, and each model is only attacked on rows
     that it gets right itself. The attacks follow the gradient of the cross-entropy in
     the form of the log-odds of the class, which has the same direction and does not
@@ -99,8 +102,9 @@ class AdversarialTransferability(AttackingSimilarity):
 
     References
     ----------
-    J. Hwang, S. Yun, D. Han, S. Chun. Similarity of neural architectures using
-    adversarial attack transferability. 2022, arXiv:2210.11407.
+    J. Hwang, D. Han, B. Heo, S. Park, S. Chun, J.-S. Lee. Similarity of neural
+    architectures using adversarial attack transferability. ECCV, 2024,
+    arXiv:2210.11407.
 
     Examples
     --------
@@ -120,7 +124,7 @@ class AdversarialTransferability(AttackingSimilarity):
 
     _parameter_constraints: dict = {
         **AttackingSimilarity._parameter_constraints,
-        "floor": [Interval(Real, 0, 1, closed="neither")],
+        "floor": [Interval(Real, 0, 100, closed="neither")],
     }
 
     def __init__(
@@ -172,7 +176,7 @@ class AdversarialTransferability(AttackingSimilarity):
 
         transfer_x = error_rate(view_x, view_y.examples)
         transfer_y = error_rate(view_y, view_x.examples)
-        percentage = 100 * max(self.floor, (transfer_x + transfer_y) / 2)
+        percentage = max(self.floor, 100 * (transfer_x + transfer_y) / 2)
         return math.log(percentage), {
             "transfer_rate_x_": transfer_x,
             "transfer_rate_y_": transfer_y,
@@ -185,7 +189,7 @@ class AdversarialTransferability(AttackingSimilarity):
         return SimilarityTags(
             family="functional",
             orientation="similarity",
-            bounds=(math.log(100 * self.floor), math.log(100)),
+            bounds=(math.log(self.floor), math.log(100)),
             identity=False,
             inputs="models",
             requires=("models", "data", "y_true"),

@@ -269,8 +269,8 @@ def test_transferability_by_hand():
 def test_nothing_transfers_at_the_floor():
     X, y = np.array([[1.0], [-1.0]]), [1, 0]
     measure = AdversarialTransferability(eps=0.1).fit(binary([1]), binary([2]), X, y)
-    assert measure.similarity_ == 0 == measure._similarity_tags().bounds[0]
-    measure = AdversarialTransferability(eps=0.1, floor=0.1)
+    assert measure.similarity_ == math.log(0.01) == measure._similarity_tags().bounds[0]
+    measure = AdversarialTransferability(eps=0.1, floor=10)
     assert measure.fit(binary([1]), binary([2]), X, y).similarity_ == pytest.approx(
         math.log(10)
     )
