@@ -122,6 +122,7 @@ VARIANTS = [
         DistanceCorrelation(squared=s, debias=d)
         for s, d in ((True, None), (True, "rows"), (False, "rows"))
     ),
+    OrthogonalProcrustes(debias="rows", random_state=0),
     EigenspaceOverlap(denominator="width"),
     GULP(ridge=0.0),
     *(RSA(metric=m) for m in ("cosine", "euclidean", "sqeuclidean")),
