@@ -183,6 +183,8 @@ class BaseKernelSimilarity(BaseSimilarity):
             )
         rows, _, scale, squared_norm = centered(as_float64(X, xp=xp), xp=xp)
         refuse_constant(squared_norm, role)
+        # what the mean had no digits for would be left in small self terms
+        rows = rows - xp.mean(rows, axis=0)
         if rows.shape[1] <= rows.shape[0]:
             form = self._linear_form(Offset(rows, None, squared_norm, 1.0), xp, role)
         else:
