@@ -18,6 +18,10 @@ _ONE_STATISTIC = (
     ("GeneralizedDiversity", "CoincidentFailureDiversity"),
     # agreement beyond that of two draws from both models' labels together
     ("FleissKappa", "KrippendorffAlpha"),
+    # the share of joint errors that are the same
+    ("SameErrorRate", "GroupSameErrorRate"),
+    # agreement on what is likely beyond that of independent models
+    ("ProbabilisticErrorConsistency", "GroupProbabilisticErrorConsistency"),
     # half of the absolute difference of probabilities
     ("TotalVariation", "PredictionDifference"),
     # the cosine of the angle after the best orthogonal map
