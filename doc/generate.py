@@ -35,6 +35,7 @@ TITLES = {
     "compose": "Composition",
     "preprocessing": "Preprocessing",
     "evaluation": "Measuring the measures",
+    "torch": "Losses for PyTorch",
     "plot": "Plotting",
     "report": "Reports",
     "datasets": "Data with known answers",

@@ -20,6 +20,7 @@ from . import statistics as statistics
 from . import structural as structural
 from . import testing as testing
 from . import topology as topology
+from . import torch as torch
 from .alignment import AlignedCosine as AlignedCosine
 from .alignment import AngularShapeMetric as AngularShapeMetric
 from .alignment import CorrelationMatch as CorrelationMatch
@@ -246,5 +247,6 @@ from .topology import IMD as IMD
 from .topology import RTD as RTD
 from .topology import GeometryScore as GeometryScore
 from .topology import RTDLite as RTDLite
+from .torch import SimilarityLoss as SimilarityLoss
 
 __version__: str

@@ -283,17 +283,20 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
         ValueError
             If the measure's gradients are not those of its score.
         """
-        tags = tags_of(self)
-        if not tags.differentiable:
-            raise ValueError(
-                f"{type(self).__name__} has no gradients with these parameters. "
-                "sksim.all_measures(differentiable=True) lists the measures that have."
-            )
+        self._check_gradients()
         with warnings.catch_warnings():
             # scikit-learn looks at the values of tensors that require gradients
             for message in ("Converting a tensor with req", "torch.asarray: unspec"):
                 warnings.filterwarnings("ignore", message=message)
-            return tags.orient(clone(self)._open(X, y, **metadata).array())
+            return tags_of(self).orient(clone(self)._open(X, y, **metadata).array())
+
+    def _check_gradients(self):
+        """Raise if ``score_array`` would not have the score's gradients."""
+        if not tags_of(self).differentiable:
+            raise ValueError(
+                f"{type(self).__name__} has no gradients with these parameters. "
+                "sksim.all_measures(differentiable=True) lists the measures that have."
+            )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
