@@ -13,6 +13,7 @@ from sksim.arrays._linalg import (
     rescaled,
     row_factor,
     row_factor_basis,
+    squared_norm_of,
     svdvals,
     thin_svd,
     uncentered,
@@ -23,6 +24,8 @@ from sksim.arrays._namespace import (
     device_of,
     inner,
     number,
+    root_above_zero,
+    without_gradients,
     zeros,
 )
 from sksim.arrays._nuclear_norm import (
@@ -228,6 +231,7 @@ class OrthogonalProcrustes(MomentMixin, AlignmentMixin, BaseSimilarity):
         offset = uncentered(X, xp=xp) if lazily and self.center else None
         if offset is not None:
             rows, mean, squared_norm, scale = offset
+            squared_norm = squared_norm_of(rows, mean, squared_norm, xp=xp)
             return AlignedRows(rows, mean, None, mean, squared_norm**0.5, scale)
         if self.center:
             rows, mean, scale, squared_norm = centered(X, xp=xp)
@@ -236,6 +240,7 @@ class OrthogonalProcrustes(MomentMixin, AlignmentMixin, BaseSimilarity):
             mean = zeros(X.shape[1], like=X, xp=xp)
         if self.scale:
             refuse_constant(squared_norm, role, centered=self.center)
+        squared_norm = squared_norm_of(rows, None, squared_norm, xp=xp)
         return AlignedRows(rows, None, None, mean, squared_norm**0.5, scale)
 
     def _repeated_view(self, trials, xp, role):
@@ -284,7 +289,7 @@ class OrthogonalProcrustes(MomentMixin, AlignmentMixin, BaseSimilarity):
         squared, unit = self._squared_distance(
             view_x, view_y, nuclear_norm(cross_product, xp=xp), xp
         )
-        return xp.sqrt(squared) * unit, details
+        return root_above_zero(squared, xp=xp) * unit, details
 
     def _debiased_distance(self, view_x, view_y, xp):
         rows = (view.in_units(1.0, xp=xp) for view in (view_x, view_y))
@@ -310,7 +315,7 @@ class OrthogonalProcrustes(MomentMixin, AlignmentMixin, BaseSimilarity):
         norms = self._squared_norms(view_x, view_y)
         squared = norms - 2 * overlap * (x_factor * y_factor)
         enough = 1e-6 if view_x.rows.dtype == xp.float64 else 1e-2
-        if float(squared) < enough * norms:
+        if number(squared) < enough * number(norms):
             A = view_x.in_units(x_factor, xp=xp)
             B = view_y.in_units(y_factor, xp=xp)
             squared = self._squared_residual(A, B, *matched, xp=xp)
@@ -319,7 +324,8 @@ class OrthogonalProcrustes(MomentMixin, AlignmentMixin, BaseSimilarity):
     @staticmethod
     def _squared_residual(A, B, *, xp):
         """||A Q - B||^2 for the best orthogonal Q."""
-        U, _, Vt = thin_svd(A.T @ B, xp=xp)
+        # at the best map the residual's gradient is that of a constant one
+        U, _, Vt = thin_svd(without_gradients(A.T @ B), xp=xp)
         return squared_residual(A, B, U, Vt.T, xp=xp)
 
     def _squared_norms(self, view_x, view_y):
@@ -443,6 +449,7 @@ class OrthogonalProcrustes(MomentMixin, AlignmentMixin, BaseSimilarity):
             view_keywords=("role",) if is_plain else ("role", "seed"),
             # other folds of each part of the rows: too much noise for a jackknife
             intervals=("jackknife", "subsample") if is_plain else ("subsample",),
+            differentiable=is_plain,
             deterministic=is_plain,
             streaming=is_plain,
             score_uses_fit=is_plain,

@@ -11,6 +11,7 @@ from sksim.arrays._namespace import (
     as_float64,
     cholesky_upper,
     column_sum_of_squares,
+    has_gradients,
     inner,
     is_numpy,
     number,
@@ -18,6 +19,7 @@ from sksim.arrays._namespace import (
     row_blocks_of,
     row_sum_of_squares,
     triangular_factor,
+    without_gradients,
 )
 from sksim.arrays._views import View
 
@@ -209,6 +211,17 @@ def centered_product(rows_x, mean_x, rows_y, mean_y):
     return product - rows_x.shape[0] * mean_x[:, None] * mean_y[None, :]
 
 
+def squared_norm_of(rows, mean, squared_norm, *, xp):
+    """Squared norm of centred rows, which is known, with its gradients if it has any.
+
+    ``mean`` is what is still to be subtracted, None if the rows are centred.
+    """
+    if not has_gradients(rows):
+        return squared_norm
+    squares = inner(rows, rows, xp=xp)
+    return squares if mean is None else squares - rows.shape[0] * (mean @ mean)
+
+
 def _subtract_mean(X, *, xp):
     """Column means, centred rows and their columns' squared norms; may overflow."""
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
@@ -242,9 +255,11 @@ def nuclear_norm(M, *, xp):
 
     By the eigenvalues of the smaller Gram matrix where the sum of their roots keeps
     eleven digits (of a single-precision M, eight), two to three times faster; by
-    singular values elsewhere.
+    singular values elsewhere. Its gradient is the polar factor: see there.
     """
     exact = as_float64(M, xp=xp)
+    if has_gradients(M):
+        return inner(exact, polar_factor(without_gradients(M), xp=xp), xp=xp)
     gram = exact @ exact.T if M.shape[0] <= M.shape[1] else exact.T @ exact
     squares = eigvalsh(gram, xp=xp)
     # eigenvalues are off by four roundings of the largest (root mean square, measured
@@ -266,6 +281,28 @@ def nuclear_norm(M, *, xp):
             if _norm(errors, xp=xp) <= tolerance:
                 return xp.sum(others) + smallest
     return xp.sum(as_float64(svdvals(M, xp=xp), xp=xp))
+
+
+def polar_factor(M, *, xp):
+    """U V' of the singular vectors of a matrix, in double precision.
+
+    Of singular values above rounding alone: this is the nuclear norm's gradient where
+    it has one, whatever values are equal, and its subgradient of smallest norm where
+    some are zero.
+    """
+    exact = as_float64(M, xp=xp)
+    is_flat = M.shape[0] <= M.shape[1]
+    tall = exact.T if is_flat else exact
+    squares, V = xp.linalg.eigh(tall.T @ tall)
+    # roots above a thousandth of the largest keep nine digits of their vectors, and
+    # eigenvectors take a third of the time of singular vectors
+    if number(squares[0]) > 1e-6 * number(squares[-1]):
+        factor = tall @ ((V / xp.sqrt(squares)) @ V.T)
+        return factor.T if is_flat else factor
+    U, s, Vt = unsigned_svd(exact, xp=xp)
+    rounding = max(M.shape) * float(xp.finfo(M.dtype).eps)
+    rank = int(xp.count_nonzero(s > rounding * s[0]))
+    return U[:, :rank] @ Vt[:rank, :]
 
 
 def _norm(vector, *, xp):
@@ -383,7 +420,7 @@ def orthonormal_basis(X, *, xp, role=None, center=True):
 
     By the Cholesky factor of the Gram matrix where its condition allows that, by a
     second pass where it nearly does, and by a singular value decomposition that finds
-    the rank elsewhere.
+    the rank elsewhere. Gradients then are those within the directions that are found.
     """
     X = as_float64(X, xp=xp)
     if center:
@@ -395,9 +432,14 @@ def orthonormal_basis(X, *, xp, role=None, center=True):
         by_cholesky = _cholesky_basis(rows, xp=xp)
         if by_cholesky is not None:
             return Basis(*by_cholesky, mean, scale)
-    U, s, Vt = tall_svd(rows, xp=xp)
+    U, s, Vt = tall_svd(without_gradients(rows), xp=xp)
     rank = numerical_rank(s, rows.shape, xp=xp)
-    return Basis(U[:, :rank], s[:rank, None] * Vt[:rank, :], mean, scale)
+    U, s, Vt = U[:, :rank], s[:rank, None], Vt[:rank, :]
+    if has_gradients(rows):
+        # singular vectors have none where values are equal; the space they span has
+        U = rows @ (Vt / s).T
+        U = right_solve_triangular(U, cholesky_upper(U.T @ U, xp=xp), xp=xp)
+    return Basis(U, s * Vt, mean, scale)
 
 
 # Down to this ratio of its diagonal's entries a Cholesky factor is used as it is.
@@ -441,7 +483,13 @@ def _cholesky_basis(rows, *, xp):
 
 
 def row_factor(X, *, xp):
-    """N x n matrix L of a wide X, with X = L Q' for the basis Q of its rows."""
+    """N x n matrix L of a wide X, with X = L Q' for the basis Q of its rows.
+
+    Gradients are those of what rotations of X leave as it is, for which the basis is
+    as good as constant.
+    """
+    if has_gradients(X):
+        return X @ row_factor_basis(without_gradients(X), xp=xp)
     return triangular_factor(X.T, xp=xp).T
 
 

@@ -45,6 +45,7 @@ except ImportError:  # scikit-learn < 1.9
 __all__ = [
     "anywhere",
     "as_float64",
+    "as_scalar",
     "average_ranks",
     "cholesky_upper",
     "column_inner",
@@ -53,6 +54,7 @@ __all__ = [
     "device_of",
     "encode",
     "get_namespace_and_device",
+    "has_gradients",
     "in_double",
     "inner",
     "is_numpy",
@@ -63,6 +65,7 @@ __all__ = [
     "number",
     "right_solve_triangular",
     "root",
+    "root_above_zero",
     "row_blocks_of",
     "row_inner",
     "row_norms",
@@ -74,6 +77,7 @@ __all__ = [
     "triangular_factor",
     "triangular_inverse",
     "vote_counts",
+    "without_gradients",
     "xlogx_row_sums",
     "zeros",
 ]
@@ -99,6 +103,29 @@ def as_float64(array, *, xp):
 def number(value):
     """Python float of a 0-d array, without its gradients."""
     return float(value.detach() if hasattr(value, "detach") else value)
+
+
+def as_scalar(value, *, xp):
+    """A Python float on numpy; elsewhere the 0-d array, which keeps its gradients."""
+    return float(value) if is_numpy(xp) else value
+
+
+def has_gradients(array):
+    """Whether what is computed of an array is recorded, to be differentiated."""
+    return getattr(array, "requires_grad", False)
+
+
+def without_gradients(array):
+    """The same numbers, of which no gradients are known."""
+    return array.detach() if has_gradients(array) else array
+
+
+def root_above_zero(value, *, xp):
+    """Square root of a number or a 0-d array; of 0 it has the gradient 0."""
+    if not has_gradients(value):
+        return root(value)
+    is_zero = value <= 0
+    return xp.where(is_zero, 0.0 * value, root(xp.where(is_zero, 1.0, value)))
 
 
 def root(value):

@@ -191,6 +191,9 @@ class MeanCCA(BaseCCA):
     def _aggregate(self, correlations, xp):
         return xp.mean(correlations)
 
+    def _similarity_tags(self):
+        return replace(super()._similarity_tags(), differentiable=True)
+
 
 class MeanSquaredCCA(BaseCCA):
     r"""Mean squared canonical correlation, also known as R^2_CCA or Yanai's GCD.

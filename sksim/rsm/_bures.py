@@ -9,6 +9,7 @@ from sksim.arrays._linalg import (
     nuclear_norm,
     refuse_constant,
     row_factor,
+    squared_norm_of,
 )
 from sksim.arrays._views import View
 from sksim.base import BaseSimilarity, MomentMixin
@@ -85,9 +86,11 @@ class NormalizedBures(MomentMixin, BaseSimilarity):
         if X.shape[1] <= X.shape[0]:
             rows, mean, squared_norm, _ = lazily_centered(X, xp=xp)
             refuse_constant(squared_norm, role)
+            squared_norm = squared_norm_of(rows, mean, squared_norm, xp=xp)
             return NormedRows(rows, mean, squared_norm**0.5)
         rows, _, _, squared_norm = centered(X, xp=xp)
         refuse_constant(squared_norm, role)
+        squared_norm = squared_norm_of(rows, None, squared_norm, xp=xp)
         return NormedRows(row_factor(rows, xp=xp), None, squared_norm**0.5)
 
     def _compare(self, view_x, view_y, xp):
@@ -112,6 +115,7 @@ class NormalizedBures(MomentMixin, BaseSimilarity):
             bounds=(0, 1),
             invariances={"PT", "OT", "IS", "TR"},
             view_keywords=("role",),
+            differentiable=True,
             streaming=True,
             complexity="n d^2 + d^3",
             reference="Tang et al. 2020",

@@ -12,6 +12,7 @@ from sksim.arrays._linalg import (
     numerical_rank,
     orthonormal_basis,
     refuse_constant,
+    squared_norm_of,
     tall_svd,
 )
 from sksim.arrays._moments import (
@@ -21,10 +22,12 @@ from sksim.arrays._moments import (
 )
 from sksim.arrays._namespace import (
     as_float64,
+    as_scalar,
     cholesky_upper,
     device_of,
     inner,
     namespace_of,
+    root_above_zero,
     triangular_inverse,
 )
 from sksim.arrays._views import View
@@ -169,22 +172,26 @@ class GULP(MomentMixin, BaseSimilarity):
         # products with B go through d x d matrices: B itself is not made
         rows, mean, squared_norm, _ = lazily_centered(X, xp=xp)
         refuse_constant(squared_norm, role)
+        squared_norm = squared_norm_of(rows, mean, squared_norm, xp=xp)
         gram = as_float64(centered_product(rows, mean, rows, mean), xp=xp)
         gram = gram * (1 / squared_norm)
         inverse, matrix = self._smoother(gram, xp)
         root = inverse * (1 / squared_norm**0.5)
-        return Smoother(rows, mean, root, float(inner(matrix, matrix, xp=xp)))
+        return Smoother(
+            rows, mean, root, as_scalar(inner(matrix, matrix, xp=xp), xp=xp)
+        )
 
     @staticmethod
     def _unit_rows(X, xp, role):
         """Centred rows of unit Frobenius norm."""
         rows, _, _, squared_norm = centered(X, xp=xp)
         refuse_constant(squared_norm, role)
+        squared_norm = squared_norm_of(rows, None, squared_norm, xp=xp)
         return rows * (1 / squared_norm**0.5)
 
     def _matrix_view(self, rows, xp):
         matrix = self._smoother(rows @ rows.T, xp)[1]
-        return SmootherMatrix(matrix, float(inner(matrix, matrix, xp=xp)))
+        return SmootherMatrix(matrix, as_scalar(inner(matrix, matrix, xp=xp), xp=xp))
 
     def _smoother(self, gram, xp):
         """(inverse of R, gram (gram + ridge)^-1) for R'R = gram + ridge."""
@@ -195,14 +202,14 @@ class GULP(MomentMixin, BaseSimilarity):
 
     def _compare(self, view_x, view_y, xp):
         norms = view_x.squared_norm + view_y.squared_norm
-        squared = norms - 2 * float(self._product(view_x, view_y, xp))
+        squared = norms - 2 * as_scalar(self._product(view_x, view_y, xp), xp=xp)
         views = view_x, view_y
         if squared < _SINGLE_SHARE * norms and any(_is_single(v, xp) for v in views):
             return self._compare(*(self._in_double(v, xp) for v in views), xp)
         if squared < 1e-6 * norms:
             # the difference of large numbers has lost its digits
             squared = self._squared_difference(view_x, view_y, xp)
-        return squared**0.5
+        return root_above_zero(squared, xp=xp)
 
     def _in_double(self, view, xp):
         """The view of the same rows in double precision."""
@@ -253,7 +260,7 @@ class GULP(MomentMixin, BaseSimilarity):
         total = 0.0
         for rows in row_blocks(n, n):
             difference = block_x(rows) - block_y(rows)
-            total += float(inner(difference, difference, xp=xp))
+            total = total + as_scalar(inner(difference, difference, xp=xp), xp=xp)
         return total
 
     @staticmethod
@@ -273,6 +280,7 @@ class GULP(MomentMixin, BaseSimilarity):
             metric=True,
             invariances=invariances,
             view_keywords=("role",),
+            differentiable=self.ridge == 0 or self.ridge >= _SAFE_RIDGE,
             streaming=True,
             complexity="n d^2",
             reference="Boix-Adserà et al. 2022",

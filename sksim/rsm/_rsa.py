@@ -2,13 +2,16 @@
 
 import warnings
 from functools import partial
+from operator import isub, itruediv, sub, truediv
 
 from sksim._sklearn_compat import StrOptions
 from sksim.arrays._kernels import double_center
 from sksim.arrays._linalg import rescaled, role_name
 from sksim.arrays._namespace import (
     as_float64,
+    as_scalar,
     inner,
+    is_numpy,
     namespace_of,
     to_numpy,
 )
@@ -431,16 +434,17 @@ class RSA(BaseSimilarity):
         """Values or ranks, centred or as they are, of unit norm."""
         if self.comparison in _ORDERED:
             return PairValues(to_numpy(values, xp=xp))
+        # what has gradients is not overwritten
+        less, over = (isub, itruediv) if is_numpy(xp) else (sub, truediv)
         before = inner(values, values, xp=xp)
         if self.comparison != "cosine":
-            values -= xp.mean(values)
+            values = less(values, xp.mean(values))
         untied = self._most_of_ranks(values.shape[0])
         if untied is not None:
             return PairValues(values / untied**0.5)
         squared_norm = inner(values, values, xp=xp)
         self._refuse_equal(float(squared_norm), float(before), role)
-        values /= xp.sqrt(squared_norm)
-        return PairValues(values)
+        return PairValues(over(values, xp.sqrt(squared_norm)))
 
     def _residual_view(self, X, z, xp, role, pairs=None, sigma_k=None):
         """View of the dissimilarities without what those of z explain.
@@ -483,8 +487,8 @@ class RSA(BaseSimilarity):
         """View without a list of pairs, or None where that would lose digits."""
         n = distances.rows.shape[0]
         count = n * (n - 1)
-        mean = 2 * n * float(xp.sum(distances.squares)) / count
-        second = float(sum_of_products(distances, distances, xp))
+        mean = 2 * n * as_scalar(xp.sum(distances.squares), xp=xp) / count
+        second = as_scalar(sum_of_products(distances, distances, xp), xp=xp)
         if self.comparison == "cosine":
             return PairMoments(distances, 0.0, second**0.5)
         squared_norm = second - count * mean**2
@@ -620,6 +624,7 @@ class RSA(BaseSimilarity):
             precomputed=self._is_given,
             intervals=("jackknife", "subsample", *self._exact & {"masked_bootstrap"}),
             exact=self._exact,
+            differentiable=self.comparison in ("pearson", "cosine"),
             array_api=self.comparison not in _ORDERED,
             complexity=self._complexity,
             reference="Kriegeskorte et al. 2008",
