@@ -154,11 +154,7 @@ def _layer(pairs):
     product = sum(float(np.vdot(a.values, b.values)) for a, b in pairs)
     differences = [b.values - a.values for a, b in pairs]
     squares = sum(float(np.sum(d**2)) for d in differences)
-    rows = [
-        np.moveaxis(d, a.writes, 0).reshape(d.shape[a.writes], -1)
-        for d, (a, _) in zip(differences, pairs, strict=True)
-        if d.ndim > 1
-    ]
+    rows = [d.reshape(len(d), -1) for d in differences if d.ndim > 1]
     rows = rows or [np.concatenate([d.ravel() for d in differences])[:, None]]
     spectrum = np.sort(np.concatenate([svdvals(d) for d in rows]))[::-1]
     with np.errstate(divide="ignore", invalid="ignore"):

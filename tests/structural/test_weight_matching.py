@@ -12,9 +12,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from torch import nn
 
-from sksim.models._weights import read_network
+from sksim.models._weights import Network, Tensor, Units, read_network
 from sksim.pairwise import similarity_matrix
 from sksim.structural import WeightMatching
+from sksim.structural._unit_orders import UnitOrders
 
 
 def as_lists(assignments):
@@ -158,6 +159,43 @@ def test_seed_decides():
     first, second = measure.fit(a, b).objective_, measure.fit(a, b).objective_
     assert first == second
     assert first >= WeightMatching(n_init=3).fit(a, b).objective_
+
+
+def test_each_kind_of_start_can_be_the_best():
+    """As they are, from the input on, from the output back, and in random order."""
+
+    def objectives(seed):
+        a, b = (random_network(4, 12, 12, 12, 3, random_state=seed + k) for k in (0, 1))
+        return [WeightMatching(n_init=n).fit(a, b).objective_ for n in (1, 2, 3, 12)]
+
+    as_they_are, forward, backward, _ = objectives(8)
+    assert as_they_are < forward < backward
+    *_, backward, at_random = objectives(2)
+    assert backward < at_random
+
+
+def test_units_that_are_joined_with_themselves_never_lose():
+    """The gain of an order that stands on both sides of a matrix is not its slope."""
+    lost = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        both = [rng.normal(size=(9, 9)) for _ in range(2)]
+        networks = [
+            Network(
+                (Tensor("tied", "weights", W, (0, 0), 0, W.shape),), units, "", None
+            )
+            for W in both
+            for units in [(Units("tied", 9),)]
+        ]
+        search = UnitOrders(*networks)
+        assignments = [np.arange(9)]
+        before = search.objective(assignments)
+        while search._improve(0, assignments):
+            after = search.objective(assignments)
+            lost.append(before - after)
+            before = after
+    assert len(lost) > 5
+    assert max(lost) < 0
 
 
 @pytest.mark.parametrize(
