@@ -16,6 +16,7 @@ import pandas as pd
 import scipy
 import sklearn
 
+from sksim._results import ResultMixin
 from sksim.report._bars import bars
 from sksim.report._svg import heat_map
 from sksim.report._template import render
@@ -44,7 +45,7 @@ _WORDS = re.compile("(?<=[a-z])(?=[A-Z])")
 
 
 def write_report(
-    tables: pd.DataFrame | Mapping[str, pd.DataFrame],
+    tables: pd.DataFrame | ResultMixin | Mapping[str, pd.DataFrame | ResultMixin],
     path: str | PathLike | None = None,
     *,
     title: str = "Similarity of models",
@@ -56,9 +57,11 @@ def write_report(
 
     Parameters
     ----------
-    tables : DataFrame, or dict of str to DataFrame
+    tables : DataFrame or result, or dict of str to any of these
         Tables, such as those of :func:`sksim.pairwise.compare`; keys are headings. A
-        table with calibrated scores also becomes a picture of them.
+        table with calibrated scores also becomes a picture of them. Results with a
+        ``to_frame()``, such as those of :func:`sksim.inference.replicate_test`, are
+        tables too.
     path : str or path-like, default=None
         File to write; None only returns the text.
     title : str, default="Similarity of models"
@@ -96,9 +99,10 @@ def write_report(
     >>> html.startswith("<!DOCTYPE html>"), "CKA" in html
     (True, True)
     """
-    if isinstance(tables, pd.DataFrame):
+    if _is_table(tables):
         tables = {"Measures": tables}
     _check_contents(tables, figures)
+    tables = {heading: _as_frame(table) for heading, table in tables.items()}
     calls = [call] if call else [t.attrs.get("call") for t in tables.values()]
     page = render(
         "page.html",
@@ -116,13 +120,22 @@ def write_report(
     return html
 
 
+def _is_table(table):
+    """Whether this is a DataFrame, or a result that gives one."""
+    return isinstance(table, pd.DataFrame) or (
+        isinstance(table, ResultMixin) and hasattr(table, "to_frame")
+    )
+
+
+def _as_frame(table):
+    return table if isinstance(table, pd.DataFrame) else table.to_frame()
+
+
 def _check_contents(tables, figures):
-    if not isinstance(tables, Mapping) or not all(
-        isinstance(table, pd.DataFrame) for table in tables.values()
-    ):
+    if not isinstance(tables, Mapping) or not all(map(_is_table, tables.values())):
         raise ValueError(
-            "tables must be a DataFrame or a dict of DataFrames, got "
-            f"{type(tables).__name__}."
+            "tables must be a DataFrame, a result with to_frame(), or a dict of these, "
+            f"got {type(tables).__name__}."
         )
     for caption, figure in (figures or {}).items():
         if not isinstance(figure, pd.DataFrame) and not hasattr(figure, "savefig"):
@@ -142,7 +155,7 @@ def _table(heading, table):
         contents |= {"explanation": _explanation(table), "bars": _bars(table)}
         table = join_limits(table).drop(columns=_empty_words(table))
     elif _has_names(table.index):
-        table = table.reset_index()
+        table = join_limits(table.reset_index())
     footnotes, marks = number_notes(table.get("note", []))
     if "note" in table:
         table = table.assign(note=marks) if footnotes else table.drop(columns="note")

@@ -363,7 +363,7 @@ def test_the_tag_complexity_can_be_counted(name):
 
     tags = tags_of(dict(all_measures())[name]())
     formula = _EXPLANATION.split(tags.complexity)[0]
-    terms = dict.fromkeys(["n", "d", "c", "l", "b", "s", "k", "p", "w"], 10)
+    terms = dict.fromkeys(["n", "d", "c", "l", "b", "s", "k", "p", "w", "h"], 10)
     terms |= {"steps": 10, "rounds": 10}
     assert evaluate(formula, terms) >= 10
 

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import sksim
+from sksim.inference import replicate_test
 from sksim.pairwise import compare, similarity_matrix
 from sksim.report import write_report
 from sksim.report._bars import bars
@@ -313,3 +314,16 @@ def test_free_rows_are_not_worth_a_footnote(table):
     assert ">rows<" in write_report(table)
     none = table.assign(null="")
     assert ">null<" not in write_report(none)
+
+
+def test_results_are_tables():
+    rng = np.random.default_rng(0)
+    shared = rng.normal(size=(40, 4))
+    Xs, ys = ([shared + rng.normal(size=(40, 4)) for _ in range(3)] for _ in range(2))
+    result = replicate_test("CKA", Xs, ys, confidence_level=0.8)
+    alone = write_report(result)
+    for row in result.to_frame().itertuples():
+        assert f"{row.estimate:.3f}" in alone
+        assert f"[{row.interval_low:.3f}, {row.interval_high:.3f}]" in alone
+    html = write_report({"Measures": result.pairs, "Seeds": result})
+    assert "Seeds" in html and f"{result.between:.3f}" in html
