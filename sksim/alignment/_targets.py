@@ -4,6 +4,7 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.linalg import LinAlgError
 from sklearn.base import clone
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.utils import get_tags
@@ -32,12 +33,18 @@ def given_rows(X, role, *, xp):
 
 def fitted_regressor(regressor, X, y):
     """Clone of a regressor, fitted to predict the columns of y."""
-    regressor = clone(regressor)
+    regressor, name = clone(regressor), type(regressor).__name__
     if y.shape[1] == 1:
-        return regressor.fit(X, y[:, 0])
-    if not get_tags(regressor).target_tags.multi_output:
+        y = y[:, 0]
+    elif not get_tags(regressor).target_tags.multi_output:
         regressor = MultiOutputRegressor(regressor)
-    return regressor.fit(X, y)
+    try:
+        return regressor.fit(X, y)
+    except LinAlgError as error:
+        raise ValueError(
+            f"{name} could not be fitted ({error}): rescale X, for example to unit "
+            "norm, and remove columns that are nearly the same."
+        ) from error
 
 
 def has_seed(regressor):

@@ -8,6 +8,7 @@ from sklearn.base import clone
 from sksim.arrays._namespace import as_float64
 from sksim.arrays._pairs import condensed, square
 from sksim.arrays._ranks import average_ranks
+from sksim.base._validation import overflow_is_silent
 
 
 class DissimilarityPool:
@@ -42,6 +43,7 @@ class DissimilarityPool:
         """
         return [self._matrix_of(array) for array in arrays]
 
+    @overflow_is_silent
     def _matrix_of(self, array):
         array = as_float64(array, xp=np)
         if self._source.metric == "precomputed":

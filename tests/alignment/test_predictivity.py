@@ -246,3 +246,10 @@ def test_a_penalty_belongs_to_one_regression():
         )
     with pytest.raises(ValueError, match="'regressor' parameter"):
         LinearRegressionSimilarity(regressor="ridge").fit(X, y)
+
+
+@pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")
+def test_a_regressor_that_fails_is_named():
+    X = np.random.default_rng(0).normal(size=(30, 6))
+    with pytest.raises(ValueError, match=r"RidgeCV could not be fitted .* rescale X"):
+        LinearRegressionSimilarity(regressor=RidgeCV()).fit(1e200 * X, X)

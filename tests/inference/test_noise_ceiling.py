@@ -317,3 +317,14 @@ def test_refusals(subjects):
         noise_ceiling(CKA(), subjects, pool="median")
     with pytest.raises(ValueError, match="compares models, of which there is no mean"):
         noise_ceiling("DecisionDistance", subjects)
+
+
+def test_units_of_the_replicates_are_of_no_matter():
+    rng = np.random.default_rng(0)
+    first, *rest = (rng.normal(size=(20, 5)) for _ in range(3))
+    expected = noise_ceiling(RSA(), [first, *rest])
+    for unit in (1e-200, 1e200):
+        found = noise_ceiling(RSA(), [unit * first, *rest])
+        assert (found.lower, found.upper) == pytest.approx(
+            (expected.lower, expected.upper)
+        )
