@@ -24,7 +24,7 @@ from sksim.arrays._namespace import (
     device_of,
     inner,
     number,
-    root_above_zero,
+    root_above,
     without_gradients,
     zeros,
 )
@@ -44,6 +44,10 @@ from sksim.base._tags import SimilarityTags
 # directions in 200 rows comes out as .64, with 5 as .66, with 10 as .67, where it is
 # .71.
 _N_FOLDS = 5
+
+# Share of the norms below which a squared distance is rounding: of turned rows, 10 to
+# 1000 of them, it is 1e-32 to 2e-30.
+_ROUNDING = 1e-28
 
 
 @dataclass(frozen=True)
@@ -289,7 +293,8 @@ class OrthogonalProcrustes(MomentMixin, AlignmentMixin, BaseSimilarity):
         squared, unit = self._squared_distance(
             view_x, view_y, nuclear_norm(cross_product, xp=xp), xp
         )
-        return root_above_zero(squared, xp=xp) * unit, details
+        rounding = _ROUNDING * self._squared_norms(view_x, view_y)
+        return root_above(rounding, squared) * unit, details
 
     def _debiased_distance(self, view_x, view_y, xp):
         rows = (view.in_units(1.0, xp=xp) for view in (view_x, view_y))

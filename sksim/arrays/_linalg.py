@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ from sksim.arrays._namespace import (
     row_blocks_of,
     row_sum_of_squares,
     triangular_factor,
+    with_gradient,
     without_gradients,
 )
 from sksim.arrays._views import View
@@ -259,7 +261,9 @@ def nuclear_norm(M, *, xp):
     """
     exact = as_float64(M, xp=xp)
     if has_gradients(M):
-        return inner(exact, polar_factor(without_gradients(M), xp=xp), xp=xp)
+        return with_gradient(
+            partial(nuclear_norm, xp=xp), partial(polar_factor, xp=xp), M
+        )
     gram = exact @ exact.T if M.shape[0] <= M.shape[1] else exact.T @ exact
     squares = eigvalsh(gram, xp=xp)
     # eigenvalues are off by four roundings of the largest (root mean square, measured

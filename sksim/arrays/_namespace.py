@@ -6,6 +6,7 @@ namespace offers.
 """
 
 import math
+from functools import cache
 
 import array_api_compat
 import numpy as np
@@ -65,18 +66,20 @@ __all__ = [
     "number",
     "right_solve_triangular",
     "root",
-    "root_above_zero",
+    "root_above",
     "row_blocks_of",
     "row_inner",
     "row_norms",
     "row_slices",
     "row_sum_of_squares",
     "row_sums",
+    "smallest",
     "take",
     "to_numpy",
     "triangular_factor",
     "triangular_inverse",
     "vote_counts",
+    "with_gradient",
     "without_gradients",
     "xlogx_row_sums",
     "zeros",
@@ -115,17 +118,47 @@ def has_gradients(array):
     return getattr(array, "requires_grad", False)
 
 
+def with_gradient(function, gradient, array):
+    """A function of an array to a number, which is told what its gradient is.
+
+    Both are called without gradients; the second only where it is asked for.
+    """
+    return _torch_function().apply(function, gradient, array)
+
+
+@cache
+def _torch_function():
+    from torch.autograd import Function
+
+    class Told(Function):
+        @staticmethod
+        def forward(ctx, function, gradient, array):
+            ctx.gradient = gradient
+            ctx.save_for_backward(array)
+            return function(array.detach())
+
+        @staticmethod
+        def backward(ctx, slope):
+            (array,) = ctx.saved_tensors
+            gradient = as_float64(ctx.gradient(array), xp=namespace_of(array)) * slope
+            return None, None, gradient.to(array.dtype)
+
+    return Told
+
+
 def without_gradients(array):
     """The same numbers, of which no gradients are known."""
     return array.detach() if has_gradients(array) else array
 
 
-def root_above_zero(value, *, xp):
-    """Square root of a number or a 0-d array; of 0 it has the gradient 0."""
-    if not has_gradients(value):
+def root_above(rounding, value):
+    """Square root of a number or a 0-d array, with the gradient 0 up to rounding.
+
+    There the root has a kink, whose slope is any number up to that beside it.
+    """
+    if not has_gradients(value) or number(value) > number(rounding):
         return root(value)
-    is_zero = value <= 0
-    return xp.where(is_zero, 0.0 * value, root(xp.where(is_zero, 1.0, value)))
+    return root(nonnegative(without_gradients(value))) + 0.0 * value
 
 
 def root(value):
@@ -299,6 +332,15 @@ def row_sum_of_squares(X, *, xp):
     if is_numpy(xp):
         return np.einsum("ij,ij->i", X, X)
     return xp.sum(X * X, axis=1)
+
+
+def smallest(X, count, *, xp):
+    """The smallest entries of each row, ascending."""
+    if is_numpy(xp):
+        return np.sort(np.partition(X, count - 1, axis=1)[:, :count], axis=1)
+    if hasattr(xp, "topk"):  # torch, ten times faster
+        return xp.topk(X, count, dim=1, largest=False).values
+    return xp.sort(X, axis=1)[:, :count]
 
 
 def take(array, order, *, xp, axis=0):
