@@ -1,7 +1,6 @@
 """The measure: a view of each representation, and a comparison of two views."""
 
 import math
-import warnings
 from abc import ABCMeta, abstractmethod
 from dataclasses import fields
 
@@ -19,6 +18,7 @@ from sksim.base._tags import PAIR_METADATA, ROW_METADATA, MeasureTags, tags_of
 from sksim.base._validation import (
     check_metadata,
     check_representation_pair,
+    gradients_are_kept,
     overflow_is_silent,
     rounding_of,
 )
@@ -284,14 +284,16 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
             If the measure's gradients are not those of its score.
         """
         self._check_gradients()
-        with warnings.catch_warnings():
-            # scikit-learn looks at the values of tensors that require gradients
-            for message in ("Converting a tensor with req", "torch.asarray: unspec"):
-                warnings.filterwarnings("ignore", message=message)
+        with gradients_are_kept():
             return tags_of(self).orient(clone(self)._open(X, y, **metadata).array())
 
-    def _check_gradients(self):
+    def _check_gradients(self, temperature=None):
         """Raise if ``score_array`` would not have the score's gradients."""
+        if temperature is not None:
+            raise ValueError(
+                f"{type(self).__name__} has no form that depends on a temperature, as "
+                "MutualKNN and NeighborJaccard have: leave temperature out."
+            )
         if not tags_of(self).differentiable:
             raise ValueError(
                 f"{type(self).__name__} has no gradients with these parameters. "

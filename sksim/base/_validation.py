@@ -1,6 +1,7 @@
 """Checks of what users pass: the argument, the problem and the way out, in one line."""
 
 import warnings
+from contextlib import contextmanager
 from numbers import Real
 
 import array_api_compat
@@ -31,6 +32,18 @@ from sksim.base._tags import ROW_METADATA, tags_of
 
 # Rows of probabilities from single-precision networks sum to one only this closely.
 SIMPLEX_TOLERANCE = 1e-5
+
+
+@contextmanager
+def gradients_are_kept():
+    """Context without warnings of what scikit-learn does to tensors with gradients.
+
+    It looks at their values, which are checked, and not at what comes of them.
+    """
+    with warnings.catch_warnings():
+        for message in ("Converting a tensor with req", "torch.asarray: unspec"):
+            warnings.filterwarnings("ignore", message=message)
+        yield
 
 
 def check_representation_pair(measure, X, y, *, reset, min_samples=None):

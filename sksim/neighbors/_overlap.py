@@ -7,11 +7,14 @@ from typing import ClassVar
 
 import numpy as np
 from scipy.stats import hypergeom
+from sklearn.base import clone
 
-from sksim.arrays._namespace import device_of, move_to
+from sksim.arrays._namespace import device_of, is_numpy, move_to
 from sksim.arrays._neighbors import shared_ranks
 from sksim.arrays._shared_places import mean_of_overlap, mean_overlap
+from sksim.base._validation import gradients_are_kept
 from sksim.neighbors._base import BaseNeighborSimilarity, NeighborComparison
+from sksim.neighbors._soft import check_temperature, soft_shared_neighbors
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,6 +159,64 @@ class BaseSharedNeighbors(BaseNeighborOverlap):
         """Mean over all orders where neighbours share places, or None."""
         k = places_x.n_neighbors
         return mean_of_overlap(places_x, places_y, partial(self._of_shared, k=k))
+
+    def score_array(self, X, y, *, temperature=None, **metadata):
+        r"""Score by degrees of neighbourhood, as a 0-d array with its gradients.
+
+        Which rows are the nearest changes in steps, which have no gradients. At a
+        temperature T row j is a neighbour of row i to the degree
+
+        .. math:: w_{ij} = \frac{1}{1 + \exp((d_{ij}^2 - t_i) / T)},
+            \qquad \sum_{j \ne i} w_{ij} = k ,
+
+        where the squared distances d^2 of two rows have the mean 1. It shares
+
+        .. math:: 2 k \, \frac{\langle w_i, w_i' \rangle}
+            {\lVert w_i \rVert^2 + \lVert w_i' \rVert^2}
+
+        of its k neighbours. Equal degrees have the best score, and where no neighbours
+        tie the score tends to that of ``fit`` as T goes to 0.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+            First representation.
+        y : array of shape (n_samples, n_features_y)
+            Second representation of the same rows.
+        temperature : float
+            The width T of the neighbourhoods' edges. Gradients vanish where it is much
+            smaller than the differences of distances; 0.1 is a start.
+        **metadata : dict
+            What is known of the rows.
+
+        Returns
+        -------
+        score : 0-d array
+            Of the input's library.
+
+        Raises
+        ------
+        ValueError
+            If there is no temperature, or more than 4096 rows.
+        """
+        self._check_gradients(temperature)
+        with gradients_are_kept():
+            rows = clone(self)._read(X, y, **metadata)
+            k, metric = self.n_neighbors, self.metric
+            n_shared = soft_shared_neighbors(
+                *rows.arrays, k, temperature, metric=metric, xp=rows.xp
+            )
+            score = rows.xp.mean(self._of_shared(n_shared, k))
+        return np.asarray(score) if is_numpy(rows.xp) else score
+
+    def _check_gradients(self, temperature=None):
+        if temperature is None:
+            raise ValueError(
+                f"{type(self).__name__} has no gradients without a temperature: pass "
+                "temperature=0.1, the width of the neighbourhoods' edges in units of "
+                "the mean squared distance."
+            )
+        check_temperature(temperature)
 
     def _similarity_tags(self):
         return replace(super()._similarity_tags(), exact={"null_mean"})

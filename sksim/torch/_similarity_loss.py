@@ -31,6 +31,11 @@ class SimilarityLoss(Module):
         A measure with gradients, which need not be fitted:
         ``sksim.all_measures(differentiable=True)`` lists them.
 
+    temperature : float, default=None
+        Of :class:`sksim.neighbors.MutualKNN` and
+        :class:`~sksim.neighbors.NeighborJaccard`, which have no gradients without one:
+        see their ``score_array``.
+
     Attributes
     ----------
     measure : BaseSimilarity
@@ -56,7 +61,8 @@ class SimilarityLoss(Module):
     call anything similar: take ``CKA(debias="rows")``, or large batches. The module has
     no parameters; nothing is learnt but what the representations are made by.
 
-    Gradients go to both representations. One that is to stay, such as a teacher's, is
+    Gradients go to both representations, and are finite where singular values are equal
+    or zero (:ref:`gradients_at_kinks`). One that is to stay, such as a teacher's, is
     passed as ``teacher.detach()``, or made under ``torch.no_grad()``.
 
     The first call sets the environment variable ``SCIPY_ARRAY_API`` to 1 if it is not
@@ -78,12 +84,14 @@ class SimilarityLoss(Module):
     True
     """
 
-    def __init__(self, measure):
+    def __init__(self, measure, *, temperature=None):
         import_extra("torch", extra="torch", needed_by="SimilarityLoss")
         super().__init__()
         self.measure = check_measure(measure, "minimise")
-        self.measure._check_gradients()
+        self.measure._check_gradients(temperature)
         best = tags_of(self.measure).score_bounds[1]
+        # known to few measures, whose metadata it would be for all others
+        self.options = {} if temperature is None else {"temperature": temperature}
         self.best = best if math.isfinite(best) else 0.0
 
     def forward(self, X, y, **metadata):
@@ -108,18 +116,20 @@ class SimilarityLoss(Module):
         # scipy reads it when imported, and no tensor reaches scipy here
         os.environ.setdefault("SCIPY_ARRAY_API", "1")
         with config_context(array_api_dispatch=True):
-            score = self.measure.score_array(*map(_of_32_bits, (X, y)), **metadata)
+            X_, y_ = map(_of_32_bits, (X, y))
+            score = self.measure.score_array(X_, y_, **self.options, **metadata)
         return (self.best - score).to(X.dtype)
 
     def extra_repr(self):
-        """What the module's text says of it: the measure.
+        """What the module's text says of it.
 
         Returns
         -------
         text : str
-            The measure, with its parameters.
+            The measure with its parameters, and the temperature if there is one.
         """
-        return repr(self.measure)
+        options = (f"{name}={value!r}" for name, value in self.options.items())
+        return ", ".join([repr(self.measure), *options])
 
 
 def _as_tensor(array, name):

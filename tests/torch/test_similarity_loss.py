@@ -82,7 +82,7 @@ def test_text_names_the_measure():
 
 
 def test_refusals(rows):
-    with pytest.raises(ValueError, match="MutualKNN has no gradients"):
+    with pytest.raises(ValueError, match="MutualKNN has no gradients without a temp"):
         SimilarityLoss(MutualKNN())
     with pytest.raises(ValueError, match="measure must be a similarity measure"):
         SimilarityLoss(torch.nn.MSELoss())
