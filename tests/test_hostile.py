@@ -146,6 +146,7 @@ VARIANTS = [
     PermutationProcrustes(center=False),
     PermutationProcrustes(scale=False),
     SoftMatching(center=False, scale=False),
+    SoftMatching(cost="correlation"),
     AlignedCosine(center=False),
     CorrelationMatch(matching="soft"),
     CorrelationMatch(absolute=True),

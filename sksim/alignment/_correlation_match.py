@@ -51,6 +51,19 @@ def unit_columns(X, *, xp, role):
     return UnitColumns(rows, mean, deviations)
 
 
+def correlations_of_moments(moments, *, xp):
+    """Correlations of the columns of X and y, and both views without rows."""
+    correlations, views = moments.xy.matrix, []
+    for side, role in ((moments.x, "x"), (moments.y, "y")):
+        refuse_constant(side.squared_norm, role)
+        norms = xp.sqrt(side.squares)
+        divisors = xp.where(norms == 0, xp.ones_like(norms), norms)
+        correlations = (correlations / divisors[:, None]).T
+        deviations = norms * (side.scale / side.n**0.5)
+        views.append(UnitColumns(None, side.mean + side.rest, deviations))
+    return correlations, views
+
+
 class CorrelationMatch(MatchedUnitsMixin, MomentMixin, AlignmentMixin, BaseSimilarity):
     r"""Correlation match: how well single neurons find a counterpart.
 
@@ -166,14 +179,7 @@ class CorrelationMatch(MatchedUnitsMixin, MomentMixin, AlignmentMixin, BaseSimil
         return {"cross"}
 
     def _compare_moments(self, moments, xp):
-        C, views = moments.xy.matrix, []
-        for side, role in ((moments.x, "x"), (moments.y, "y")):
-            refuse_constant(side.squared_norm, role)
-            norms = xp.sqrt(side.squares)
-            divisors = xp.where(norms == 0, xp.ones_like(norms), norms)
-            C = (C / divisors[:, None]).T
-            deviations = norms * (side.scale / side.n**0.5)
-            views.append(UnitColumns(None, side.mean + side.rest, deviations))
+        C, views = correlations_of_moments(moments, xp=xp)
         self._check_views(*views)
         return self._with_maps(self._match(C, xp), *views)
 
@@ -214,10 +220,10 @@ class CorrelationMatch(MatchedUnitsMixin, MomentMixin, AlignmentMixin, BaseSimil
         strengths = take(flat, found * C.shape[1] + own, xp=xp)
         strengths = xp.where(is_matched, strengths, xp.zeros_like(strengths))
         signs = xp.sign(strengths) if self.absolute else xp.ones_like(strengths)
-        weights = _standardizer(view_x, xp)
+        weights = standardizer(view_x, xp=xp)
         weights = take(weights, found, xp=xp, axis=1)
         weights = weights * xp.where(is_matched, signs, xp.zeros_like(signs))
-        return weights, _diagonal(view_y.deviations, xp), strengths
+        return weights, diagonal(view_y.deviations, xp=xp), strengths
 
     def _transform_x(self, X, xp):
         return (X - self.x_mean_) @ self.x_rotations_ @ self.y_rotations_ + self.y_mean_
@@ -249,7 +255,7 @@ class CorrelationMatch(MatchedUnitsMixin, MomentMixin, AlignmentMixin, BaseSimil
         C = self._correlations
         found = index_array(np.maximum(self._partners[0], 0), like=C, xp=xp)
         is_matched = move_to(self._partners[0] >= 0, xp=xp, device=device_of(C))
-        standard = (X - self.y_mean_) @ _standardizer(y, xp)
+        standard = (X - self.y_mean_) @ standardizer(y, xp=xp)
         standard = take(standard, found, xp=xp, axis=1)
         gains = xp.where(is_matched, x.deviations, xp.zeros_like(x.deviations))
         if self.absolute:
@@ -297,13 +303,14 @@ class CorrelationMatch(MatchedUnitsMixin, MomentMixin, AlignmentMixin, BaseSimil
         )
 
 
-def _diagonal(vector, xp):
+def diagonal(vector, *, xp):
+    """Square matrix with a vector on its diagonal."""
     eye = xp.eye(vector.shape[0], dtype=vector.dtype, device=device_of(vector))
     return eye * vector
 
 
-def _standardizer(view, xp):
+def standardizer(view, *, xp):
     """Diagonal matrix of inverse standard deviations, 0 for constant columns."""
     constant = view.deviations == 0
     inverse = 1 / xp.where(constant, xp.ones_like(view.deviations), view.deviations)
-    return _diagonal(xp.where(constant, xp.zeros_like(inverse), inverse), xp)
+    return diagonal(xp.where(constant, xp.zeros_like(inverse), inverse), xp=xp)

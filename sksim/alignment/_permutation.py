@@ -2,6 +2,13 @@
 
 import numpy as np
 
+from sksim._sklearn_compat import StrOptions
+from sksim.alignment._correlation_match import (
+    correlations_of_moments,
+    diagonal,
+    standardizer,
+    unit_columns,
+)
 from sksim.alignment._matched_units import MatchedUnitsMixin, partners_of_plan
 from sksim.alignment._procrustes import OrthogonalProcrustes, root_of_difference
 from sksim.arrays._matching import (
@@ -11,9 +18,11 @@ from sksim.arrays._matching import (
     selection_matrix,
 )
 from sksim.arrays._namespace import (
+    as_float64,
     device_of,
     inner,
     move_to,
+    namespace_of,
     take,
     to_numpy,
 )
@@ -203,27 +212,41 @@ class SoftMatching(BaseMatchedProcrustes):
     Invariant to permutations of the columns, to translation if centred, and to
     isotropic scaling if scaled.
 
+    With ``cost="correlation"`` it is the soft matching correlation, a similarity in
+    [-1, 1]: with the correlations :math:`\rho_{ij}` of column i of R and column j of R'
+
+    .. math:: m(R, R') = 1 - \min_T \sum_{ij} T_{ij} (1 - \rho_{ij}).
+
+    It is invariant to positive scaling of each column by itself, too.
+
     Parameters
     ----------
     center : bool, default=True
-        Whether to subtract the column means.
+        Whether to subtract the column means. Correlations need it.
     scale : bool, default=True
-        Whether to divide each representation by its Frobenius norm.
+        Whether to divide each representation by its Frobenius norm, which
+        correlations don't depend on.
+    cost : {"squared_euclidean", "correlation"}, default="squared_euclidean"
+        What it costs to match two columns: their squared distance, or 1 minus their
+        correlation.
 
     Attributes
     ----------
     statistic_, distance_ : float
-        Soft matching distance.
+        Soft matching distance. With ``cost="correlation"`` there is ``similarity_``,
+        the mean correlation of what is matched, in place of ``distance_``.
     score_ : float
-        Minus the distance.
+        Minus the distance, or the similarity.
     transport_ : array of shape (n_features, n_features_y)
         The optimal plan T.
     x_mean_, y_mean_ : array of shape (n_features,) and (n_features_y,)
         Training means; zero with ``center=False``.
     x_rotations_, y_rotations_ : arrays
-        The averages that ``transform`` takes, D' T, and the identity.
+        The averages that ``transform`` takes, D' T, and the identity; of correlations
+        those of standardised columns, and the standard deviations of y on the diagonal.
     singular_values_ : array of shape (n_features_y,)
-        Inner products of the columns of y with those averages.
+        Inner products of the columns of y with those averages, or the mean
+        correlation of each with its partners.
     n_features_in_, n_features_y_in_ : int
         Widths of X and y.
     n_samples_fit_ : int
@@ -232,7 +255,8 @@ class SoftMatching(BaseMatchedProcrustes):
     Raises
     ------
     ValueError
-        If a representation is constant and is to be scaled.
+        If a representation is constant and is to be scaled or correlated, or for
+        correlations with ``center=False``.
     ImportError
         For unequal widths, if POT is not installed.
 
@@ -240,7 +264,7 @@ class SoftMatching(BaseMatchedProcrustes):
     --------
     PermutationProcrustes : One to one, with the unmatched columns in full.
     PartialSoftMatching : Leaves units without a counterpart unmatched; with ``mass=1``
-        the soft matching correlation.
+        the soft matching correlation, without maps.
 
     Notes
     -----
@@ -250,7 +274,13 @@ class SoftMatching(BaseMatchedProcrustes):
 
     ``transform(X)`` gives each column of y the average of its partners in X, weighted
     by the plan, and ``inverse_transform`` the reverse; where mass is shared neither
-    undoes the other. ``score(X, y)`` applies the fitted plan.
+    undoes the other. Of correlations these are averages of standardised columns, with
+    the mean and standard deviation of the column that they stand for.
+    ``score(X, y)`` applies the fitted plan.
+
+    The squared distance weighs units by their variance; take ``cost="correlation"``
+    where each unit is to count alike. Constant columns correlate with nothing and count
+    as 0.
 
     References
     ----------
@@ -266,12 +296,48 @@ class SoftMatching(BaseMatchedProcrustes):
     >>> twice = np.hstack([X, X[:, ::-1]])
     >>> SoftMatching(scale=False).fit(X, twice).distance_ < 1e-7
     True
+
+    Units that differ in size, which correlations don't see:
+
+    >>> units = X * [1, 10, 100]
+    >>> round(SoftMatching(cost="correlation").fit(X, units).similarity_, 12)
+    1.0
     """
 
+    _parameter_constraints: dict = {
+        **BaseMatchedProcrustes._parameter_constraints,
+        "cost": [StrOptions({"squared_euclidean", "correlation"})],
+    }
+
+    def __init__(self, *, center=True, scale=True, cost="squared_euclidean"):
+        super().__init__(center=center, scale=scale)
+        self.cost = cost
+
+    @property
+    def _correlates(self):
+        return self.cost == "correlation"
+
+    def _refuse_uncentred(self):
+        if not self.center:
+            raise ValueError(
+                'cost="correlation" needs center=True: correlations are of centred '
+                "columns."
+            )
+
     def _view(self, X, xp, role):
-        return self._rows_view(X, xp, role)
+        if not self._correlates:
+            return self._rows_view(X, xp, role)
+        self._refuse_uncentred()
+        return unit_columns(as_float64(X, xp=xp), xp=xp, role=role)
+
+    def _correlation_of_plan(self, correlations, xp):
+        gains = to_numpy(correlations, xp=xp)
+        i, j, mass = plan = _transport(gains)
+        return float(gains[i, j] @ mass), self._details(correlations, plan, xp)
 
     def _compare(self, view_x, view_y, xp):
+        if self._correlates:
+            return self._correlation_of_plan(view_x.rows.T @ view_y.rows, xp)
         cross_product = self._cross_product_of(view_x, view_y)
         there = to_numpy(cross_product, xp=xp)
         i, j, mass = plan = _transport(there)
@@ -283,6 +349,11 @@ class SoftMatching(BaseMatchedProcrustes):
         return xp.sqrt(squared) * unit, details
 
     def _compare_moments(self, moments, xp):
+        if self._correlates:
+            self._refuse_uncentred()
+            correlations, views = correlations_of_moments(moments, xp=xp)
+            outcome = self._correlation_of_plan(correlations, xp)
+            return self._with_maps(outcome, *views)
         moments, view_x, view_y = self._views_of_moments(moments, xp)
         x_factor, y_factor, unit = self._units(view_x, view_y)
         cross_product = moments.xy.matrix * (x_factor * y_factor)
@@ -335,8 +406,16 @@ class SoftMatching(BaseMatchedProcrustes):
         averages = xp.astype(plan, self.x_mean_.dtype) * M.shape[1]
         identity = xp.eye(M.shape[1], dtype=averages.dtype, device=device_of(M))
         products = xp.sum(plan * M, axis=0) * M.shape[1]
+        if self._correlates:
+            weights = standardizer(view_x, xp=xp) @ averages
+            return weights, diagonal(view_y.deviations, xp=xp), products
         unit = self._units(view_x, view_y)[2]
         return averages, identity, products * unit * unit
+
+    @property
+    def _gain(self):
+        # of standardised columns the maps hold the units
+        return 1.0 if self._correlates else super()._gain
 
     @maps_back
     def inverse_transform(self, X):
@@ -352,23 +431,39 @@ class SoftMatching(BaseMatchedProcrustes):
         X_original : array of shape (n_samples, n_features)
             Rows in the coordinates of the first representation.
         """
-        share = self.n_features_in_ / self.n_features_y_in_
-        averages = self.x_rotations_.T * share
+        if self._correlates:
+            averages = self._averages_of_y()
+        else:
+            share = self.n_features_in_ / self.n_features_y_in_
+            averages = self.x_rotations_.T * share
         return ((X - self.y_mean_) / self._gain) @ averages + self.x_mean_
 
+    def _averages_of_y(self):
+        """Weights that average standardised columns of y, in the units of X."""
+        xp = namespace_of(self.x_mean_)
+        view_x, view_y = self._maps.sources
+        averages = self.transport_.T * self.n_features_in_
+        return standardizer(view_y, xp=xp) @ averages * view_x.deviations
+
     def _evaluate(self, X, y, xp):
+        if self._correlates:
+            i, j, mass = self._plan
+            rows = (self._view(X, xp, "x").rows, self._view(y, xp, "y").rows)
+            A, B = (to_numpy(columns, xp=xp) for columns in rows)
+            return float(np.sum(A[:, i] * B[:, j], axis=0) @ mass)
         A, B, unit = self._new_rows(X, y, xp)
         return xp.sqrt(self._squared_residual(A, B, self._plan, xp=xp)) * unit
 
     def _similarity_tags(self):
         invariances = {"PT"}
-        invariances |= {"TR"} if self.center else set()
-        invariances |= {"IS"} if self.scale else set()
+        invariances |= {"TR"} if self.center or self._correlates else set()
+        invariances |= {"IS"} if self.scale or self._correlates else set()
+        bounds = (0, 2 if self.scale else float("inf"))
         return SimilarityTags(
             family="alignment",
-            orientation="distance",
-            bounds=(0, 2 if self.scale else float("inf")),
-            metric=True,
+            orientation="similarity" if self._correlates else "distance",
+            bounds=(-1, 1) if self._correlates else bounds,
+            metric=not self._correlates,
             invariances=invariances,
             view_keywords=("role",),
             streaming=True,

@@ -18,6 +18,7 @@ VARIANTS = [
     PermutationProcrustes(center=False, scale=False),
     PermutationProcrustes(scale=False),
     SoftMatching(center=False, scale=False),
+    SoftMatching(cost="correlation"),
     AlignedCosine(center=False),
     LinearRegressionSimilarity(ridge=1.0),
     LinearRegressionSimilarity(aggregate="mean"),

@@ -53,6 +53,77 @@ def test_score_of_new_rows_applies_the_plan():
     assert_allclose(expected, values["kfold_one_minus_cost_mass_half"], rtol=1e-7)
 
 
+@pytest.mark.parametrize("case, arrays, values", CASES)
+def test_soft_matching_correlation(case, arrays, values):
+    X, y = arrays["X"], arrays["Y"]
+    measure = SoftMatching(cost="correlation").fit(X, y)
+    whole = PartialSoftMatching(1).fit(X, y)
+    value = values["soft_matching_correlation"]
+    assert_allclose(measure.similarity_, value, rtol=1e-7)
+    assert_allclose(measure.similarity_, whole.statistic_, rtol=1e-12)
+    assert measure.score_ == measure.similarity_
+    assert not hasattr(measure, "distance_")
+    width_x, width_y = X.shape[1], y.shape[1]
+    assert_allclose(measure.transport_.sum(axis=1), 1 / width_x)
+    assert_allclose(measure.transport_.sum(axis=0), 1 / width_y)
+    streamed = SoftMatching(cost="correlation")
+    for rows in (slice(0, 9), slice(9, None)):
+        streamed.partial_fit(X[rows], y[rows])
+    assert_allclose(streamed.similarity_, value, rtol=1e-7)
+
+
+def test_soft_matching_correlation_by_hand():
+    """One unit on two: half of its mass each, at correlations of 1 and -1/2."""
+    X = np.array([[0.0], [1], [2]])
+    y = np.hstack([10 * X + 3, [[2.0], [0.0], [1.0]]])
+    measure = SoftMatching(cost="correlation").fit(X, y)
+    assert_allclose(measure.similarity_, (1 - 0.5) / 2)
+    # a constant column correlates with nothing
+    y[:, 1] = 7
+    measure.fit(X, y)
+    assert_allclose(measure.similarity_, 1 / 2)
+    mapped = measure.transform(X)
+    assert_allclose(mapped, y)
+    assert_allclose(measure.inverse_transform(y), 1 + (X - 1) / 2)
+
+
+def test_soft_matching_correlation_does_not_see_units():
+    X, y = related()
+    sizes, moves = np.geomspace(1e-3, 1e3, 5), np.arange(5.0)
+    measure = SoftMatching(cost="correlation")
+    value = measure.fit(X, y).similarity_
+    assert_allclose(measure.fit(X * sizes + moves, y).similarity_, value)
+    assert_allclose(measure.transform(X * sizes + moves)[:, 2], y[:, 2], atol=2)
+    # its maps keep means and standard deviations
+    assert_allclose(measure.transform(X * sizes + moves).std(axis=0), y.std(axis=0))
+    back = measure.inverse_transform(y)
+    assert_allclose(back.mean(axis=0), moves + sizes * X.mean(axis=0))
+    assert_allclose(back.std(axis=0), sizes * X.std(axis=0))
+    assert (
+        abs(SoftMatching().fit(X * sizes, y).score_ - SoftMatching().fit(X, y).score_)
+        > 0.1
+    )
+
+
+def test_soft_matching_correlation_of_new_rows():
+    X, y = related()
+    y = np.hstack([y, X[:, :1]])
+    measures = SoftMatching(cost="correlation"), PartialSoftMatching(1)
+    scores = [m.fit(X[:99], y[:99]).score(X[99:], y[99:]) for m in measures]
+    assert_allclose(*scores, rtol=1e-12)
+    products = measures[0].singular_values_
+    assert_allclose(products.mean(), measures[0].similarity_)
+
+
+def test_correlations_need_centring():
+    X, y = related(30)
+    measure = SoftMatching(center=False, cost="correlation")
+    with pytest.raises(ValueError, match="cost=.*needs center=True"):
+        measure.fit(X, y)
+    with pytest.raises(ValueError, match="cost=.*needs center=True"):
+        measure.partial_fit(X, y).score_  # noqa: B018
+
+
 def test_plan():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(50, 6)), rng.normal(size=(50, 9))
@@ -90,6 +161,7 @@ MATCHINGS = [
     CorrelationMatch(absolute=True),
     PermutationProcrustes(),
     SoftMatching(),
+    SoftMatching(cost="correlation"),
     PartialSoftMatching(1.0),
 ]
 
