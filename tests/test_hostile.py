@@ -152,6 +152,8 @@ VARIANTS = [
     CorrelationMatch(absolute=True),
     PartialWhiteningShapeMetric(alpha=0.0),
     PartialWhiteningShapeMetric(alpha=1.0),
+    PartialWhiteningShapeMetric(center=False),
+    PartialWhiteningShapeMetric(alpha=0.0, center=False),
     LinearRegressionSimilarity(ridge=1.0),
     *(cls(**FEW) for cls in (NeighborJaccard, MutualKNN, RankSimilarity, CKNNA)),
     *(cls(**FEW) for cls in (JointRankJaccard, SecondOrderCosine)),

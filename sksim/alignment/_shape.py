@@ -18,11 +18,12 @@ from sksim.arrays._linalg import (
 )
 from sksim.arrays._moments import (
     Products,
+    about_zero,
     basis_weights,
     principal_axes,
     refuse_ill_conditioned,
 )
-from sksim.arrays._namespace import as_float64, namespace_of
+from sksim.arrays._namespace import as_float64, namespace_of, zeros
 from sksim.base._alignment import maps_back
 from sksim.base._tags import ALL_INVARIANCES, SimilarityTags
 
@@ -145,8 +146,8 @@ class WhitenedRows(AlignedRows):
     """Partially whitened rows, in principal axes.
 
     ``rows`` minus ``offset``, times ``root`` (None for the identity), are the whitened
-    rows. The centred representation times ``whitener`` gives the same, and these times
-    ``colorer`` give it back.
+    rows. The representation minus ``mean``, times ``whitener``, gives the same, and
+    these times ``colorer`` give it back.
     """
 
     root: object
@@ -170,13 +171,16 @@ class PartialWhiteningShapeMetric(AngularShapeMetric):
 
     A distance in [0, pi/2] and a metric. ``alpha=1`` is the angular shape metric,
     ``alpha=0`` the angle of the mean canonical correlation for equal ranks. Invariant
-    to orthogonal maps, isotropic scaling and translation; with alpha=0 to all
-    invertible affine maps.
+    to orthogonal maps, isotropic scaling and translation if centred; with alpha=0 to
+    all invertible affine maps, or linear ones if not centred.
 
     Parameters
     ----------
     alpha : float in [0, 1], default=0.5
         Share of the representation as it is, against the whitened one.
+    center : bool, default=True
+        Whether to subtract the column means. If not, the mean is a direction like
+        others: two representations that are far from zero agree in it.
 
     Attributes
     ----------
@@ -185,7 +189,7 @@ class PartialWhiteningShapeMetric(AngularShapeMetric):
     score_ : float
         Minus the angle.
     x_mean_, y_mean_ : array of shape (n_features,) and (n_features_y,)
-        Training means.
+        Training means; zero with ``center=False``.
     x_rotations_, y_rotations_ : array of shape (n_features, k) and (n_features_y, k)
         Weights that give the whitened and rotated representations.
     singular_values_ : array of shape (k,)
@@ -198,7 +202,7 @@ class PartialWhiteningShapeMetric(AngularShapeMetric):
     Raises
     ------
     ValueError
-        If a representation is constant.
+        If a representation is constant, or zero everywhere with ``center=False``.
 
     See Also
     --------
@@ -230,21 +234,25 @@ class PartialWhiteningShapeMetric(AngularShapeMetric):
 
     _repeated_view = None
     debias = None
-    _parameter_constraints: dict = {"alpha": [Interval(Real, 0, 1, closed="both")]}
+    _parameter_constraints: dict = {
+        "alpha": [Interval(Real, 0, 1, closed="both")],
+        "center": ["boolean"],
+    }
 
-    def __init__(self, alpha=0.5):
+    def __init__(self, alpha=0.5, *, center=True):
         self.alpha = alpha
+        self.center = center
 
     def _view(self, X, xp, role):
         X = as_float64(X, xp=xp)
         if self.alpha == 0:
-            basis = orthonormal_basis(X, xp=xp, role=role)
+            basis = orthonormal_basis(X, xp=xp, role=role, center=self.center)
             inverse = xp.linalg.pinv(basis.coordinates, rtol=1e-15)
             return WhitenedRows(
                 rows=basis.basis,
                 offset=None,
                 wide=None,
-                mean=basis.mean,
+                mean=basis.mean if self.center else zeros(X.shape[1], like=X, xp=xp),
                 norm=basis.rank**0.5,
                 scale=1.0,
                 root=None,
@@ -255,20 +263,32 @@ class PartialWhiteningShapeMetric(AngularShapeMetric):
 
     def _whitened_lazily(self, X, xp):
         """View by the D x D Gram matrix, or None where that loses too many digits."""
-        offset = uncentered(X, xp=xp) if X.shape[0] > X.shape[1] else None
-        if offset is None:
+        if X.shape[0] <= X.shape[1]:
             return None
-        rows, mean, squared_norm, scale = offset
-        gram = centered_product(rows, mean, rows, mean)
+        if self.center:
+            offset = uncentered(X, xp=xp)
+            if offset is None:
+                return None
+            rows, mean, squared_norm, scale = offset
+            subtracted = mean
+        else:
+            rows, scale, squared_norm = rescaled(X, xp=xp)
+            mean, subtracted = zeros(X.shape[1], like=X, xp=xp), None
+        gram = centered_product(rows, subtracted, rows, subtracted)
         eigenvalues, vectors = xp.linalg.eigh(gram)
         if not float(eigenvalues[0]) > 1e-6 * float(eigenvalues[-1]):
             return None
         axes = xp.sqrt(eigenvalues), vectors
-        return self._view_of(rows, mean, mean, scale, squared_norm**0.5, axes, xp)
+        norm = squared_norm**0.5
+        return self._view_of(rows, subtracted, mean, scale, norm, axes, xp)
 
     def _whitened_by_svd(self, X, xp, role):
-        rows, mean, scale, squared_norm = centered(X, xp=xp)
-        refuse_constant(squared_norm, role)
+        if self.center:
+            rows, mean, scale, squared_norm = centered(X, xp=xp)
+        else:
+            rows, scale, squared_norm = rescaled(X, xp=xp)
+            mean = zeros(X.shape[1], like=X, xp=xp)
+        refuse_constant(squared_norm, role, centered=self.center)
         _, s, Vt = tall_svd(rows, xp=xp)
         rank = numerical_rank(s, rows.shape, xp=xp)
         axes = s[:rank], Vt[:rank, :].T
@@ -303,6 +323,8 @@ class PartialWhiteningShapeMetric(AngularShapeMetric):
         return {"cross", "gram"}
 
     def _views_of_moments(self, moments, xp):
+        if not self.center:
+            moments = about_zero(moments, xp=xp)
         view_x, weights_x = self._whitened(moments.x, moments.xx, xp, "x")
         view_y, weights_y = self._whitened(moments.y, moments.yy, xp, "y")
         whitened = Products(weights_x.T @ moments.xy.matrix @ weights_y)
@@ -311,11 +333,12 @@ class PartialWhiteningShapeMetric(AngularShapeMetric):
     def _whitened(self, side, products, xp, role):
         """View without rows, and the weights that whiten rows in units of the side."""
         if self.alpha == 0:
-            basis = basis_weights(side, products.matrix, xp=xp, role=role)
+            matrix, center = products.matrix, self.center
+            basis = basis_weights(side, matrix, xp=xp, role=role, center=center)
             weights, coordinates = basis.weights, basis.coordinates
             norm = basis.rank**0.5
         else:
-            refuse_constant(side.squared_norm, role)
+            refuse_constant(side.squared_norm, role, centered=self.center)
             norm = side.squared_norm**0.5
             squares, V = principal_axes(side, products.matrix, xp=xp)
             if self.alpha < 1:
@@ -381,19 +404,23 @@ class PartialWhiteningShapeMetric(AngularShapeMetric):
         B = (as_float64(y, xp=xp) - self.y_mean_) @ y_view.whitener
         A, _, a_squared = rescaled(A, xp=xp)
         B, _, b_squared = rescaled(B, xp=xp)
-        refuse_constant(a_squared, "x")
-        refuse_constant(b_squared, "y")
+        refuse_constant(a_squared, "x", centered=self.center)
+        refuse_constant(b_squared, "y", centered=self.center)
         return A / a_squared**0.5, B / b_squared**0.5, 1.0
 
     def _similarity_tags(self):
         invariances = {"PT", "OT", "IS", "TR"}
+        if self.alpha == 0:
+            invariances = ALL_INVARIANCES
+        if not self.center:
+            invariances = invariances - {"TR", "AT"}
         return SimilarityTags(
             family="alignment",
             orientation="distance",
             bounds=(0, _PI / 2),
             score_bounds=(-_PI, 0),
             metric=True,
-            invariances=ALL_INVARIANCES if self.alpha == 0 else invariances,
+            invariances=invariances,
             view_keywords=("role",),
             streaming=True,
             score_uses_fit=True,

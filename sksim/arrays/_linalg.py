@@ -237,7 +237,8 @@ def refuse_constant(squared_norm, role, *, centered=True):
     if squared_norm == 0 and not centered:
         raise ValueError(
             f"{role_name(role)} is zero everywhere, so that it can't be scaled to unit "
-            "norm. Check that the right array was passed, or set scale=False."
+            "norm. Check that the right array was passed and that the layer is not "
+            "dead, or set scale=False if the measure has that parameter."
         )
     if squared_norm == 0:
         raise ValueError(

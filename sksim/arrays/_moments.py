@@ -473,13 +473,14 @@ class BasisWeights(Basis):
         return self.weights @ directions * (1.0 / self.scale)
 
 
-def basis_weights(side, gram, *, xp, role):
+def basis_weights(side, gram, *, xp, role, center=True):
     """Orthonormal basis of the columns of a representation, from its moments.
 
     Columns without variance are left out, the others are brought to unit variance
-    first, so that their units don't count as ill-conditioning.
+    first, so that their units don't count as ill-conditioning. ``center=False`` is for
+    moments about zero.
     """
-    refuse_constant(side.squared_norm, role)
+    refuse_constant(side.squared_norm, role, centered=center)
     deviations = xp.sqrt(side.squares)
     divisors = xp.where(deviations == 0, xp.ones_like(deviations), deviations)
     correlations = gram / divisors[:, None] / divisors[None, :]

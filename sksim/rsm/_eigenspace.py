@@ -73,7 +73,7 @@ class EigenspaceOverlap(MomentMixin, BaseSimilarity):
     def _compare_moments(self, moments, xp):
         moments = about_zero(moments, xp=xp)
         view_x, view_y = (
-            basis_weights(side, products.matrix, xp=xp, role=role)
+            basis_weights(side, products.matrix, xp=xp, role=role, center=False)
             for side, products, role in (
                 (moments.x, moments.xx, "x"),
                 (moments.y, moments.yy, "y"),

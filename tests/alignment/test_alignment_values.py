@@ -180,6 +180,56 @@ def test_partial_whitening_by_definition(alpha):
     assert_allclose(value, np.arccos(cosine), rtol=1e-8)
 
 
+@pytest.mark.parametrize("alpha", [0, 0.1, 0.5, 1])
+@pytest.mark.parametrize("offset", [0.5, 50.0])
+def test_uncentred_whitening_by_definition(alpha, offset):
+    X, y = (v + offset for v in views(40, 5, 3))
+    measure = PartialWhiteningShapeMetric(alpha, center=False).fit(X, y)
+    whitened_views = []
+    for rows in (X, y):
+        U, s, Vt = np.linalg.svd(rows / np.linalg.norm(rows), full_matrices=False)
+        gains = alpha * s + (1 - alpha)
+        whitened_views.append(U * gains @ Vt / np.linalg.norm(gains))
+    Z, W = whitened_views
+    angle = np.arccos(np.linalg.norm(Z.T @ W, "nuc"))
+    assert_allclose(measure.distance_, angle, rtol=1e-8)
+    assert abs(angle - PartialWhiteningShapeMetric(alpha).fit(X, y).distance_) > 1e-3
+    assert_allclose(measure.score(X, y), measure.score_, rtol=1e-8)
+    assert not measure.x_mean_.any()
+    streamed = PartialWhiteningShapeMetric(alpha, center=False)
+    streamed.partial_fit(X[:7], y[:7]).partial_fit(X[7:], y[7:])
+    assert_allclose(streamed.distance_, angle, rtol=1e-8)
+
+
+@pytest.mark.parametrize("alpha", [0, 0.3, 1])
+@pytest.mark.parametrize("width", [8, 70])
+def test_uncentred_maps(alpha, width):
+    """A rotation is found, through zero; a translation is not."""
+    rng = np.random.default_rng(0)
+    X = 2 + rng.normal(size=(50, 3)) @ rng.normal(size=(3, width))
+    rotated = 2 * X @ np.linalg.qr(rng.normal(size=(width, width)))[0]
+    measure = PartialWhiteningShapeMetric(alpha, center=False).fit(X, rotated)
+    assert measure.distance_ < 1e-6
+    assert_allclose(measure.transform(X), rotated, atol=1e-6)
+    assert_allclose(measure.inverse_transform(rotated), X, atol=1e-6)
+    X = X - X.mean(axis=0)
+    assert measure.fit(X, X + rng.normal(size=width)).distance_ > 1e-2
+
+
+def test_a_constant_that_is_not_zero_is_a_direction():
+    measure = PartialWhiteningShapeMetric(center=False)
+    X = np.ones((6, 2))
+    assert measure.fit(X, 3 * X[:, :1]).distance_ < 1e-7
+    with pytest.raises(ValueError, match="y is zero everywhere"):
+        measure.fit(X, 0 * X)
+    measure.fit(X, X)
+    with pytest.raises(ValueError, match="y is zero everywhere"):
+        measure.score(X, 0 * X)
+    measure = PartialWhiteningShapeMetric(0, center=False)
+    with pytest.raises(ValueError, match="X is zero everywhere"):
+        _ = measure.partial_fit(0 * X, X).statistic_
+
+
 def test_extremes_of_whitening():
     X, y = views(40, 5, 5)
     angle = PartialWhiteningShapeMetric(0).fit(X, y).distance_

@@ -15,6 +15,8 @@ from sksim.testing import check_array_api, parametrize_with_similarity_checks
 VARIANTS = [
     PartialWhiteningShapeMetric(alpha=0),
     PartialWhiteningShapeMetric(alpha=1),
+    PartialWhiteningShapeMetric(center=False),
+    PartialWhiteningShapeMetric(alpha=0, center=False),
     PermutationProcrustes(center=False, scale=False),
     PermutationProcrustes(scale=False),
     SoftMatching(center=False, scale=False),

@@ -28,6 +28,8 @@ WHITENING = [
     SVCCA(variance=1.0),
     PartialWhiteningShapeMetric(),
     PartialWhiteningShapeMetric(alpha=0),
+    PartialWhiteningShapeMetric(center=False),
+    PartialWhiteningShapeMetric(alpha=0, center=False),
     LinearRegressionSimilarity(),
     GULP(ridge=0),
 ]
