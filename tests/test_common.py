@@ -133,6 +133,7 @@ VARIANTS = [
     DecodingSimilarity(float("inf")),
     DecodingSimilarity(scale=True),
     PartialSoftMatching(0.3),
+    PartialSoftMatching("cv", random_state=0),
     OrthogonalProcrustes(center=False),
     OrthogonalProcrustes(scale=False),
     OrthogonalProcrustes(debias="rows", random_state=0),

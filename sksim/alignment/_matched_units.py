@@ -56,7 +56,7 @@ class MatchedUnitsMixin:
 
         check_is_fitted(self)
         rows = self._read(X, y, reset=False)
-        A, B = (_standardized(to_numpy(a, xp=rows.xp)) for a in rows.arrays)
+        A, B = (standardized(to_numpy(a, xp=rows.xp)) for a in rows.arrays)
         partners = np.asarray(self._partners_of_x())
         units = np.flatnonzero(partners >= 0)
         A, B = A[:, units], B[:, partners[units]]
@@ -80,9 +80,11 @@ class MatchedUnitsMixin:
         return table.iloc[order].reset_index(drop=True)
 
 
-def _standardized(rows):
+def standardized(rows):
     """Centred columns of unit norm, constant ones zero."""
     rows = rows.astype(np.float64) - rows.mean(axis=0, dtype=np.float64)
+    # of equal numbers the mean may be off by a rounding
+    rows[:, np.ptp(rows, axis=0) == 0] = 0
     largest = np.abs(rows).max(axis=0)
     rows /= np.where(largest > 0, largest, 1)
     norms = np.sqrt(np.sum(rows * rows, axis=0))

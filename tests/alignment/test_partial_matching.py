@@ -13,7 +13,12 @@ from sksim.alignment import (
     PermutationProcrustes,
     SoftMatching,
 )
-from sksim.alignment._partial_matching import _MASSES, _curvatures
+from sksim.alignment._partial_matching import (
+    _MASSES,
+    _curvatures,
+    _held_out_costs,
+    _least_good_mass,
+)
 
 pytest.importorskip("ot")
 CASES = list(newer_cases("soft_matching"))
@@ -51,6 +56,64 @@ def test_score_of_new_rows_applies_the_plan():
     ]
     expected = 1 - 0.5 * (1 - np.array(scores))
     assert_allclose(expected, values["kfold_one_minus_cost_mass_half"], rtol=1e-7)
+
+
+def test_held_out_costs(monkeypatch):
+    """Of the folds that the reference was made with."""
+    _, arrays, values = CASES[0]
+    expected = values["kfold_one_minus_cost_mass_half"]
+    monkeypatch.setattr(PartialSoftMatching, "_draw_seed", lambda self: 42)
+    measure = PartialSoftMatching("cv").fit(arrays["X"], arrays["Y"])
+    half = list(measure.masses_.round(2)).index(0.5)
+    assert_allclose(measure.costs_[half], 1 - np.mean(expected), rtol=1e-7)
+    chosen = PartialSoftMatching(measure.mass_).fit(arrays["X"], arrays["Y"])
+    assert measure.statistic_ == chosen.statistic_
+
+
+def test_least_good_mass():
+    masses = _MASSES[1:]
+    gain = np.minimum(masses, 0.4)
+    # nothing more is gained above .4, but for the luck of one fold
+    costs = np.tile(masses - gain, (5, 1))
+    assert _least_good_mass(costs) == masses[7]
+    costs[0, 12] -= 0.01
+    assert _least_good_mass(costs) == masses[7]
+    # that all folds share is no luck: differences .01 to .05, t = 4.2
+    costs[:, 12] -= [0.01, 0.02, 0.03, 0.04, 0.05]
+    assert _least_good_mass(costs) == masses[12]
+
+
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_mass_by_cross_validation(share):
+    masses = []
+    for seed in range(15):
+        rng = np.random.default_rng(seed)
+        X, y = rng.normal(size=(2, 200, 20))
+        shared = slice(0, int(20 * share))
+        y[:, shared] = X[:, shared] + 0.3 * y[:, shared]
+        fitted = PartialSoftMatching("cv", random_state=seed).fit(X, y)
+        masses.append(fitted.mass_)
+        again = PartialSoftMatching("cv", random_state=seed).fit(X, y)
+        assert again.mass_ == fitted.mass_ and (again.costs_ == fitted.costs_).all()
+        assert fitted.score(X, y) == pytest.approx(fitted.statistic_)
+    assert_allclose(np.median(masses), share)
+
+
+def test_columns_that_are_constant_in_some_folds():
+    """They correlate with nothing there, not with each other."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(2, 50, 3))
+    folds = np.arange(50) % 5
+    X[:, 0] = y[:, 0] = 0.1
+    X[5, 0] = y[5, 0] = 1.1
+    # matched first, by the row that differs
+    assert_allclose(_held_out_costs(X, y, folds)[1, :6], _MASSES[1:7])
+
+
+def test_cross_validation_needs_rows():
+    X, y = np.random.default_rng(0).normal(size=(2, 9, 3))
+    with pytest.raises(ValueError, match="minimum of 10"):
+        PartialSoftMatching("cv").fit(X, y)
 
 
 @pytest.mark.parametrize("case, arrays, values", CASES)
