@@ -74,8 +74,8 @@ class WeightDelta(BaseModelSimilarity):
     >>> tuned = {"up": first["up"] + 0.1 * low_rank, "down": first["down"]}
     >>> WeightDelta().fit(first, tuned).to_frame().round(2)
           n_weights  relative_norm  cosine  effective_rank
-    up           48            0.2    0.98            1.91
-    down         48            0.0    1.00            0.00
+    up           48           0.14    0.99            1.99
+    down         48           0.00    1.00            0.00
     """
 
     def _check_model(self, model, name):
