@@ -134,6 +134,7 @@ VARIANTS = [
     DecodingSimilarity(scale=True),
     PartialSoftMatching(0.3),
     PartialSoftMatching("cv", random_state=0),
+    TripletAgreement(n_neighbors=3),
     OrthogonalProcrustes(center=False),
     OrthogonalProcrustes(scale=False),
     OrthogonalProcrustes(debias="rows", random_state=0),

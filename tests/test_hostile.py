@@ -74,6 +74,7 @@ from sksim.neighbors import (
     NeighborJaccard,
     RankSimilarity,
     SecondOrderCosine,
+    TripletAgreement,
 )
 from sksim.pairwise import compare, similarity_matrix
 from sksim.preprocessing import (
@@ -162,6 +163,7 @@ VARIANTS = [
         for cls in (NeighborJaccard, MutualKNN, RankSimilarity, CKNNA, JointRankJaccard)
     ),
     GraphBasedSimilarity(**FEW),
+    TripletAgreement(**FEW),
     IntrinsicDimension(method="mle", **FEW),
     IntrinsicDimension(method="local_pca", **FEW),
     IntrinsicDimension(ratio_fit="likelihood", discard=0),
@@ -454,7 +456,7 @@ def test_powers_of_two(measure):
 @pytest.mark.parametrize("measure", _with_inputs("representation"), ids=repr)
 def test_order_of_rows_and_of_sides(measure):
     tags = _tags(measure)
-    has_neighbors = "n_neighbors" in measure.get_params()
+    has_neighbors = measure.get_params().get("n_neighbors") is not None
 
     @examples(st.tuples(pair_recipes, st.integers(0, 2**32 - 1)), repr(measure))
     def check(arguments):

@@ -93,6 +93,9 @@ class OrderComparison(Comparison):
     def _null_mean(self):
         if self.view_x.codes is None:
             return None
+        if self.measure.n_neighbors is not None:
+            # ties among near rows are more or fewer than among all
+            return None if self.view_x.n_tied or self.view_y.n_tied else 0.5
         total = self.measure._n_compared(self.n_samples)
         # unrelated signs agree by half where there is no tie, and ties meet by chance
         x, y = (view.n_tied / total for view in (self.view_x, self.view_y))
@@ -105,6 +108,7 @@ class BaseOrderAgreement(BaseSimilarity):
     _kind = OrderComparison
     # rows that one comparison involves
     _n_involved: int
+    n_neighbors = None
 
     _parameter_constraints: dict = {
         "n_draws": [Interval(Integral, 1, None, closed="left"), StrOptions({"all"})]
@@ -164,7 +168,8 @@ class BaseOrderAgreement(BaseSimilarity):
             # double precision holds all squares of single precision
             view = Ordered(rows=rescaled(X, xp=xp)[0] if X.dtype == xp.float64 else X)
         n_samples, n_draws = X.shape[0], self.n_draws
-        if n_draws == "all" or (n_draws is None and n_samples <= MATRIX_ROWS):
+        is_few = n_samples <= MATRIX_ROWS or self.n_neighbors is not None
+        if n_draws == "all" or (n_draws is None and is_few):
             _refuse_equal(view.distances_from(slice(0, 1), xp=xp), role)
             return self._coded(view, xp)
         rng = np.random.default_rng(0 if n_draws is None else seed)
@@ -227,12 +232,20 @@ class TripletAgreement(BaseOrderAgreement):
     and a difference don't. Invariant to orthogonal maps, isotropic scaling and
     translation, and to whatever leaves the order of each row's distances as it is.
 
+    With ``n_neighbors`` only near rows are compared: the mean, over both
+    representations, of the share of triples that agree among those in which j and k are
+    both of the nearest rows of i in that representation.
+
     Parameters
     ----------
     n_draws : int or "all", default=None
         Number of triples that are drawn with replacement, at a cost that does not
         depend on the number of rows. "all" counts all of them. None counts all of up
-        to 4096 rows, and draws 200,000, always the same ones, of more.
+        to 4096 rows, and draws 200,000, always the same ones, of more. With
+        ``n_neighbors`` all are counted.
+    n_neighbors : int, default=None
+        Number of nearest rows of each that j and k are taken from, 2 at least; None for
+        all rows. Of rows that tie for the last place the first ones are taken.
     metric : {"euclidean", "precomputed"}, default="euclidean"
         "precomputed": X and y are matrices of distances, of shape (n_samples,
         n_samples) or condensed (see :ref:`given_matrices`).
@@ -250,7 +263,8 @@ class TripletAgreement(BaseOrderAgreement):
     statistic_, score_, similarity_ : float
         Share of triples that agree.
     n_compared_ : int
-        Number of triples: all, or those drawn.
+        Number of triples: all, or those drawn; with ``n_neighbors`` those of both
+        representations together.
     standard_error_ : float
         Standard error that is due to the draws, 0 where all are counted.
     error_bound_ : float
@@ -264,8 +278,9 @@ class TripletAgreement(BaseOrderAgreement):
     Raises
     ------
     ValueError
-        If there are fewer than 3 rows, or if all rows of a representation are equal. If
-        a given matrix is not one of distances.
+        If there are fewer than 3 rows, or no more than ``n_neighbors``, or if all rows
+        of a representation are equal. If a given matrix is not one of distances. If
+        ``n_draws`` is a number and ``n_neighbors``, too.
 
     See Also
     --------
@@ -276,8 +291,10 @@ class TripletAgreement(BaseOrderAgreement):
     Notes
     -----
     Use it when a number should mean the same for all widths and row counts, or when a
-    few outliers must not decide. Use :class:`MutualKNN` where only near rows matter:
-    most triples are of rows far from each other. Of duplicate rows all distances tie.
+    few outliers must not decide. Most triples are of rows far from each other: use
+    ``n_neighbors`` or :class:`MutualKNN` where only near rows matter. MutualKNN asks
+    which rows are near, ``n_neighbors`` in which order they are, with a chance of 1/2
+    for any number of neighbours. Of duplicate rows all distances tie.
 
     All triples are counted as Kendall's tau is, for each row in O(n log n): about two
     seconds at 2000 x 256, in blocks above 4096 rows. Without ties the score is (1 +
@@ -305,6 +322,45 @@ class TripletAgreement(BaseOrderAgreement):
     """
 
     _n_involved = 3
+    _parameter_constraints: dict = {
+        **BaseOrderAgreement._parameter_constraints,
+        "n_neighbors": [Interval(Integral, 1, None, closed="left"), None],
+    }
+
+    def __init__(
+        self,
+        n_draws=None,
+        *,
+        n_neighbors=None,
+        metric="euclidean",
+        tie_tolerance=0.0,
+        random_state=None,
+        verbose=0,
+    ):
+        super().__init__(
+            n_draws,
+            metric=metric,
+            tie_tolerance=tie_tolerance,
+            random_state=random_state,
+            verbose=verbose,
+        )
+        self.n_neighbors = n_neighbors
+
+    def _min_samples(self):
+        return 3 if self.n_neighbors is None else self.n_neighbors + 1
+
+    def _view(self, X, xp, role, seed=None):
+        if self._is_drawn and self.n_neighbors is not None:
+            raise ValueError(
+                f"n_neighbors={self.n_neighbors} counts all triples of near rows, and "
+                f"n_draws={self.n_draws} draws some of all: set one of both to None."
+            )
+        if self.n_neighbors == 1:
+            raise ValueError(
+                "n_neighbors=1 leaves no two near rows whose order could be compared: "
+                "take 2 or more."
+            )
+        return super()._view(X, xp, role, seed)
 
     def _coded(self, view, xp):
         n_samples = self._n_samples_of(view)
@@ -316,21 +372,35 @@ class TripletAgreement(BaseOrderAgreement):
     def _n_agreeing(self, view_x, view_y, xp):
         n = self._n_samples_of(view_x)
         # a row's distance from itself is below all others, in both views
-        with_itself = n * (n - 1)
+        with_itself = 0 if self.n_neighbors else n * (n - 1)
         if view_x.codes is not None:
-            return agreeing_pairs(view_x.codes, view_y.codes) - with_itself
+            return self._n_alike(view_x.codes, view_y.codes) - with_itself
         total = 0
         blocks = row_slices(n, n, _BLOCK_ELEMENTS)
         for rows in tracked(blocks, "comparing orders"):
             codes = (self._anchored(view, rows, xp) for view in (view_x, view_y))
-            total += agreeing_pairs(*codes)
+            total += self._n_alike(*codes)
         return total - with_itself
+
+    def _n_alike(self, x, y):
+        """Number of pairs that codes of both views order alike, of near rows only."""
+        if self.n_neighbors is None:
+            return agreeing_pairs(x, y)
+        total = 0
+        for codes in (x, y):
+            # the first is the row itself
+            near = np.argsort(codes, axis=1, kind="stable")[:, 1 : 1 + self.n_neighbors]
+            lists = (np.take_along_axis(c, near, axis=1) for c in (x, y))
+            total += agreeing_pairs(*lists)
+        return total
 
     def _anchored(self, view, rows, xp):
         distances = view.distances_from(rows, xp=xp)
         return anchored_codes(distances, rows.start, self.tie_tolerance)
 
     def _n_compared(self, n_samples):
+        if self.n_neighbors is not None:
+            return 2 * n_samples * n_pairs(self.n_neighbors)
         return n_samples * n_pairs(n_samples - 1)
 
     def _signs(self, view, draws, xp):

@@ -12,6 +12,7 @@ from scipy.stats import kendalltau
 from sksim.arrays._order import agreeing_pairs, distinct_rows, inversions
 from sksim.inference import similarity_test
 from sksim.neighbors import QuadrupletAgreement, TripletAgreement
+from sksim.pairwise import alignment_curve
 
 MEASURES = [TripletAgreement, QuadrupletAgreement]
 
@@ -59,6 +60,66 @@ def test_definition_with_ties(measure):
         terms = [((i, j), (k, m)) for i, j, k, m in permutations(range(9), 4)]
     same = [np.sign(d[a] - d[b]) == np.sign(e[a] - e[b]) for a, b in terms]
     assert_allclose(measure().fit(X, y).statistic_, np.mean(same), rtol=1e-14)
+
+
+@pytest.mark.parametrize("is_tied", [False, True])
+def test_near_rows_by_definition(is_tied, monkeypatch):
+    X, y = views(12)
+    if is_tied:
+        X, y = X.round(), y.round()
+    d, e = cdist(X, X), cdist(y, y)
+    same = []
+    for own in (d, e):
+        for i in range(12):
+            others = [j for j in np.argsort(own[i], kind="stable") if j != i]
+            for j, k in combinations(others[:4], 2):
+                signs = [np.sign(f[i, j] - f[i, k]) for f in (d, e)]
+                same.append(signs[0] == signs[1])
+    measure = TripletAgreement(n_neighbors=4)
+    assert measure.fit(X, y).n_compared_ == len(same) == 2 * 12 * 6
+    assert_allclose(measure.statistic_, np.mean(same), rtol=1e-14)
+    assert_allclose(measure.fit(y, X).statistic_, np.mean(same), rtol=1e-14)
+    assert measure.standard_error_ == 0
+    given = TripletAgreement(n_neighbors=4, metric="precomputed").fit(d, e)
+    assert_allclose(given.statistic_, np.mean(same), rtol=1e-14)
+    # in blocks, where rows are many
+    monkeypatch.setattr("sksim.neighbors._ordinal.MATRIX_ROWS", 5)
+    monkeypatch.setattr("sksim.neighbors._ordinal._BLOCK_ELEMENTS", 40)
+    assert_allclose(measure.fit(X, y).statistic_, np.mean(same), rtol=1e-14)
+
+
+def test_near_rows_of_all_are_all():
+    X, y = views(20)
+    near = TripletAgreement(n_neighbors=19).fit(X, y)
+    assert near.statistic_ == TripletAgreement().fit(X, y).statistic_
+
+
+def test_chance_of_near_rows_is_a_half():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 3)), rng.normal(size=(40, 50))
+    measure = TripletAgreement(n_neighbors=5)
+    result = similarity_test(measure, X, y, n_permutations=300, random_state=0)
+    null = result.null_distribution
+    assert abs(null.mean() - 0.5) < 4 * null.std() / 300**0.5
+    assert measure._open(X, y).null_mean() == 0.5
+    assert measure._open(X.round(), y).null_mean() is None
+    # rows that are moved afar leave the near ones in their order
+    moved = X + 100 * (np.arange(40) // 10)[:, None]
+    assert measure.fit(X, moved).statistic_ > result.null_distribution.max()
+
+
+def test_near_rows_are_not_drawn():
+    X, y = views(20)
+    with pytest.raises(ValueError, match="n_neighbors=3 .* n_draws=50"):
+        TripletAgreement(50, n_neighbors=3).fit(X, y)
+    with pytest.raises(ValueError, match="n_neighbors=1 leaves no two .* take 2"):
+        TripletAgreement(n_neighbors=1).fit(X, y)
+    with pytest.raises(ValueError, match="n_neighbors=1 leaves no two .* take 2"):
+        alignment_curve(TripletAgreement(), X, y, n_neighbors=[1])
+    curve = alignment_curve(TripletAgreement(), X, y, n_neighbors=[2, 5]).to_frame()
+    assert (curve.null_mean == 0.5).all()
+    with pytest.raises(ValueError, match="minimum of 21"):
+        TripletAgreement(n_neighbors=20).fit(X, y)
 
 
 def test_kendalls_tau():

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.spatial.distance import pdist, squareform
 
-from sksim.neighbors import CKNNA, MutualKNN, TripletAgreement
+from sksim.neighbors import CKNNA, MutualKNN, QuadrupletAgreement
 from sksim.pairwise import alignment_curve
 from sksim.plot import AlignmentCurveDisplay
 
@@ -71,8 +71,10 @@ def test_measures_without_a_closed_null():
 
 def test_refusals():
     X, y = views()
-    with pytest.raises(ValueError, match="TripletAgreement has no parameter n_neigh"):
-        alignment_curve(TripletAgreement(), X, y)
+    with pytest.raises(
+        ValueError, match="QuadrupletAgreement has no parameter n_neigh"
+    ):
+        alignment_curve(QuadrupletAgreement(), X, y)
     with pytest.raises(ValueError, match="asks for 61 rows, but there are 60"):
         alignment_curve(MutualKNN(), X, y, n_samples=[61])
     with pytest.raises(ValueError, match="is below 60 rows"):
