@@ -83,4 +83,4 @@ def test_agreement_of_two():
     q = QStatistic().fit(first, second, y_true=labels).statistic_
     assert_allclose(q, (a * d - b * c) / (a * d + b * c))
     phi = ErrorCorrelation().fit(first, second, y_true=labels).statistic_
-    assert_allclose(phi, pearsonr(*right).statistic)
+    assert_allclose(phi, pearsonr(*np.asarray(right, dtype=float)).statistic)

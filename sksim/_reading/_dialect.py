@@ -356,6 +356,8 @@ def _only_header_is_quoted(lines, kinds):
     if "number" not in kinds:
         return False
     lines = [line for line in lines if line.strip()]
+    if lines and not lines[0].strip().strip('"'):
+        return False  # an empty cell alone, which writers of csv have to quote
     quotes = [line.count('"') for line in lines[:2]]
     return len(quotes) == 2 and quotes[0] == 2 * len(kinds) > quotes[1]
 

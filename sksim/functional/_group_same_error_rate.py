@@ -71,6 +71,10 @@ class GroupSameErrorRate(SharedErrorsMixin, BaseGroupSimilarity):
     SameErrorRate : For two models.
     InterraterAgreement : Whether a group is wrong on the same rows.
 
+    Notes
+    -----
+    Tests need ``strata=y_true``: see :class:`SameErrorRate`.
+
     References
     ----------
     E. Kim, A. Garg, K. Peng, N. Garg. Correlated errors in large language models. ICML,

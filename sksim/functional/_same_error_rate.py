@@ -86,9 +86,11 @@ class SameErrorRate(SharedErrorsMixin, BaseFunctionalSimilarity):
 
     Notes
     -----
-    The statistic is the share: a test of it asks whether answers are related, and takes
-    chance into account by permuting rows, within the true classes unless told
-    otherwise.
+    The statistic is the share: a test of it asks whether wrong answers are related.
+    Pass ``strata=y_true`` to :func:`~sksim.inference.similarity_test`, as
+    :func:`~sksim.pairwise.compare` does by itself: rows of other classes have other
+    wrong answers, so that p-values of free permutation are too small (of three classes
+    .27 of unrelated models have p <= .05).
 
     References
     ----------

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from numbers import Real
 
 import numpy as np
-from scipy.optimize import nnls
+from scipy.optimize import lsq_linear, nnls
 from sklearn.utils import check_array
 
 from sksim._sklearn_compat import Interval, StrOptions
@@ -69,8 +69,18 @@ class Solver:
     def weights(self, products):
         """Weights for a target that has these products with the lists."""
         target = self.whiten @ (products / self.sizes)
-        found = nnls(self.factor, target, maxiter=30 * len(products))[0]
-        return found / self.sizes
+        size = float(np.linalg.norm(target))
+        if size == 0:
+            return np.zeros_like(self.sizes)
+        # scipy < 1.15 measures its tolerance by the matrix alone
+        target = target / size
+        try:
+            found = nnls(self.factor, target, maxiter=30 * len(products))[0]
+        except RuntimeError:
+            # the same scipy goes in circles where lists are nearly the same
+            bounds = (0, np.inf)
+            found = lsq_linear(self.factor, target, bounds, tol=1e-14).x
+        return found * size / self.sizes
 
 
 @dataclass(frozen=True)

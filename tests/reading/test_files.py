@@ -459,3 +459,11 @@ def test_reading_costs_what_pandas_costs():
 
     own = seconds(lambda: pd.read_csv("a.csv"))
     assert seconds(lambda: read_array("a.csv")) < 1.6 * own  # 1.2 on a quiet machine
+
+
+def test_a_missing_first_value_is_no_name(tmp_path):
+    """Writers of csv quote an empty cell that stands alone in its line."""
+    path = tmp_path / "a.csv"
+    path.write_text('""\n0.24\n-1.6\n0.6\n')
+    with pytest.raises(ValueError, match="--header or --no-header"):
+        read_array(path)

@@ -25,7 +25,7 @@ from sksim.functional._attributions import TopFeatures
 from sksim.functional._labels import CodedLabels
 from sksim.neighbors import MutualKNN
 from sksim.neighbors._overlap import OverlapComparison
-from sksim.rsm import CKA, DistanceCorrelation, MinibatchCKA
+from sksim.rsm import CKA, RSA, DistanceCorrelation, MinibatchCKA
 from sksim.testing import similarity_checks
 
 
@@ -235,7 +235,7 @@ MISTAKES = {
     "transform lands elsewhere": (NotInY(), "check_transform_lands"),
     "gradients of a constant norm": (ConstantNorm(), "check_gradients"),
     "gradients that are not there": (
-        with_tags(OrthogonalProcrustes, differentiable=True)(),
+        with_tags(RSA, differentiable=True)(),
         "check_gradients",
     ),
     "unpaired with a seed": (PairedOfParts(), "check_pairing"),
