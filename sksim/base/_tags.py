@@ -122,6 +122,9 @@ class SimilarityTags:
     null : {"rows", "exchange", "features"}, default="rows"
         What is exchangeable under the null hypothesis: the rows of y, the two models'
         outputs on each row, or the features within each row of y.
+    exchangeable_within : str, default=None
+        Metadata of rows, such as "y_true", of which only rows with equal values are
+        exchangeable: the ``strata`` of tests that are given none.
     intervals : tuple of str, default=("jackknife", "subsample")
         Methods that give valid intervals: "exact" and "wilson" (shares of rows, which
         must be independent), "tango" and "newcombe" (differences of two shares of the
@@ -175,6 +178,7 @@ class SimilarityTags:
     precomputed: bool = False
     paired: bool = True
     null: str = "rows"
+    exchangeable_within: str | None = None
     intervals: tuple[str, ...] = ("jackknife", "subsample")
     exact: Set[str] = frozenset()
     differentiable: bool = False

@@ -73,7 +73,7 @@ class GroupSameErrorRate(SharedErrorsMixin, BaseGroupSimilarity):
 
     Notes
     -----
-    Tests need ``strata=y_true``: see :class:`SameErrorRate`.
+    Tests permute rows within the true classes: see :class:`SameErrorRate`.
 
     References
     ----------

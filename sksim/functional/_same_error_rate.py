@@ -86,11 +86,10 @@ class SameErrorRate(SharedErrorsMixin, BaseFunctionalSimilarity):
 
     Notes
     -----
-    The statistic is the share: a test of it asks whether wrong answers are related.
-    Pass ``strata=y_true`` to :func:`~sksim.inference.similarity_test`, as
-    :func:`~sksim.pairwise.compare` does by itself: rows of other classes have other
-    wrong answers, so that p-values of free permutation are too small (of three classes
-    .27 of unrelated models have p <= .05).
+    The statistic is the share: a test of it asks whether wrong answers are related, by
+    permuting rows within the true classes unless ``strata`` are given. Rows of other
+    classes have other wrong answers, so that p-values of free permutation are too small
+    (of three classes .27 of unrelated models had p <= .05).
 
     References
     ----------

@@ -118,6 +118,8 @@ def shared_error_tags(**own):
     """Tags of a measure of which wrong answers models share."""
     return correctness_tags(
         view_keywords=("y_true", "n_options"),
+        # of another class other answers are wrong
+        exchangeable_within="y_true",
         orientation="similarity",
         bounds=(0, 1),
         reference="Kim et al. 2025",

@@ -37,7 +37,7 @@ from sksim.inference._correction import (
 )
 from sksim.inference._moments import null_moments
 from sksim.inference._nulls import RowNull, null_statistics
-from sksim.inference._permutations import row_orders
+from sksim.inference._permutations import own_strata, row_orders
 from sksim.inference._result import standardized
 from sksim.inference._rounding import rounding_of
 from sksim.inference._test import is_free
@@ -206,6 +206,7 @@ class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
             )
         measure = check_measure(self.measure, "correct it for chance")
         self._check(measure)
+        strata = own_strata(tags_of(measure), strata, fit_params)
         if groups is not None or strata is not None:
             refuse_other_groups(measure, X, y, groups=groups, strata=strata)
         design = self._design(groups, strata)
@@ -246,9 +247,10 @@ class CalibratedSimilarity(MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self)
         if X is None and y is None:
             return self.score_
+        measure = self.measure_
+        strata = own_strata(tags_of(measure), strata, score_params)
         design = self._design(groups, strata)
         params = self._routed("score", design, score_params)
-        measure = self.measure_
         if groups is not None or strata is not None:
             refuse_other_groups(measure, X, y, groups=groups, strata=strata)
         tags = tags_of(measure)

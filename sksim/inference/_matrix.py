@@ -22,7 +22,7 @@ from sksim.base._validation import row_metadata
 from sksim.discovery import check_measure
 from sksim.inference._checks import refuse_unpaired
 from sksim.inference._correction import MatrixCorrection
-from sksim.inference._permutations import row_orders
+from sksim.inference._permutations import own_strata, row_orders
 from sksim.inference._result import (
     SimilarityTestResult,
     permutation_pvalue,
@@ -276,10 +276,10 @@ def similarity_matrix_test(
     measure = check_measure(measure, "test a matrix of similarities")
     refuse_unpaired(measure)
     _refuse_other_nulls(measure)
-    known = row_metadata(metadata, y_true=y_true)
+    tags, known = tags_of(measure), row_metadata(metadata, y_true=y_true)
+    strata = own_strata(tags, strata, known)
     beside = {"groups": groups, "strata": strata}
     layers = open_layers(measure, Xs, Ys, n_jobs=n_jobs, beside=beside, **known)
-    tags = tags_of(measure)
     is_free = permute == "rows" and groups is None and strata is None
     has_rows = layers.arrays[0][0].shape[0] == layers.grid.n_samples
     if is_free and not tags.precomputed and has_rows:

@@ -246,6 +246,21 @@ def _cells(groups, strata, n_samples):
     return cells
 
 
+def own_strata(tags, strata, metadata):
+    """The strata that are given, or those within which a measure's null permutes.
+
+    Parameters
+    ----------
+    tags : SimilarityTags
+    strata : array-like or None
+    metadata : dict
+        Of the rows.
+    """
+    if strata is None and tags.exchangeable_within is not None:
+        return metadata.get(tags.exchangeable_within)
+    return strata
+
+
 def strata_of_units(units, strata, labels, n_samples):
     """Number of the stratum that each unit is in."""
     if strata is None:

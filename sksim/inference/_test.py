@@ -26,6 +26,7 @@ from sksim.inference._nulls import (
     RowNull,
     null_statistics,
 )
+from sksim.inference._permutations import own_strata
 from sksim.inference._result import (
     SimilarityTestResult,
     permutation_pvalue,
@@ -196,9 +197,11 @@ def similarity_test(
     tags = tags_of(measure)
     if tags.inputs == "models" or tags.null == "rows":
         refuse_unpaired(measure)
+    known = row_metadata(metadata, y_true=y_true)
+    strata = own_strata(tags, strata, known)
     if groups is not None or strata is not None:
         refuse_other_groups(measure, X, y, groups=groups, strata=strata)
-    comparison = measure._open(X, y, **row_metadata(metadata, y_true=y_true))
+    comparison = measure._open(X, y, **known)
     design = {
         "groups": groups,
         "strata": strata,

@@ -18,7 +18,12 @@ from sksim.functional import (
     ProbabilisticErrorConsistency,
     SameErrorRate,
 )
-from sksim.inference import similarity_interval, similarity_test
+from sksim.inference import (
+    CalibratedSimilarity,
+    similarity_interval,
+    similarity_matrix_test,
+    similarity_test,
+)
 from sksim.pairwise import compare
 from tests._reference import newer_cases
 
@@ -339,3 +344,25 @@ def test_limits_cover(n_samples, accuracy):
         low, high = limits.confidence_interval
         covered[1] += low <= 0 <= high
     assert (covered >= 0.92 * runs).all(), covered / runs
+
+
+def test_rows_change_places_within_classes_by_themselves():
+    """Of other classes other answers are wrong: free permutation rejects .27 at .05."""
+    rng = np.random.default_rng(0)
+    first, second, truth = rng.integers(3, size=(3, 60))
+    setting = {"y_true": truth, "n_permutations": 19, "random_state": 0}
+    plain = similarity_test(SameErrorRate(), first, second, **setting)
+    within = similarity_test(SameErrorRate(), first, second, strata=truth, **setting)
+    np.testing.assert_array_equal(plain.null_distribution, within.null_distribution)
+    layers = {"a": first, "b": second}
+    matrix = similarity_matrix_test(SameErrorRate(), layers, **setting)
+    assert matrix.null_mean[0, 1] == pytest.approx(within.null_mean)
+    calibrated = CalibratedSimilarity(
+        SameErrorRate(), n_permutations=19, random_state=0
+    ).fit(first, second, y_true=truth)
+    assert calibrated.null_mean_ == pytest.approx(within.null_mean)
+    # strata that are given are those that count
+    free = similarity_test(
+        SameErrorRate(), first, second, strata=np.zeros(60), **setting
+    )
+    assert free.null_mean < within.null_mean - 0.05

@@ -26,6 +26,7 @@ from sksim.inference import (
     similarity_test,
 )
 from sksim.inference._moments import null_moments
+from sksim.inference._permutations import own_strata
 from sksim.neighbors import GraphBasedSimilarity, MutualKNN, NeighborJaccard
 from sksim.rsm import CKA, HSIC, RSA, DistanceCorrelation, RSMNormDifference
 from sksim.testing import make_inputs
@@ -75,7 +76,8 @@ def test_fast_path_equals_recomputation(measure, seed):
     result = similarity_test(
         measure, X, y, n_permutations=5, random_state=seed, **fit_params
     )
-    orders = permutations(len(X), 5, random_state=seed)
+    strata = own_strata(_tags(measure), None, fit_params)
+    orders = permutations(len(X), 5, strata=strata, random_state=seed)
     expected = list(_permuted_scores(measure, X, y, fit_params, orders))
     np.testing.assert_allclose(
         result.null_distribution, expected, rtol=1e-12, atol=1e-13
