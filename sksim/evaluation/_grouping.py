@@ -52,22 +52,22 @@ class GroupingResult(ProtocolResult):
     @property
     def auroc(self) -> float:
         """Mean over groups of P(in > cross) + P(in = cross) / 2."""
-        return float(self.metrics.loc["auroc", "value"])
+        return self._value_of("auroc")
 
     @property
     def conformity(self) -> float:
         """Mean over groups of P(in > cross)."""
-        return float(self.metrics.loc["conformity", "value"])
+        return self._value_of("conformity")
 
     @property
     def auprc(self) -> float:
         """Mean over groups of the average precision."""
-        return float(self.metrics.loc["auprc", "value"])
+        return self._value_of("auprc")
 
     @property
     def dprime(self) -> float:
         """Difference of the means of in and cross, in standard deviations."""
-        return float(self.metrics.loc["dprime", "value"])
+        return self._value_of("dprime")
 
     @property
     def dose(self) -> float:

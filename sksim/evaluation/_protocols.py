@@ -55,12 +55,12 @@ class MonotonicityResult(ProtocolResult):
     @property
     def conformity(self) -> float:
         """Share of pairs of layers of which the farther is not more similar."""
-        return float(self.metrics.loc["conformity", "value"])
+        return self._value_of("conformity")
 
     @property
     def spearman(self) -> float:
         """Mean rank correlation of dissimilarity with the distance of layers."""
-        return float(self.metrics.loc["spearman", "value"])
+        return self._value_of("spearman")
 
 
 def monotonicity(
@@ -185,12 +185,12 @@ class GroundingResult(ProtocolResult):
     @property
     def spearman(self) -> float:
         """Spearman's correlation of dissimilarity with the target."""
-        return float(self.metrics.loc["spearman", "value"])
+        return self._value_of("spearman")
 
     @property
     def kendall(self) -> float:
         """Kendall's tau-b of dissimilarity with the target."""
-        return float(self.metrics.loc["kendall", "value"])
+        return self._value_of("kendall")
 
 
 @validate_params(
@@ -361,12 +361,12 @@ class LineageResult(ProtocolResult):
     @property
     def top1(self) -> float:
         """Share of copies whose most similar candidate is their own parent."""
-        return float(self.metrics.loc["top1", "value"])
+        return self._value_of("top1")
 
     @property
     def auroc(self) -> float:
         """P(own > other) + P(own = other) / 2 of the scores of all copies."""
-        return float(self.metrics.loc["auroc", "value"])
+        return self._value_of("auroc")
 
 
 def lineage(

@@ -42,6 +42,9 @@ class ProtocolResult(ResultMixin):
     strata: pd.Series
     pvalue: float = float("nan")
 
+    def _value_of(self, metric):
+        return float(self.metrics.loc[metric, "value"])
+
     @property
     def value(self) -> float:
         """Value of the main metric."""

@@ -4,9 +4,9 @@ from typing import Self
 
 import numpy as np
 
-from sksim._optional import import_extra
 from sksim._typing import ArrayLike, Axes, Measure
 from sksim.pairwise import AlignmentCurveResult, alignment_curve
+from sksim.plot._axes import axes_or_new
 
 
 class AlignmentCurveDisplay:
@@ -99,12 +99,7 @@ class AlignmentCurveDisplay:
         display : AlignmentCurveDisplay
             The display itself, with the artists it drew.
         """
-        plt = import_extra(
-            "matplotlib.pyplot", extra="report", needed_by="AlignmentCurveDisplay"
-        )
-
-        if ax is None:
-            _, ax = plt.subplots(layout="constrained")
+        ax = axes_or_new(ax, self)
         self.lines_ = []
         for size, part in self.table.groupby("n_samples", sort=False):
             k, score = part["n_neighbors"].to_numpy(), part["score"].to_numpy()

@@ -4,9 +4,9 @@ from typing import Self
 
 import numpy as np
 
-from sksim._optional import import_extra
 from sksim._typing import ArrayLike, Axes, Layers, Measure
 from sksim.inference import GroupSimilarityResult, similarity_to_group
+from sksim.plot._axes import axes_or_new
 
 # Above the highest bar, as parts of the height of the picture.
 _STEP = 0.055
@@ -128,12 +128,7 @@ class GroupSimilarityDisplay:
         display : GroupSimilarityDisplay
             The display itself, with the artists it drew.
         """
-        plt = import_extra(
-            "matplotlib.pyplot", extra="report", needed_by="GroupSimilarityDisplay"
-        )
-
-        if ax is None:
-            _, ax = plt.subplots(layout="constrained")
+        ax = axes_or_new(ax, self)
         self._draw_ceiling(ax)
         self._draw_bars(ax)
         ax.set_xticks(range(len(self.table)), self.table.index)

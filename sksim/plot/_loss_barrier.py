@@ -5,8 +5,8 @@ from typing import Self
 
 import numpy as np
 
-from sksim._optional import import_extra
 from sksim._typing import ArrayLike, Axes, Model
+from sksim.plot._axes import axes_or_new
 from sksim.structural import LossBarrier
 
 
@@ -126,12 +126,7 @@ class LossBarrierDisplay:
         display : LossBarrierDisplay
             The display itself, with the artists it drew.
         """
-        plt = import_extra(
-            "matplotlib.pyplot", extra="report", needed_by="LossBarrierDisplay"
-        )
-
-        if ax is None:
-            _, ax = plt.subplots(layout="constrained")
+        ax = axes_or_new(ax, self)
         self.lines_ = []
         for label, curve in self.curves.items():
             (line,) = ax.plot(self.points, curve, marker=".", label=label)

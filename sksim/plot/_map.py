@@ -9,11 +9,11 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 from sklearn.manifold import ClassicalMDS
 
-from sksim._optional import import_extra
 from sksim._typing import ArrayLike, Axes, Layers, Measure, Model
 from sksim.models._last_layers import last_layers
 from sksim.pairwise import similarity_matrix
 from sksim.pairwise._inputs import refuse_order_of_its_own
+from sksim.plot._axes import axes_or_new
 
 
 class ModelMapDisplay:
@@ -204,12 +204,7 @@ class ModelMapDisplay:
         display : ModelMapDisplay
             This display, with its attributes.
         """
-        plt = import_extra(
-            "matplotlib.pyplot", extra="report", needed_by="ModelMapDisplay"
-        )
-
-        if ax is None:
-            _, ax = plt.subplots(layout="constrained")
+        ax = axes_or_new(ax, self)
         clusters = np.zeros(len(self.names), int)
         if self.clusters is not None:
             clusters = self.clusters - 1

@@ -4,11 +4,11 @@ from typing import Self
 
 import numpy as np
 
-from sksim._optional import import_extra
 from sksim._typing import ArrayLike, Axes, Measure, Model
 from sksim.inference import SimilarityTestResult, similarity_test
 from sksim.models._last_layers import layers_of_two
 from sksim.pairwise._inputs import refuse_order_of_its_own
+from sksim.plot._axes import axes_or_new
 
 
 class PermutationNullDisplay:
@@ -160,12 +160,7 @@ class PermutationNullDisplay:
         display : PermutationNullDisplay
             The display itself, with the artists it drew.
         """
-        plt = import_extra(
-            "matplotlib.pyplot", extra="report", needed_by="PermutationNullDisplay"
-        )
-
-        if ax is None:
-            _, ax = plt.subplots(layout="constrained")
+        ax = axes_or_new(ax, self)
         scores = self.null_distribution[np.isfinite(self.null_distribution)]
         ax.hist(scores, bins=bins, color="0.75", label="rows permuted")
         self.line_ = ax.axvline(

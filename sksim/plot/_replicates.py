@@ -4,9 +4,9 @@ from typing import Self
 
 import numpy as np
 
-from sksim._optional import import_extra
 from sksim._typing import Axes, Layers, Measure
 from sksim.inference import ReplicateTestResult, replicate_test
+from sksim.plot._axes import axes_or_new
 
 _COLUMNS = {"within_x": "within X", "between": "between", "within_y": "within y"}
 
@@ -120,12 +120,7 @@ class ReplicatesDisplay:
         display : ReplicatesDisplay
             The display itself, with the artists it drew.
         """
-        plt = import_extra(
-            "matplotlib.pyplot", extra="report", needed_by="ReplicatesDisplay"
-        )
-
-        if ax is None:
-            _, ax = plt.subplots(layout="constrained")
+        ax = axes_or_new(ax, self)
         self.points_, self.means_, labels = [], [], []
         for relation, label in _COLUMNS.items():
             values = self.pairs.loc[self.pairs["relation"] == relation, "value"]

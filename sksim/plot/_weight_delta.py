@@ -4,8 +4,8 @@ from typing import Self
 
 import numpy as np
 
-from sksim._optional import import_extra
 from sksim._typing import Axes
+from sksim.plot._axes import axes_or_new
 from sksim.structural import WeightDelta
 
 
@@ -83,7 +83,7 @@ class WeightDeltaDisplay:
         display : WeightDeltaDisplay
             The display itself, with the artists it drew.
         """
-        ax = self._axes(ax)
+        ax = axes_or_new(ax, self)
         places = np.arange(len(self.table))
         self.bars_ = ax.barh(places, self.table["relative_norm"])
         ranks = [f"rank {rank:.3g}" for rank in self.table["effective_rank"]]
@@ -109,7 +109,7 @@ class WeightDeltaDisplay:
         display : WeightDeltaDisplay
             The display itself, with the artists it drew.
         """
-        ax = self._axes(ax)
+        ax = axes_or_new(ax, self)
         self.lines_ = []
         for layer, values in self.spectra.items():
             numbers = np.arange(1, len(values) + 1)
@@ -119,14 +119,6 @@ class WeightDeltaDisplay:
         ax.set_ylabel("singular value of the difference")
         ax.legend(fontsize="small", handlelength=1)
         return self._finished(ax, name)
-
-    def _axes(self, ax):
-        plt = import_extra(
-            "matplotlib.pyplot", extra="report", needed_by="WeightDeltaDisplay"
-        )
-        if ax is None:
-            _, ax = plt.subplots(layout="constrained")
-        return ax
 
     def _finished(self, ax, name):
         if name is not None:
