@@ -38,13 +38,9 @@ from sksim.arrays._symmetric import (
 )
 from sksim.arrays._weighted import weighted_u_inner
 from sksim.base._comparison import Comparison, Grid
-from sksim.base._pair_effects import PairEffects
+from sksim.base._pair_effects import PairEffects, paired_rows
 from sksim.base._validation import overflow_is_silent
 
-# Rows of whose pairs the effects are found: their variance is then right to 8 % at 300
-# x 20, where it is a tenth of the whole, and to 5 % at 300 x 300, where it is .4 of it.
-# No n x n matrix is made, and a jackknife of 400 rows takes 1.7 ms (2.6 by 192 rows).
-_MOST_PAIRED_ROWS = 96
 # Numbers that the row sums of a strip of pairs may take: 32 MB.
 _MOST_ROW_SUMS = 2**22
 # Memory that the matrices of all views together may take, in bytes.
@@ -153,12 +149,9 @@ class InnerProductComparison(Comparison):
 
     @overflow_is_silent
     def _pair_effects(self):
-        rows = np.arange(self.n_samples)
-        if self.n_samples <= _MOST_PAIRED_ROWS:
-            return self._effects_of_all(rows)
-        rng = np.random.default_rng(0)
-        some = np.sort(rng.choice(rows, size=_MOST_PAIRED_ROWS, replace=False))
-        return self.of_rows(some)._effects_of_all(some)
+        rows = paired_rows(self.n_samples)
+        some = self if len(rows) == self.n_samples else self.of_rows(rows)
+        return some._effects_of_all(rows)
 
     def _effects_of_all(self, rows):
         """Effects of pairs of all rows here, which have these numbers elsewhere."""

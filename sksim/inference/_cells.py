@@ -11,6 +11,7 @@ from sklearn.base import clone
 
 from sksim.arrays._pearson3 import log_upper_tail
 from sksim.base._layers import open_layers
+from sksim.base._pair_effects import paired_rows
 from sksim.inference._matrix import permuted_cells
 from sksim.inference._moments import MatrixSums, moments_of_sums
 from sksim.inference._resampling import without_excess
@@ -27,8 +28,6 @@ FEWEST_ROWS = 10
 _LARGEST_KURTOSIS = 4.0
 # Copies of an n x n matrix that its moments take.
 _COPIES = 2
-# Rows of whose pairs the effects are found, as for one pair.
-_PAIRED_ROWS = 96
 
 
 @dataclass(frozen=True)
@@ -168,12 +167,9 @@ class LayerErrors:
     def _some_rows(self):
         """Grid of some of the rows; None where these are no input of the measure."""
         grid = self.layers.grid
-        if grid.n_samples <= _PAIRED_ROWS:
+        rows = paired_rows(grid.n_samples)
+        if len(rows) == grid.n_samples:
             return grid
-        rows = np.random.default_rng(0).choice(
-            grid.n_samples, size=_PAIRED_ROWS, replace=False
-        )
-        rows.sort()
         Xs, Ys = ([array[rows] for array in side] for side in self.layers.arrays)
         known = {
             name: None if values is None else np.asarray(values)[rows]

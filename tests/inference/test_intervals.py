@@ -11,7 +11,7 @@ from sksim.alignment import OrthogonalProcrustes
 from sksim.arrays._kernels import u_center
 from sksim.arrays._symmetric import Dense, Factored
 from sksim.arrays._weighted import weighted_u_inner
-from sksim.base import _inner_product
+from sksim.base import _pair_effects
 from sksim.base._pair_effects import PairEffects
 from sksim.cca import MeanSquaredCCA
 from sksim.functional import Disagreement, JensenShannonDivergence, RankCorrelation
@@ -175,7 +175,7 @@ def test_effects_of_many_rows_are_of_some(monkeypatch):
     influences -= influences.mean()
     some = comparison.pair_effects()
     assert some.matrix.shape == (96, 96)
-    monkeypatch.setattr(_inner_product, "_MOST_PAIRED_ROWS", 400)
+    monkeypatch.setattr(_pair_effects, "_MOST_ROWS", 400)
     every = comparison.pair_effects()
     assert every.matrix.shape == (400, 400)
     expected = every.excess_variance(400)
