@@ -698,3 +698,11 @@ def test_sentence_of_a_release():
         "slices: class=0 (50 rows), class=1 (50 rows). After Holm's correction a and "
         "b differ in: class=0 (a minus b +0.2, p = 0.0039)."
     )
+
+
+def test_tables_in_two_orders_are_told_of_ids():
+    order = np.random.default_rng(0).permutation(40)
+    a = pd.DataFrame({"id": range(40), "answer": [0, 1] * 20, "truth": [0, 1] * 20})
+    with pytest.raises(ValueError, match=r"different truth .* order: .* by on='"):
+        compare_predictions(a, a.iloc[order].reset_index(drop=True), "truth")
+    assert compare_predictions(a, a.iloc[order], "truth", on="id").agreement == 1

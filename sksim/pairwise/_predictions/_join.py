@@ -111,7 +111,10 @@ def _in_order(a, b, truth_name, allow):
     if not is_changed.any():
         return joined
     if "changed" not in allow:
-        raise ValueError(_refusal(a, b, {"changed": ids[is_changed]}, how))
+        raise ValueError(
+            f"{_refusal(a, b, {'changed': ids[is_changed]}, how)} Rows were joined by "
+            "their order: name the column with their ids by on='...', if there is one."
+        )
     return joined.some(~is_changed, "changed")
 
 
