@@ -304,8 +304,8 @@ def model_recovery(
 
     References
     ----------
-    M. Avitan, T. Golan. Rethinking representational alignment: Linear probing fails to
-    identify the ground-truth model. NeurIPS, 2025.
+    I. Avitan, T. Golan. Rethinking representational alignment: Linear probing fails to
+    identify the ground-truth model. CCN, 2025.
 
     Examples
     --------
