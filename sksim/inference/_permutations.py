@@ -6,11 +6,13 @@ import warnings
 from collections.abc import Iterator
 from numbers import Integral
 
+import array_api_compat
 import numpy as np
 from sklearn.utils import check_random_state
 
 from sksim._sklearn_compat import Interval, StrOptions, validate_params
 from sksim._typing import ArrayLike, RandomState
+from sksim.arrays._namespace import namespace_of, to_numpy
 from sksim.base._validation import check_groups
 
 # Beyond this many things that change places no enumeration is worth its count.
@@ -256,9 +258,13 @@ def own_strata(tags, strata, metadata):
     metadata : dict
         Of the rows.
     """
-    if strata is None and tags.exchangeable_within is not None:
-        return metadata.get(tags.exchangeable_within)
-    return strata
+    if strata is not None or tags.exchangeable_within is None:
+        return strata
+    labels = metadata.get(tags.exchangeable_within)
+    if array_api_compat.is_array_api_obj(labels):
+        # orders are drawn on numpy, wherever the rows are
+        return to_numpy(labels, xp=namespace_of(labels))
+    return labels
 
 
 def strata_of_units(units, strata, labels, n_samples):
