@@ -106,8 +106,9 @@ def evaluate_measures(
     on_error : {"record", "raise"}, default="record"
         Whether a measure that fails in a test is recorded, or stops everything.
     time_limit : float, default=None
-        Seconds that a measure may take for one matrix. What has taken longer by then is
-        finished, and the measure's remaining tests are recorded as failures.
+        Seconds of processor time that a measure may take for one matrix. What has taken
+        longer by then is finished, and the measure's remaining tests are recorded as
+        failures.
     n_jobs : int, default=None
         Number of measures that are judged at a time; changes no value.
     random_state : int, default=0
@@ -277,7 +278,7 @@ def _judge(data, label, scores, tasks, *, on_error, time_limit):
     rows, without, matrices = [], [], {}
     too_slow = ""
     for task in tasks:
-        start = time.perf_counter()
+        start = time.process_time()
         results, failure = {}, too_slow
         try:
             if not too_slow:
@@ -286,7 +287,7 @@ def _judge(data, label, scores, tasks, *, on_error, time_limit):
             if on_error == "raise":
                 raise
             failure = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        seconds = time.perf_counter() - start
+        seconds = time.process_time() - start
         if time_limit is not None and seconds > time_limit and not too_slow:
             too_slow = (
                 f"Not tried: the matrix {task.name!r} took {seconds:.0f} seconds, more "
