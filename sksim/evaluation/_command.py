@@ -84,7 +84,8 @@ def _parser():
         "--time-limit",
         type=float,
         default=_SECONDS,
-        help=f"seconds of a matrix, after which a measure stops; default {_SECONDS:g}",
+        help="processor seconds of a measure with one kind of data; default "
+        f"{_SECONDS:g}",
     )
     parser.add_argument("--quiet", action="store_true")
     return parser

@@ -106,9 +106,9 @@ def evaluate_measures(
     on_error : {"record", "raise"}, default="record"
         Whether a measure that fails in a test is recorded, or stops everything.
     time_limit : float, default=None
-        Seconds of processor time that a measure may take for one matrix. What has taken
-        longer by then is finished, and the measure's remaining tests are recorded as
-        failures.
+        Seconds of processor time that a measure may take with one zoo. A matrix that is
+        foreseen to take more than is left, by its first few pairs, is not begun, and
+        its tests are recorded as failures.
     n_jobs : int, default=None
         Number of measures that are judged at a time; changes no value.
     random_state : int, default=0
@@ -276,23 +276,20 @@ def _all_tasks(zoo, judges, tests, options):
 def _judge(data, label, scores, tasks, *, on_error, time_limit):
     """Everything about one measure with one kind of data."""
     rows, without, matrices = [], [], {}
-    too_slow = ""
+    spent = 0.0
     for task in tasks:
         start = time.process_time()
-        results, failure = {}, too_slow
+        results, failure = {}, ""
+        if time_limit is not None:
+            scores.seconds_left = time_limit - spent
         try:
-            if not too_slow:
-                results, matrices[data, label, task.name] = task.run(scores)
+            results, matrices[data, label, task.name] = task.run(scores)
         except Exception as error:
             if on_error == "raise":
                 raise
             failure = f"{type(error).__name__}: {' '.join(str(error).split())}"
         seconds = time.process_time() - start
-        if time_limit is not None and seconds > time_limit and not too_slow:
-            too_slow = (
-                f"Not tried: the matrix {task.name!r} took {seconds:.0f} seconds, more "
-                f"than time_limit={time_limit}."
-            )
+        spent += seconds
         known = {"data": data, "measure": label, "kind": scores.kind}
         for test, metric in task.tests.items():
             if not results:

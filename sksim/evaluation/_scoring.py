@@ -1,5 +1,6 @@
 """Who gives the scores that are judged: a measure, or chance."""
 
+import time
 import warnings
 import zlib
 
@@ -21,6 +22,14 @@ KIND_OF_INPUTS = {
 }
 
 
+# Models of the corner of a matrix by which the time of all of it is foreseen.
+_CORNER = 4
+
+
+class TooSlow(ValueError):
+    """A matrix would take more time than is left."""
+
+
 class MeasureScores:
     """Scores by a measure, the same whenever they are asked for.
 
@@ -32,6 +41,9 @@ class MeasureScores:
 
     Attributes
     ----------
+    seconds_left : float
+        Processor time that matrices may take; infinite unless it is set. What is
+        foreseen to take more is not begun.
     kind : str
         What is compared: "layers", "labels", "outputs" or "models"; of measures that
         can't be judged, such as those of gradients, their tag ``inputs``.
@@ -47,6 +59,7 @@ class MeasureScores:
         self.measure = measure.set_params(**seeds)
         self.tags = tags_of(measure)
         self.kind = KIND_OF_INPUTS.get(self.tags.inputs, self.tags.inputs)
+        self.seconds_left = np.inf
 
     @on_one_blas_thread
     def matrix(self, Xs, Ys=None, **known):
@@ -70,12 +83,36 @@ class MeasureScores:
         with warnings.catch_warnings():
             # of degenerate pairs, among which are models with themselves
             warnings.simplefilter("ignore")
+            if np.isfinite(self.seconds_left):
+                self._refuse_slow(Xs, Ys, used)
             scores = similarity_matrix(self.measure, Xs, Ys, **used)
             if Ys is not None and not self.tags.symmetric:
                 back = similarity_matrix(self.measure, Ys, Xs, **used)
                 with np.errstate(invalid="ignore"):
                     scores = (scores + back.T) / 2
         return scores
+
+    def _refuse_slow(self, Xs, Ys, known):
+        """Raise if a matrix would take longer than there is time, by a corner of it."""
+        both = [Xs, Xs if Ys is None else Ys]
+        if max(map(len, both)) <= 2 * _CORNER:
+            return
+        corner = [dict(list(side.items())[:_CORNER]) for side in both]
+        start = time.process_time()
+        similarity_matrix(
+            self.measure, corner[0], None if Ys is None else corner[1], **known
+        )
+        seconds = time.process_time() - start
+        n_pairs, n_known = (
+            len(x) * len(y) if Ys is not None else len(x) * (len(x) + 1) / 2
+            for x, y in (both, corner)
+        )
+        seconds *= n_pairs / n_known
+        if seconds > self.seconds_left:
+            raise TooSlow(
+                f"{n_pairs:.0f} pairs would take some {seconds:.0f} seconds, and "
+                f"{max(self.seconds_left, 0):.0f} are left of time_limit."
+            )
 
 
 class RandomScores:

@@ -288,13 +288,26 @@ def test_asymmetric_measures_are_taken_both_ways(zoo):
 
 
 def test_time_limit(zoo):
+    """What would take longer than is left is not begun; the rest is."""
     tests = ["labels", "recovery_units"]
     table = evaluate_measures("CKA", zoo, tests=tests, time_limit=1e-9).table
     rows = table[table["measure"] == "CKA"].set_index("test")
-    assert (rows.loc[["labels"], "failure"] == "").all()
-    assert rows.loc["recovery_units", "failure"].startswith(
-        "Not tried: the matrix 'labels'"
+    for test in tests:
+        assert "TooSlow" in rows.loc[test, "failure"]
+        assert "pairs would take some" in rows.loc[test, "failure"]
+    assert rows["value"].isna().all()
+    # a random matrix costs nothing
+    control = table[table["measure"] == "random"]
+    assert (control["failure"] == "").all()
+
+
+def test_time_that_suffices_changes_nothing(zoo):
+    columns = ["measure", "test", "metric", "value", "standard_error", "failure"]
+    with_limit, without = (
+        evaluate_measures("CKA", zoo, tests=["labels"], time_limit=t).table[columns]
+        for t in (1e9, None)
     )
+    pd.testing.assert_frame_equal(with_limit, without)
 
 
 def test_parts_that_are_not_there_are_left_out():
