@@ -118,7 +118,7 @@ scores = {
 measures = ["Disagreement", "JensenShannonDivergence", "RankCorrelation"]
 options = {"outputs": "probabilities", "n_permutations": 0, "confidence_level": None}
 tables = {
-    noise: compare(path, copy, X, measures=measures, **options)
+    noise: compare(path, copy, X, measures=measures, **options).to_frame()
     for noise, copy in copies.items()
 }
 for noise, table in tables.items():

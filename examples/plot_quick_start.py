@@ -66,7 +66,7 @@ table = compare(
         "JensenShannonDivergence",
     ],
     random_state=0,
-)
+).to_frame()
 table[
     [
         "measure",

@@ -180,8 +180,10 @@ from .neighbors import SharedNeighborSequence as SharedNeighborSequence
 from .neighbors import TripletAgreement as TripletAgreement
 from .pairwise import AlignedRows as AlignedRows
 from .pairwise import AlignmentCurveResult as AlignmentCurveResult
+from .pairwise import Answer as Answer
 from .pairwise import LayerSimilarityResult as LayerSimilarityResult
 from .pairwise import LayerwiseSimilarity as LayerwiseSimilarity
+from .pairwise import ModelComparison as ModelComparison
 from .pairwise import PredictionComparisonResult as PredictionComparisonResult
 from .pairwise import align_rows as align_rows
 from .pairwise import alignment_curve as alignment_curve

@@ -289,11 +289,11 @@ def _run_compare(arguments):
     labels = _read_vector(arguments, arguments.labels, 2, "--labels")
     groups = _read_vector(arguments, arguments.groups, 3, "--groups")
     a, b, labels, groups, joined = _aligned(arguments, a, b, labels, groups)
-    table = compare(
+    result = compare(
         a,
         b,
         y_true=labels,
-        measures=_names(arguments.measures),
+        measures=_names(arguments.measures) or "all",
         n_permutations=arguments.permutations,
         confidence_level=arguments.confidence,
         groups=groups,
@@ -301,6 +301,7 @@ def _run_compare(arguments):
         random_state=arguments.seed,
         verbose=_verbose(arguments),
     )
+    table = result.to_frame()
     if table["value"].isna().all():
         note = next((note for note in table["note"] if note), "")
         raise ValueError(f"no measure could be computed: {note}")

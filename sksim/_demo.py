@@ -69,13 +69,13 @@ def run_demo(
         second,
         X,
         y,
-        measures=[f for f in FAMILIES if f != "topology"] if quick else None,
+        measures=[f for f in FAMILIES if f != "topology"] if quick else "all",
         n_permutations=n_permutations,
         confidence_level=confidence_level,
         cost_limit=cost_limit,
         random_state=0,
         verbose=verbose,
-    )
+    ).to_frame()
     layers = _layer_matrix(first, second, X)
     represented, disagreeing = _model_matrices(models, X)
 

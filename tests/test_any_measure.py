@@ -56,7 +56,10 @@ def _calls():
         ).to_dict(),
         "similarity_matrix": lambda m: sksim.similarity_matrix(m, LAYERS).to_numpy(),
         "compare": lambda m: (
-            sksim.compare(X, Y, measures=m, **SEED).drop(columns="seconds").to_dict()
+            sksim.compare(X, Y, measures=m, **SEED)
+            .to_frame()
+            .drop(columns="seconds")
+            .to_dict()
         ),
         "layer_identification": lambda m: sksim.layer_identification(
             m, [LAYERS, {name: R + Z for name, R in LAYERS.items()}]

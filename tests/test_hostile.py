@@ -578,7 +578,11 @@ def test_compare():
     def check(recipe):
         a, b = _contained_pair(recipe)
         table, _ = call_untouched(
-            lambda: compare(a, b, measures=SOME, n_permutations=3, random_state=0), a, b
+            lambda: compare(
+                a, b, measures=SOME, n_permutations=3, random_state=0
+            ).to_frame(),
+            a,
+            b,
         )
         if not isinstance(table, Refused):
             assert set(table.columns) >= {"measure", "value", "score"}
@@ -786,7 +790,7 @@ def test_jobs_agree_to_the_bit(measure):
         lambda n_jobs: similarity_matrix(RSA(), list(PAIR) * 3, n_jobs=n_jobs),
         lambda n_jobs: compare(
             *PAIR, measures=SOME, n_permutations=9, random_state=0, n_jobs=n_jobs
-        ).drop(columns="seconds").select_dtypes("number"),
+        ).to_frame().drop(columns="seconds").select_dtypes("number"),
     ],
 )  # fmt: skip
 def test_functions_agree_for_any_number_of_jobs(call):

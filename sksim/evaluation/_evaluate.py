@@ -238,7 +238,7 @@ def judges_of(measures, random_state):
     -------
     judges : dict of str to MeasureScores or RandomScores
     """
-    chosen = resolve_measures(None if _is_all(measures) else measures)
+    chosen = resolve_measures(measures)
     judges = {
         label: MeasureScores(each.measure, random_state)
         for label, each in chosen.items()
@@ -248,10 +248,6 @@ def judges_of(measures, random_state):
     if RANDOM in judges:
         raise ValueError(f"The label {RANDOM!r} is that of a control: use another one.")
     return {**judges, RANDOM: RandomScores()}
-
-
-def _is_all(measures):
-    return isinstance(measures, str) and measures == "all"
 
 
 def _all_tasks(zoo, judges, tests, options):

@@ -4,6 +4,7 @@ from sksim.pairwise._align_rows import AlignedRows, align_rows
 from sksim.pairwise._compare import compare
 from sksim.pairwise._curve import AlignmentCurveResult, alignment_curve
 from sksim.pairwise._matrix import similarity_matrix
+from sksim.pairwise._model_comparison import ModelComparison
 from sksim.pairwise._predictions import (
     PredictionComparisonResult,
     compare_predictions,
@@ -13,12 +14,15 @@ from sksim.pairwise._stream._similarity import (
     LayerwiseSimilarity,
     layer_similarity_matrix,
 )
+from sksim.pairwise._verdict import Answer
 
 __all__ = [
     "AlignedRows",
     "AlignmentCurveResult",
+    "Answer",
     "LayerSimilarityResult",
     "LayerwiseSimilarity",
+    "ModelComparison",
     "PredictionComparisonResult",
     "align_rows",
     "alignment_curve",

@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
 from sksim._progress import ProgressBar
-from sksim._sklearn_compat import Interval, validate_params
+from sksim._sklearn_compat import Interval, StrOptions, validate_params
 from sksim._typing import ArrayLike, Measure, Metadata, Model, RandomState
 from sksim.base._readable import is_list, is_text
 from sksim.base._row_names import refuse_other_rows
@@ -32,22 +32,39 @@ from sksim.pairwise._inputs import (
     NotApplicable,
     refuse_order_of_its_own,
 )
-from sksim.pairwise._measures import resolve_measures, statistic_of_two
+from sksim.pairwise._measures import label_of, resolve_measures, statistic_of_two
+from sksim.pairwise._model_comparison import ModelComparison
+from sksim.pairwise._outputs_of_pair import (
+    Outputs,
+    compared_predictions,
+    differing_rows,
+    outputs_of,
+    read_by,
+)
+from sksim.pairwise._panels import TASKS, panel_of
+from sksim.pairwise._replicates import compared_replicates
+from sksim.pairwise._verdict import answers_of, headline_of
 from sksim.pairwise._work import row_operations
 
 # An interval leaves out rows one by one up to so many, and so many parts of more rows.
 _MAX_SINGLE_ROWS = 100
 _N_PARTS = 50
 
+# What measures of answers compare.
+_OF_ANSWERS = {"labels", "probabilities", "outputs"}
+
 COLUMNS = (
     "measure",
     "family",
+    "kind",
     "compared",
     "value",
     "direction",
     "score",
     "null_mean",
     "calibrated_score",
+    "calibrated_low",
+    "calibrated_high",
     "pvalue",
     "pvalue_adjusted",
     "null",
@@ -61,6 +78,9 @@ COLUMNS = (
 
 @validate_params(
     {
+        "task": [StrOptions(set(TASKS))],
+        "margin": [Interval(Real, 0, None, closed="neither"), None],
+        "replicates": ["array-like", dict, None],
         "metadata": [dict, None],
         "n_permutations": [Interval(Integral, 0, None, closed="left")],
         "confidence_level": [Interval(Real, 0, 1, closed="neither"), None],
@@ -81,7 +101,10 @@ def compare(
     classes: Sequence | None = None,
     fill_missing_classes: bool = False,
     outputs: str | Sequence[str | None] | None = None,
-    measures: Measure | Sequence[Measure] | Mapping[str, Measure] | None = None,
+    measures: Measure | Sequence[Measure] | Mapping[str, Measure] = "default",
+    task: str = "same_architecture",
+    margin: float | None = None,
+    replicates: Sequence | Mapping[str, Sequence] | None = None,
     metadata: Metadata | None = None,
     n_permutations: int = 999,
     confidence_level: float | None = 0.95,
@@ -92,8 +115,13 @@ def compare(
     random_state: RandomState | None = None,
     n_jobs: int | None = None,
     verbose: int = 0,
-) -> pd.DataFrame:
-    """Compare two representations, or two fitted models, by many measures.
+) -> ModelComparison:
+    """Compare two representations, or two fitted models, and say what comes of it.
+
+    A few measures that fit the task, each with its chance level, p-value and interval,
+    and what they say together: do the two represent the inputs alike, is that more
+    than chance, do they answer alike, err alike, is one better, may one replace the
+    other?
 
     Parameters
     ----------
@@ -126,10 +154,25 @@ def compare(
             model, default=None
         What networks return, which functional measures need to know. None is enough
         for those that return an object with ``logits``. See :ref:`network_outputs`.
-    measures : str, class, estimator, list or dict of those, default=None
-        Names of measures, or measures; or names of families, for all of their measures
-        that the input allows, with default parameters. None takes all families. A
-        dict gives names of its own.
+    measures : str, class, estimator, list or dict of those, default="default"
+        "default" is a panel of at most eight measures for the ``task``, "all" takes
+        whatever the input allows, some eighty. Otherwise names of measures, or
+        measures; or names of families, for all of their measures that the input
+        allows, with default parameters. A dict gives names of its own.
+    task : {"same_architecture", "copy", "different_kinds", "recordings"}, \
+            default="same_architecture"
+        What the two are, which chooses the panel: networks of one architecture, such
+        as two seeds; a model and its pruned, quantised, tuned or distilled copy; models
+        of different kinds, such as a forest and a network; recordings with noise. See
+        :ref:`judged` for why.
+    margin : float, default=None
+        By how much less b may be right and still replace a, .01 for one point of
+        accuracy. Without it the verdict does not say whether it may.
+    replicates : list, or dict of "a" and "b" to lists, default=None
+        What should have been the same as a, such as the same network trained with other
+        seeds, in the form of a; in a dict also of b. The verdict then says whether the
+        two differ by more than replicates do
+        (:func:`sksim.inference.replicate_test`).
     metadata : dict, default=None
         More that is known of the rows and that measures use, by name: "z", the
         confounder of :class:`sksim.compose.DeconfoundedSimilarity`, for one.
@@ -168,10 +211,13 @@ def compare(
 
     Returns
     -------
-    table : DataFrame
-        One row for each measure, with the columns
+    comparison : ModelComparison
+        With the text ``verdict``, ``sentence()``, ``bibtex()`` and more; ``to_frame()``
+        has one row for each measure, with the columns
 
         - ``measure``, ``family``: name and sub-package,
+        - ``kind``: what it is of: "representation", "labels", "probabilities",
+          "outputs", "models",
         - ``compared``: what was compared: representations, labels, ...,
         - ``value``, ``direction``: the native number, and whether it is a similarity
           or a distance,
@@ -179,6 +225,7 @@ def compare(
         - ``null_mean``: mean score of pairs that have nothing in common,
         - ``calibrated_score``: 0 if the score is its null mean, 1 if it is the best
           possible,
+        - ``calibrated_low``, ``calibrated_high``: confidence limits of that,
         - ``pvalue``: of the hypothesis that rows have nothing in common (for
           differences in performance: that the two models are alike),
         - ``pvalue_adjusted``: the same, corrected for the number of measures of one
@@ -233,7 +280,9 @@ def compare(
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(100, 5))
     >>> y = np.tanh(X @ rng.normal(size=(5, 8)))
-    >>> table = compare(X, y, measures=["CKA", "OrthogonalProcrustes"], random_state=0)
+    >>> result = compare(X, y, measures=["CKA", "OrthogonalProcrustes"], random_state=0)
+    >>> print(result.verdict)  # doctest: +NORMALIZE_WHITESPACE
+    >>> table = result.to_frame()
     >>> table[["measure", "value", "direction", "pvalue", "null"]].round(3)
                     measure  value   direction  pvalue  null
     0                   CKA  0.740  similarity   0.001  rows
@@ -271,7 +320,16 @@ def compare(
         of_rows = {**known, "y_true": y_true, "groups": groups, "strata": strata}
         refuse_order_of_its_own(data, **of_rows)
         pair = ModelPair(a, b, data, y_true, known, classes=classes, outputs=outputs)
-    chosen = _applicable(resolve_measures(measures), pair)
+    is_panel = is_text(measures) and measures == "default"
+    candidates = _all_of(measures, task)
+    kinds = {tags_of(measure).inputs for measure in candidates}
+    asks = bool(kinds & _OF_ANSWERS)
+    pair.serve([*candidates, *(read_by() if asks else ())])
+    outputs = outputs_of(pair, kinds) if asks else Outputs()
+    if is_panel:
+        chosen = _of_panel(task, pair, outputs)
+    else:
+        chosen = _applicable(resolve_measures(measures), pair)
     seed = int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
     n_samples = pair.n_samples
     job = _Job(
@@ -303,6 +361,7 @@ def compare(
             bar.step(label)
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     table["pvalue_adjusted"], table["same_as"] = corrected(list(chosen), tested)
+    table["calibrated_low"], table["calibrated_high"] = _calibrated_limits(table)
     table.attrs = {
         "n_permutations": n_permutations,
         "confidence_level": confidence_level,
@@ -314,6 +373,8 @@ def compare(
             **_names(classes, fill_missing_classes),
             **({} if outputs is None else {"outputs": outputs}),
             measures=measures,
+            **({} if task == "same_architecture" else {"task": task}),
+            **({} if margin is None else {"margin": margin}),
             n_permutations=n_permutations,
             confidence_level=confidence_level,
             **_designed(groups, strata, permute),
@@ -321,7 +382,80 @@ def compare(
             random_state=random_state,
         ),
     }
-    return table
+    predictions, why_not = compared_predictions(
+        outputs,
+        groups=groups,
+        margin=margin,
+        confidence_level=confidence_level or 0.95,
+        random_state=seed,
+    )
+    of_measures = {label: measure for label, (measure, *_) in chosen.items()}
+    found = compared_replicates(
+        replicates, pair, headline_of(table), of_measures, seed, asks=asks
+    )
+    return ModelComparison(
+        table=table,
+        answers=answers_of(
+            table,
+            predictions,
+            found,
+            why_no_predictions=why_not if pair.tells_why else "",
+            margin=margin,
+        ),
+        n_samples=_n_rows(chosen, pair),
+        task=task if is_panel else None,
+        predictions=predictions,
+        replicates=found,
+        differing_rows=differing_rows(outputs),
+        measures=of_measures,
+    )
+
+
+def _all_of(measures, task):
+    """Every measure that may be computed."""
+    if is_text(measures) and measures == "default":
+        return [measure for place in panel_of(task) for measure in place]
+    return [measure for measure, _ in resolve_measures(measures).values()]
+
+
+def _of_panel(task, pair, outputs):
+    """The panel of a task: of each place the first measure that the input allows."""
+    resolved = {}
+    for place in panel_of(task):
+        reasons = {}
+        for measure in place:
+            if not outputs.suit(tags_of(measure).inputs):
+                continue
+            try:
+                inputs = pair.inputs_of(measure)
+            except NotApplicable as error:
+                reasons[label_of(measure)] = measure, False, error
+                continue
+            resolved[label_of(measure)] = measure, False, inputs
+            break
+        else:
+            for label, (measure, _, error) in [*reasons.items()][:1]:
+                if pair.tells_why or isinstance(error, Missing):
+                    resolved[label] = measure, False, error
+    return _with_any(resolved, pair)
+
+
+def _calibrated_limits(table):
+    """Limits of the calibrated scores, which are linear in the scores."""
+    best = (table["score"] - table["null_mean"]) / table["calibrated_score"]
+    return [
+        (table[name] - table["null_mean"]) / best.where(best != 0)
+        for name in ("interval_low", "interval_high")
+    ]
+
+
+def _n_rows(chosen, pair):
+    """Number of rows, known once they were read."""
+    for _, _, inputs in chosen.values():
+        rows = getattr(inputs, "x", None)
+        if getattr(rows, "shape", ()):
+            return int(rows.shape[0])
+    return pair.n_samples
 
 
 def _refuse_word(strata):
@@ -414,7 +548,6 @@ class _Job:
 def _applicable(resolved, pair):
     """Measures that the input allows, each with what it is fitted to."""
     chosen = {}
-    pair.serve(measure for measure, _ in resolved.values())
     for label, (measure, by_itself) in resolved.items():
         try:
             chosen[label] = measure, by_itself, pair.inputs_of(measure)
@@ -423,6 +556,11 @@ def _applicable(resolved, pair):
                 raise ValueError(f"{label} can't be computed: {error}") from error
             if isinstance(error, Missing) or pair.tells_why:
                 chosen[label] = measure, by_itself, error
+    return _with_any(chosen, pair)
+
+
+def _with_any(chosen, pair):
+    """What was chosen, if there is anything."""
     if chosen and all(isinstance(each[2], Missing) for each in chosen.values()):
         raise ValueError(str(pair.missing)) from pair.missing
     if not chosen:
@@ -439,7 +577,8 @@ def _one_row(label, measure, by_itself, inputs, job):
     if "random_state" in measure.get_params() and measure.random_state is None:
         measure.set_params(random_state=job.seed)
     row = dict.fromkeys(COLUMNS, np.nan)
-    row |= {"measure": label, "family": tags.family, "compared": tags.inputs}
+    row |= {"measure": label, "family": tags.family, "kind": tags.inputs}
+    row |= {"compared": tags.inputs}
     row |= {"direction": tags.orientation, "null": "", "same_as": "", "note": ""}
     tested = None
     if isinstance(inputs, NotApplicable):

@@ -124,6 +124,13 @@ class ArrayPair:
         """Number of rows."""
         return num_samples(self.arrays[0])
 
+    def replicates_for(self, measure, replicates):
+        """What a measure compares of a, of b, and of replicates of them."""
+        inputs = self.inputs_of(measure)
+        if tags_of(measure).inputs == "representation":
+            replicates = [_as_columns(_as_array(r, "replicates")) for r in replicates]
+        return [inputs.x, inputs.y, *replicates], inputs.metadata
+
     def inputs_of(self, measure):
         """Inputs of one measure; NotApplicable says why there are none."""
         tags = tags_of(measure)
@@ -387,6 +394,25 @@ class ModelPair:
         if self._gone_through is None:
             return rows_of(self.data, self.y_true)
         return self._gone_through.rows(self.y_true)
+
+    def replicates_for(self, measure, replicates):
+        """What a measure compares of a, of b, and of replicates of them."""
+        sampler = random_sampler_of(self.data)
+        if sampler or self._gone_through is not None or hasattr(self.data, "__next__"):
+            raise ValueError(
+                "replicates are read after a and b, and need the same rows again in "
+                "the same order: pass data as an array, or a loader with shuffle=False."
+            )
+        inputs = self.inputs_of(measure)
+        if tags_of(measure).inputs == "representation":
+            views = [view for _, view in last_layers(replicates, self.data)]
+            return [inputs.x, inputs.y, *views], inputs.metadata
+        views = []
+        for replicate in replicates:
+            known = {**self.known, "outputs": self.kinds[0]}
+            pair = ModelPair(self.models[0], replicate, self.data, **known)
+            views.append(pair.inputs_of(measure).y)
+        return [inputs.x, inputs.y, *views], inputs.metadata
 
     def _refuse_other_than_logits(self):
         kinds = zip(self.models, self.kinds, strict=True)

@@ -46,8 +46,8 @@ def resolve_measures(measures):
 
     Parameters
     ----------
-    measures : None, str, class, instance, mapping or sequence of those
-        A name, or the name of a family for all of its measures; None for all. A
+    measures : str, class, instance, mapping or sequence of those
+        A name, or the name of a family for all of its measures; "all" for all. A
         mapping gives labels of its own.
 
     Returns
@@ -58,7 +58,7 @@ def resolve_measures(measures):
         return {
             str(label): Chosen(check_measure(m), True) for label, m in measures.items()
         }
-    if measures is None:
+    if is_text(measures) and measures == "all":
         measures = FAMILIES
     elif is_text(measures) or not isinstance(measures, list | tuple | set):
         measures = [measures]
@@ -70,7 +70,7 @@ def resolve_measures(measures):
                     resolved.setdefault(name, Chosen(cls(), False))
         else:
             measure = check_measure(measure)
-            resolved[_label(measure)] = Chosen(measure, True)
+            resolved[label_of(measure)] = Chosen(measure, True)
     if not resolved:
         raise ValueError("measures is empty: there is nothing to compute.")
     return resolved
@@ -85,7 +85,7 @@ def _goes_with_its_family(tags):
     return tags.inputs != "gradients" and "label_sets" not in tags.requires
 
 
-def _label(measure):
+def label_of(measure):
     """The class name, with the parameters that are not defaults."""
     return " ".join(repr(measure).split()).removesuffix("()")
 

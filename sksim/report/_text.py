@@ -39,7 +39,8 @@ def format_table(table, *, width=100):
         # one scale in a narrow table: the measure's native numbers
         table = _in_native_units(table)
     table = join_limits(table)
-    left_out = ["note", "null", "family", "score", "seconds", "same_as"]
+    left_out = ["note", "null", "family", "kind", "score", "seconds", "same_as"]
+    left_out += ["calibrated_low", "calibrated_high"]
     if "pvalue_adjusted" in table:
         left_out.append("pvalue")  # one of both: that which holds for the whole table
     table = table.drop(columns=left_out, errors="ignore")

@@ -218,7 +218,7 @@ def test_permutations_and_jackknife_by_refitting(options):
     rows = np.delete(np.arange(25), 4)
     found = similarity_interval(measure, X, y).replicates[4]
     assert_allclose(found, clone(measure).fit(X[rows], y[rows]).score_, rtol=1e-9)
-    table = compare(X, y, measures={"predictivity": measure})
+    table = compare(X, y, measures={"predictivity": measure}).to_frame()
     assert_allclose(table["score"].iloc[0], pair.score())
 
 

@@ -250,8 +250,8 @@ def test_matrices_are_those_of_rows(rows, measure, given, make):
 @each_measure
 def test_compared_in_a_table(rows, measure, given, make):
     setting = {"n_permutations": 9, "random_state": 0}
-    found = compare(*both(rows, make), measures=[given], **setting)
-    expected = compare(*rows, measures=[measure], **setting)
+    found = compare(*both(rows, make), measures=[given], **setting).to_frame()
+    expected = compare(*rows, measures=[measure], **setting).to_frame()
     for column in ("value", "pvalue", "interval_low", "interval_high"):
         assert_allclose(
             found[column].astype(float),

@@ -139,10 +139,10 @@ CALLS = {
     ),
     "layers": lambda y: layer_identification(CKA(), [{"a": TABLE}, {"a": y}]),
     "display": lambda y: RepresentationDisplay.from_representations(TABLE, y),
-    "compare": lambda y: compare(TABLE, y, measures="CKA", n_permutations=0),
+    "compare": lambda y: compare(TABLE, y, measures="CKA", n_permutations=0).to_frame(),
     "groups of compare": lambda y: compare(
         TABLE, VALUES, measures="CKA", groups=named(np.arange(N) % 5, y.index)
-    ),
+    ).to_frame(),
     "group of models": lambda y: FleissKappa().fit([LABELS, LABELS, y[0] > 0]),
     "from_estimators": lambda y: ErrorConsistency.from_estimators(
         *models(), TABLE, y[0] > 0
@@ -153,7 +153,7 @@ CALLS = {
     "measure of models": lambda y: SaliencySimilarity().fit(*models(), TABLE, y[0] > 0),
     "models in compare": lambda y: compare(
         *models(), TABLE, y[0] > 0, measures="Disagreement"
-    ),
+    ).to_frame(),
 }
 
 

@@ -309,7 +309,7 @@ OPTIONS = {"n_permutations": 19, "random_state": 0}
 def test_compare_takes_a_confounder(data):
     X, y, z = data
     measures = {"plain": CKA(), "rest": DeconfoundedSimilarity(CKA())}
-    table = compare(X, y, measures=measures, metadata={"z": z}, **OPTIONS)
+    table = compare(X, y, measures=measures, metadata={"z": z}, **OPTIONS).to_frame()
     table = table.set_index("measure")
     expected = measures["rest"].fit(X, y, z=z).score_
     assert table.value["rest"] == pytest.approx(expected)
@@ -319,15 +319,15 @@ def test_compare_takes_a_confounder(data):
     assert_allclose(limits, interval.confidence_interval)
     assert list(table.null) == ["rows", "rows"]
     with pytest.raises(ValueError, match="needs the confounder: pass z="):
-        compare(X, y, measures=measures, **OPTIONS)
+        compare(X, y, measures=measures, **OPTIONS).to_frame()
     with pytest.raises(ValueError, match=r"metadata knows .* got zz"):
-        compare(X, y, measures=measures, metadata={"zz": z}, **OPTIONS)
+        compare(X, y, measures=measures, metadata={"zz": z}, **OPTIONS).to_frame()
 
 
 def test_compare_goes_by_the_classes_of_a_confounder():
     X, y, z = of_classes(np.random.default_rng(0))
     measures = {"plain": CKA(), "rest": DeconfoundedSimilarity(CKA())}
-    table = compare(X, y, measures=measures, metadata={"z": z}, **OPTIONS)
+    table = compare(X, y, measures=measures, metadata={"z": z}, **OPTIONS).to_frame()
     assert list(table.null) == ["rows", "rows within z"]
     expected = similarity_test(
         measures["rest"],
@@ -339,7 +339,9 @@ def test_compare_goes_by_the_classes_of_a_confounder():
         random_state=table.attrs["random_state"],
     )
     assert table.pvalue[1] == expected.pvalue
-    free = compare(X, y, measures=measures, metadata={"z": z}, strata=None, **OPTIONS)
+    free = compare(
+        X, y, measures=measures, metadata={"z": z}, strata=None, **OPTIONS
+    ).to_frame()
     assert list(free.null) == ["rows", "rows"]
 
 
@@ -350,9 +352,13 @@ def test_compare_joins_a_confounder(data):
         table[:] = np.roll(table, shift, axis=0)
     measure = DeconfoundedSimilarity(CKA())
     a, b, z = tables
-    table = compare(a, b, on="id", measures=measure, metadata={"z": z}, **OPTIONS)
+    table = compare(
+        a, b, on="id", measures=measure, metadata={"z": z}, **OPTIONS
+    ).to_frame()
     expected = measure.fit(data[0], data[1], z=data[2]).score_
     assert table.value[0] == pytest.approx(expected)
     # what has no ids belongs to the rows of a
-    table = compare(a, b, on="id", measures=measure, metadata={"z": data[2]}, **OPTIONS)
+    table = compare(
+        a, b, on="id", measures=measure, metadata={"z": data[2]}, **OPTIONS
+    ).to_frame()
     assert table.value[0] == pytest.approx(expected)

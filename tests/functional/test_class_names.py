@@ -56,7 +56,7 @@ def test_columns_are_put_into_one_order(first, second):
     )
     assert test.statistic == pytest.approx(EXPECTED)
     options = {"n_permutations": 0, "confidence_level": None}
-    found = compare(x, y, measures=["JensenShannonDivergence"], **options)
+    found = compare(x, y, measures=["JensenShannonDivergence"], **options).to_frame()
     assert found["value"][0] == pytest.approx(EXPECTED)
     matrix = similarity_matrix(JensenShannonDivergence(), {"x": x, "y": y})
     assert -matrix.loc["x", "y"] == pytest.approx(EXPECTED)
@@ -115,8 +115,8 @@ def test_other_names_are_refused_unless_they_are_filled():
         "confidence_level": None,
     }
     with pytest.raises(ValueError, match="'fox' is in X only"):
-        compare(x, y, **options)
-    found = compare(x, y, fill_missing_classes=True, **options)
+        compare(x, y, **options).to_frame()
+    found = compare(x, y, fill_missing_classes=True, **options).to_frame()
     assert found["value"][0] == pytest.approx(expected)
     assert "fill_missing_classes=True" in found.attrs["call"]
     with pytest.raises(ValueError, match="more than one column of the name 'cat'"):
@@ -156,7 +156,7 @@ def test_classes_name_the_columns_of_plain_arrays():
         measures=measure,
         n_permutations=0,
         confidence_level=None,
-    )
+    ).to_frame()
     assert found["value"][0] == pytest.approx(EXPECTED)
 
 
@@ -221,8 +221,10 @@ def test_classes_that_are_counted():
 def test_representations_keep_their_columns():
     found = compare(
         table(P), moved(Q), measures=["RSMNormDifference"], n_permutations=0
-    )
-    expected = compare(P, Q, measures=["RSMNormDifference"], n_permutations=0)
+    ).to_frame()
+    expected = compare(
+        P, Q, measures=["RSMNormDifference"], n_permutations=0
+    ).to_frame()
     assert_allclose(found["value"], expected["value"])
 
 

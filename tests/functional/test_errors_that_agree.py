@@ -285,14 +285,18 @@ def test_limits_hold_the_rate_and_are_not_empty():
 
 def test_compare_takes_them_up():
     first, second, truth = independent_answers(np.random.default_rng(0), 60, 0.6)
-    table = compare(
-        first, second, y_true=truth, measures="functional", n_permutations=19
-    ).set_index("measure")
+    table = (
+        compare(first, second, y_true=truth, measures="functional", n_permutations=19)
+        .to_frame()
+        .set_index("measure")
+    )
     row = table.loc["SameErrorRate"]
     assert row["value"] == SameErrorRate().fit(first, second, truth).statistic_
     assert row["null"] == "rows within classes"
     rows = [np.eye(4)[each] * 0.9 + 0.025 for each in (first, second)]
-    table = compare(*rows, y_true=truth, measures="functional", n_permutations=19)
+    table = compare(
+        *rows, y_true=truth, measures="functional", n_permutations=19
+    ).to_frame()
     row = table.set_index("measure").loc["ProbabilisticErrorConsistency"]
     measure = ProbabilisticErrorConsistency().fit(*rows, y_true=truth)
     assert_allclose(row["value"], measure.similarity_)

@@ -86,7 +86,7 @@ def test_order_of_categories_in_tests_matrices_and_compare():
     np.testing.assert_allclose(test.null_distribution, numbers.null_distribution)
     matrix = similarity_matrix(measure, {"x": x, "y": y})
     assert matrix.loc["x", "y"] == pytest.approx(expected)
-    table = compare(x, y, measures=measure, n_permutations=0)
+    table = compare(x, y, measures=measure, n_permutations=0).to_frame()
     assert table["value"][0] == pytest.approx(expected)
     interval = similarity_interval(measure, x, y)
     assert interval.standard_error > 0
@@ -112,7 +112,7 @@ def test_whole_floats_are_labels():
     assert CohenKappa("linear").fit(A.astype(float), B).similarity_ == expected
     table = compare(
         A.astype(float), B.astype(float), measures=["CohenKappa"], n_permutations=0
-    )
+    ).to_frame()
     assert table["value"][0] == CohenKappa().fit(A, B).similarity_
 
 
@@ -316,7 +316,7 @@ OTHER = ["low", "high", "high", "mid", None, "low", "mid", "mid"]
 
 def test_compare_takes_missing_ratings():
     expected = KrippendorffAlpha().fit(WITH_GAPS, OTHER).similarity_
-    table = compare(WITH_GAPS, OTHER, measures="functional", **FAST)
+    table = compare(WITH_GAPS, OTHER, measures="functional", **FAST).to_frame()
     table = table.set_index("measure")
     assert table.value["KrippendorffAlpha"] == pytest.approx(expected)
     assert 0 < table.pvalue["KrippendorffAlpha"] <= 1
@@ -344,14 +344,14 @@ def test_compare_takes_gaps_of_any_kind(make):
     expected = KrippendorffAlpha("interval").fit(a, b).similarity_
     measure = KrippendorffAlpha("interval")
     for one, other in ((make(a), make(b)), (make(a), b), (b, make(a))):
-        table = compare(one, other, measures=measure, **FAST)
+        table = compare(one, other, measures=measure, **FAST).to_frame()
         assert table.value[0] == pytest.approx(expected)
 
 
 def test_compare_takes_fractions_as_grades():
     a, b = [1, 2, np.nan, 3.5, 2, 1], [1, 2, 2, 3, np.nan, 1.5]
     expected = KrippendorffAlpha("interval").fit(a, b).similarity_
-    table = compare(a, b, measures=KrippendorffAlpha("interval"), **FAST)
+    table = compare(a, b, measures=KrippendorffAlpha("interval"), **FAST).to_frame()
     assert table.value[0] == pytest.approx(expected)
 
 
@@ -359,15 +359,15 @@ def test_compare_refuses_gaps_where_nothing_takes_them():
     message = "a contains NaN, that is missing values, in 1 of 8 rows"
     for measures in ("Disagreement", ["KrippendorffAlpha", "Disagreement"]):
         with pytest.raises(ValueError, match=f"Disagreement can't be .*{message}"):
-            compare(WITH_GAPS, OTHER, measures=measures, **FAST)
+            compare(WITH_GAPS, OTHER, measures=measures, **FAST).to_frame()
     X = np.ones((4, 2))
     X[1, 1] = np.nan
     with pytest.raises(ValueError, match=r"b contains NaN.* in 1 of 4 rows"):
-        compare(np.eye(4), X, **FAST)
+        compare(np.eye(4), X, **FAST).to_frame()
     with pytest.raises(ValueError, match=r"a contains NaN.* in 1 of 3 rows"):
-        compare([0.5, np.nan, 2], [0.5, 1, 2], measures="rsm", **FAST)
+        compare([0.5, np.nan, 2], [0.5, 1, 2], measures="rsm", **FAST).to_frame()
     with pytest.raises(ValueError, match="a and b hold labels of different kinds"):
-        compare([1, 2, None], ["a", "b", "b"], measures="functional", **FAST)
+        compare([1, 2, None], ["a", "b", "b"], measures="functional", **FAST).to_frame()
 
 
 @pytest.mark.parametrize("library", ["pandas", "categorical", "polars", "arrow"])
@@ -378,7 +378,7 @@ def test_compare_keeps_the_order_of_categories(library):
         "ordinal": KrippendorffAlpha("ordinal"),
         "plain": CohenKappa(),
     }
-    found = compare(x, y, measures=measures, **FAST)
+    found = compare(x, y, measures=measures, **FAST).to_frame()
     expected = [
         CohenKappa("linear", labels=range(4)).fit(A, B).similarity_,
         KrippendorffAlpha("ordinal").fit(A, B).similarity_,

@@ -76,7 +76,7 @@ def test_shares_of_what_is_not_independent_are_refused():
 
 def test_compare_gives_the_exact_interval():
     a, b = of_count(0, 200)
-    row = compare(a, b, measures=["Disagreement"], random_state=0).loc[0]
+    row = compare(a, b, measures=["Disagreement"], random_state=0).to_frame().loc[0]
     expected = stats.binomtest(0, 200).proportion_ci()
     assert (row["interval_low"], row["interval_high"]) == pytest.approx(
         (-expected.high, 0)

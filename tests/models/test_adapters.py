@@ -85,7 +85,9 @@ def test_measures_and_tables(model, rows):
     expected = JensenShannonDivergence().fit(P, Q).statistic_
     found = JensenShannonDivergence.from_estimators(model, other, X).statistic_
     assert found == pytest.approx(expected)
-    table = compare(model, other, X, y, measures=["CKA", "functional"], **quick)
+    table = compare(
+        model, other, X, y, measures=["CKA", "functional"], **quick
+    ).to_frame()
     table = table.set_index("measure")
     assert table.loc["CKA", "compared"] == "hidden / output"
     value = CKA().fit(hidden(X), logits(X)[:, ::-1]).score_
@@ -122,7 +124,7 @@ def test_a_bare_function_is_a_model(rows):
     )
     assert list(both) == ["hidden", "output"]
     assert_allclose(both["output"], logits(X))
-    table = compare(hidden, hidden, X, measures="CKA", **quick)
+    table = compare(hidden, hidden, X, measures="CKA", **quick).to_frame()
     assert table.value[0] == pytest.approx(1)
 
 
@@ -347,7 +349,7 @@ def test_what_answers_are_is_asked_for(rows):
         DecisionDistance().fit(silent, silent, X)
     said = compare(
         silent, silent, X, y, measures="DecisionDistance", outputs="logits", **quick
-    )
+    ).to_frame()
     assert said.loc[0, "value"] == pytest.approx(1)
     labels = CallableModel(lambda X: {"labels": smooth(X).argmax(axis=1)})
     for measure in (DecisionDistance(), SaliencySimilarity()):

@@ -118,9 +118,13 @@ def test_measures_of_regressors(library):
     a, b = fitted(library, "regression"), fitted(library, "regression", learning_rate=1)
     measure = RankCorrelation.from_estimators(a, b, D)
     assert measure.score_ == RankCorrelation().fit(a.predict(D), b.predict(D)).score_
-    table = compare(
-        a, b, D, T, measures="functional", n_permutations=0, confidence_level=None
-    ).set_index("measure")
+    table = (
+        compare(
+            a, b, D, T, measures="functional", n_permutations=0, confidence_level=None
+        )
+        .to_frame()
+        .set_index("measure")
+    )
     assert "fractions" in table.loc["Disagreement", "note"]
     assert np.isfinite(table.loc["RankCorrelation", "value"])
 
@@ -136,7 +140,7 @@ def test_measures_of_classifiers(library):
     assert Disagreement.from_estimators(a, b, X).distance_ == expected
     measures = ["CKA", "Disagreement", "JensenShannonDivergence"]
     quick = {"n_permutations": 0, "confidence_level": None}
-    table = compare(a, b, X, measures=measures, **quick).set_index("measure")
+    table = compare(a, b, X, measures=measures, **quick).to_frame().set_index("measure")
     assert table.loc["Disagreement", "value"] == expected
     stages = [extract_representations(m, X, "stages")["stages"] for m in (a, b)]
     assert table.loc["CKA", "value"] == pytest.approx(CKA().fit(*stages).score_)
@@ -211,7 +215,7 @@ def test_native_models_are_refused_by_the_name_of_the_adapter(library):
         lambda: extract_outputs(native, X),
         lambda: extract_representations(native, X),
         lambda: Disagreement.from_estimators(model, native, X),
-        lambda: compare(native, native, X, measures=["CKA"]),
+        lambda: compare(native, native, X, measures=["CKA"]).to_frame(),
     ):
         with pytest.raises(ValueError, match=r"got Booster.*models\.CallableModel"):
             call()

@@ -96,7 +96,9 @@ def test_onnx(rows, tmp_path, opset):
     # an output of this name is what it is called
     labels = extract_outputs(path, X)["labels"]
     assert_array_equal(labels, expected["output"].argmax(axis=1))
-    table = compare(path, graph, X, y, measures=["CKA", "functional"], **quick)
+    table = compare(
+        path, graph, X, y, measures=["CKA", "functional"], **quick
+    ).to_frame()
     table = table.set_index("measure")
     assert table.loc["CKA", "value"] == pytest.approx(1)
     # what goes into the last layer with weights
@@ -232,7 +234,7 @@ def test_keras_of_other_kinds(rows):
         sequential, softened, X, outputs=["logits", "probabilities"]
     )
     assert found.statistic_ == pytest.approx(0, abs=1e-10)
-    table = compare(sequential, softened, X, y, measures="CKA", **quick)
+    table = compare(sequential, softened, X, y, measures="CKA", **quick).to_frame()
     assert 0 < table.value[0] <= 1
 
     class Own(keras.Model):
@@ -375,9 +377,11 @@ def test_classifiers_of_transformers_declare_their_logits(bert):
     assert DoubleFault.from_estimators(first, second, labelled).statistic_ == expected
     found = extract_outputs(first, labelled)
     assert_allclose(found["logits"], logits[0], rtol=1e-4, atol=1e-6)
-    table = compare(
-        first, second, labelled, measures="functional", random_state=0, **quick
-    ).set_index("measure")
+    table = (
+        compare(first, second, labelled, measures="functional", random_state=0, **quick)
+        .to_frame()
+        .set_index("measure")
+    )
     of_models = table.index[table.note.str.contains("mapping")]
     assert set(of_models) == {
         "AdversarialTransferability",

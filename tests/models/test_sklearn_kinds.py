@@ -233,7 +233,7 @@ def scaled(model):
 
 
 def value(a, b, data, measure="CKA"):
-    return compare(a, b, data, measures=[measure], **QUICK)["value"][0]
+    return compare(a, b, data, measures=[measure], **QUICK).to_frame()["value"][0]
 
 
 def cka(a, b):
@@ -453,7 +453,7 @@ def test_steps_that_only_draw_rows_are_passed_over():
 def test_two_scaled_inputs_warn(a, b):
     a, b = a.fit(X, Y), b.fit(X, Y)
     with pytest.warns(UserWarning, match="the same input"):
-        compare(a, b, X, measures=["CKA"], **QUICK)
+        compare(a, b, X, measures=["CKA"], **QUICK).to_frame()
     with pytest.warns(UserWarning, match="the same input"):
         RepresentationDisplay.from_estimators(a, b, X)
     with pytest.warns(UserWarning, match="the same input"):
@@ -472,7 +472,7 @@ def test_two_scaled_inputs_warn(a, b):
     ],
 )
 def test_others_do_not(a, b):
-    table = compare(a.fit(X, Y), b.fit(X, Y), X, measures=["CKA"], **QUICK)
+    table = compare(a.fit(X, Y), b.fit(X, Y), X, measures=["CKA"], **QUICK).to_frame()
     assert np.isfinite(table["value"][0])
 
 
@@ -548,7 +548,11 @@ def test_predictions_are_in_the_targets_own_units():
 
 
 def notes(a, b, data, y_true=None, measures="functional"):
-    return compare(a, b, data, y_true, measures=measures, **QUICK).set_index("measure")
+    return (
+        compare(a, b, data, y_true, measures=measures, **QUICK)
+        .to_frame()
+        .set_index("measure")
+    )
 
 
 def test_models_that_only_predict():
@@ -645,7 +649,7 @@ def test_models_are_asked_once_for_all_measures_alike():
 
     model = Counting().fit(XB, YB)
     measures = ["Disagreement", "CohenKappa", "FleissKappa", "DoubleFault"]
-    table = compare(model, model, XB, YB, measures=measures, **QUICK)
+    table = compare(model, model, XB, YB, measures=measures, **QUICK).to_frame()
     assert Counting.n_calls == 2
     table = table.set_index("measure")
     assert table.loc["Disagreement", "value"] == 0
@@ -868,7 +872,7 @@ def test_native_models_are_refused_by_the_name_of_the_adapter():
     for call in (
         lambda: extract_outputs(model, XB),
         lambda: extract_representations(model, XB),
-        lambda: compare(model, estimator, XB, measures=["CKA"]),
+        lambda: compare(model, estimator, XB, measures=["CKA"]).to_frame(),
         lambda: Disagreement.from_estimators(estimator, model, XB),
         lambda: input_gradients(model, XB),
     ):
@@ -891,6 +895,6 @@ def test_native_models_are_refused_by_the_name_of_the_adapter():
 def test_no_measure_takes_what_is_no_fitted_model(model, message, measures):
     estimator = LogisticRegression().fit(XB, YB)
     with pytest.raises(ValueError, match=message):
-        compare(estimator, model, XB, measures=measures, **QUICK)
+        compare(estimator, model, XB, measures=measures, **QUICK).to_frame()
     with pytest.raises(ValueError, match="not fitted|the class|no method predict"):
         Disagreement.from_estimators(estimator, model, XB)

@@ -198,7 +198,7 @@ def test_comparisons_of_networks(network, X):
     layers = extract_representations(network, X, ["relu", "output"])
     matrix = similarity_matrix(CKA(), layers, extract_representations(other, X))
     assert matrix.shape == (3, 6)
-    table = compare(network, other, X, measures="CKA", n_permutations=9)
+    table = compare(network, other, X, measures="CKA", n_permutations=9).to_frame()
     assert table.compared[0] == "relu:2"
 
 
@@ -326,22 +326,24 @@ def test_both_models_get_the_same_rows_in_the_same_order(network, X):
     options = {"measures": ["CKA"], "n_permutations": 0, "confidence_level": None}
     in_order = loaders[0](loaders[1], batch_size=8)
     for data in (shuffling, loaders[0](loaders[1], batch_sampler=batches), in_order):
-        table = compare(network, network, data, **options)
+        table = compare(network, network, data, **options).to_frame()
         assert table["value"][0] == pytest.approx(1)
-        table = compare(network, copy.deepcopy(network), data, **options)
+        table = compare(network, copy.deepcopy(network), data, **options).to_frame()
         assert table["value"][0] == pytest.approx(1)
     for data in (iter([X]), list(shuffling)):
-        assert compare(network, network, data, **options)["value"][0] == pytest.approx(
-            1
-        )
+        assert compare(network, network, data, **options).to_frame()["value"][
+            0
+        ] == pytest.approx(1)
     for name in ("y_true", "groups", "strata"):
         with pytest.raises(ValueError, match=f"RandomSampler.* {name} can't be in"):
-            compare(network, network, shuffling, **{name: np.arange(20)}, **options)
+            compare(
+                network, network, shuffling, **{name: np.arange(20)}, **options
+            ).to_frame()
     forest = RandomForestRegressor(3, random_state=0).fit(X.numpy(), np.arange(20))
     # estimators take all rows at once, which are gathered from the batches
-    expected = compare(network, forest, X, **options)["value"][0]
+    expected = compare(network, forest, X, **options).to_frame()["value"][0]
     for data in (shuffling, iter([X]), in_order):
-        found = compare(network, forest, data, **options)["value"][0]
+        found = compare(network, forest, data, **options).to_frame()["value"][0]
         assert found == pytest.approx(expected, rel=1e-5)
 
 
@@ -356,10 +358,10 @@ def test_samplers_of_ones_own_may_draw_too(network, X):
     loader = torch.utils.data.DataLoader
     forest = RandomForestRegressor(3, random_state=0).fit(X.numpy(), np.arange(20))
     options = {"measures": ["CKA"], "n_permutations": 0, "confidence_level": None}
-    expected = compare(network, forest, X, **options)["value"][0]
-    drawn = compare(network, forest, loader(X, sampler=Drawn()), **options)
+    expected = compare(network, forest, X, **options).to_frame()["value"][0]
+    drawn = compare(network, forest, loader(X, sampler=Drawn()), **options).to_frame()
     assert drawn["value"][0] == pytest.approx(expected, rel=1e-5)
-    both = compare(network, network, loader(X, sampler=Drawn()), **options)
+    both = compare(network, network, loader(X, sampler=Drawn()), **options).to_frame()
     assert both["value"][0] == pytest.approx(1)
 
 
@@ -380,5 +382,5 @@ def test_maps_and_tokens_are_averaged(tokens):
         for model in (a, b)
     ]
     options = {"measures": ["CKA"], "n_permutations": 0, "confidence_level": None}
-    table = compare(a, b, tokens, **options)
+    table = compare(a, b, tokens, **options).to_frame()
     assert table["value"][0] == pytest.approx(CKA().fit(*layers).score_)

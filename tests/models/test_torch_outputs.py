@@ -303,16 +303,20 @@ def test_answers_of_all_kinds_of_modules(pair, rows, make):
     model = make(network, X)
     found = extract_outputs(model, X, outputs="logits")
     assert_allclose(found["probabilities"], P, rtol=1e-4)
-    table = compare(
-        model,
-        pair[1],
-        X,
-        y,
-        measures=["functional", "rsm"],
-        outputs="logits",
-        random_state=0,
-        **quick,
-    ).set_index("measure")
+    table = (
+        compare(
+            model,
+            pair[1],
+            X,
+            y,
+            measures=["functional", "rsm"],
+            outputs="logits",
+            random_state=0,
+            **quick,
+        )
+        .to_frame()
+        .set_index("measure")
+    )
     assert table.loc["JensenShannonDivergence", "value"] > 0
     if np.isnan(table.loc["CKA", "value"]):
         assert "CallableModel" in table.loc["CKA", "note"]
@@ -356,7 +360,9 @@ def test_networks_of_two_inputs(rows):
         labels = [m(X, X.flip(0)).argmax(dim=1).numpy() for m in (a, b)]
     expected = DoubleFault().fit(*labels, y_true=y).statistic_
     assert DoubleFault.from_estimators(a, b, loader).statistic_ == expected
-    table = compare(a, b, loader, measures="functional", outputs="logits", **quick)
+    table = compare(
+        a, b, loader, measures="functional", outputs="logits", **quick
+    ).to_frame()
     table = table.set_index("measure")
     assert table.loc["DoubleFault", "value"] == expected
     assert "can't be run on rows in one array" in table.loc["DecisionDistance", "note"]
@@ -380,9 +386,18 @@ def test_the_whole_family_has_its_numbers(pair, rows, is_loader):
     if is_loader:
         loader = data.DataLoader(data.TensorDataset(X, y), batch_size=7, shuffle=True)
         args = (loader,)
-    table = compare(
-        *pair, *args, measures="functional", outputs="logits", random_state=0, **quick
-    ).set_index("measure")
+    table = (
+        compare(
+            *pair,
+            *args,
+            measures="functional",
+            outputs="logits",
+            random_state=0,
+            **quick,
+        )
+        .to_frame()
+        .set_index("measure")
+    )
     assert set(table.index) == FUNCTIONAL
     assert table.value.notna().all()
     for measure in (Disagreement, JensenShannonDivergence, DoubleFault):
@@ -391,29 +406,44 @@ def test_the_whole_family_has_its_numbers(pair, rows, is_loader):
 
 
 def test_measures_without_a_number_have_a_reason(pair, rows):
-    table = compare(*pair, *rows, measures="functional", **quick).set_index("measure")
+    table = (
+        compare(*pair, *rows, measures="functional", **quick)
+        .to_frame()
+        .set_index("measure")
+    )
     assert set(table.index) == FUNCTIONAL
     assert table.loc["Disagreement", "value"] > 0
     missing = table[table.value.isna()]
     assert "JensenShannonDivergence" in missing.index
     assert missing.note.str.contains("outputs='logits'").all()
     softened = [nn.Sequential(network, nn.Softmax(dim=1)) for network in pair]
-    table = compare(
-        *softened, rows[0], measures="functional", outputs="probabilities", **quick
-    ).set_index("measure")
+    table = (
+        compare(
+            *softened, rows[0], measures="functional", outputs="probabilities", **quick
+        )
+        .to_frame()
+        .set_index("measure")
+    )
     assert set(table.index) == FUNCTIONAL
     assert "true labels" in table.loc["DoubleFault", "note"]
     assert "returns something else" in table.loc["SaliencySimilarity", "note"]
     with pytest.raises(ValueError, match="must be one of"):
-        compare(*pair, *rows, measures="CKA", outputs="logit", **quick)
+        compare(*pair, *rows, measures="CKA", outputs="logit", **quick).to_frame()
 
 
 def test_representations_are_not_asked_for_in_vain(rows):
     """A model without layers is compared by its outputs."""
     models = Fixed(), Fixed()
-    assert compare(*models, rows[0], measures=["Disagreement"], **quick).value[0] == 0
+    assert (
+        compare(*models, rows[0], measures=["Disagreement"], **quick)
+        .to_frame()
+        .value[0]
+        == 0
+    )
     mapping = {"features": rows[0], "labels": rows[1]}
-    table = compare(Named(), Named(), mapping, measures="functional", **quick)
+    table = compare(
+        Named(), Named(), mapping, measures="functional", **quick
+    ).to_frame()
     table = table.set_index("measure")
     assert table.loc["DoubleFault", "value"] >= 0
     assert "data is a mapping" in table.loc["SaliencySimilarity", "note"]

@@ -103,7 +103,7 @@ def test_compare_on_a_column(library):
     a, b = as_library(TABLE, library), as_library(OTHER, library)
     options = {"measures": "CKA", "n_permutations": 0, "confidence_level": None}
     with pytest.warns(UserWarning, match="2 rows fell out"):
-        table = compare(a, b, on="id", **options)
+        table = compare(a, b, on="id", **options).to_frame()
     assert table["value"][0] == pytest.approx(1)
     assert table.attrs["n_dropped"] == 2
     assert "on='id'" in table.attrs["call"]
@@ -129,15 +129,15 @@ def test_compare_on_a_column_with_what_is_known_of_the_rows(kind):
             on="id",
             measures=[Disagreement(), DoubleFault()],
             n_permutations=0,
-        )
+        ).to_frame()
     assert table["value"].tolist() == [0, 0]
 
 
 def test_compare_on_refusals():
     options = {"on": "id", "measures": "CKA", "n_permutations": 0}
     with pytest.raises(ValueError, match="y_true has 3 entries and a has 40 rows"):
-        compare(TABLE, TABLE, y_true=[1, 2, 3], **options)
+        compare(TABLE, TABLE, y_true=[1, 2, 3], **options).to_frame()
     with pytest.raises(ValueError, match="on= joins the rows of two tables"):
-        compare(CKA(), CKA(), VALUES, **options)
+        compare(CKA(), CKA(), VALUES, **options).to_frame()
     with pytest.raises(ValueError, match="has the columns"):
-        compare(TABLE, TABLE, y_true=TABLE, **options)
+        compare(TABLE, TABLE, y_true=TABLE, **options).to_frame()

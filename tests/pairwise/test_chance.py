@@ -31,7 +31,8 @@ def classifiers(rng, n=200, n_classes=5, hard=0):
 
 
 def table_of(*arguments, **options):
-    return compare(*arguments, **{**FAST, **options}).set_index("measure")
+    options = {"measures": "all", **FAST, **options}
+    return compare(*arguments, **options).to_frame().set_index("measure")
 
 
 # ----- what changes places ------------------------------------------------------------
@@ -46,7 +47,9 @@ def test_outputs_are_compared_within_classes():
     assert table.value[undefined].isna().all()
     table = table.drop(["CochranQ", *undefined])
     assert set(table.null) == {"rows within classes"}
-    seed = compare(a, b, measures="Disagreement", **FAST).attrs["random_state"]
+    seed = (
+        compare(a, b, measures="Disagreement", **FAST).to_frame().attrs["random_state"]
+    )
     expected = similarity_test(
         Disagreement(), a, b, strata=truth, n_permutations=99, random_state=seed
     )
@@ -64,7 +67,9 @@ def test_accurate_models_and_hard_classes_are_not_called_similar():
     rejected = np.zeros(2)
     for seed in range(60):
         outputs = classifiers(np.random.default_rng(seed), hard=1)
-        table = compare(*outputs[:2], y_true=outputs[2], measures=measures, **FAST)
+        table = compare(
+            *outputs[:2], y_true=outputs[2], measures=measures, **FAST
+        ).to_frame()
         rejected += (table.pvalue <= 0.05).to_numpy()
     assert (rejected / 60 <= 0.12).all()
 
@@ -82,11 +87,11 @@ def test_regression_goes_by_rows_and_says_so():
     X, _ = load_iris(return_X_y=True)
     models = LinearRegression().fit(X[:, :3], X[:, 3]), Ridge(9).fit(X[:, :3], X[:, 3])
     measures = PerformanceDifference("r2")
-    table = compare(*models, X[:, :3], X[:, 3], measures=measures, **FAST)
+    table = compare(*models, X[:, :3], X[:, 3], measures=measures, **FAST).to_frame()
     assert list(table.null) == ["models swapped"]
     scores = np.random.default_rng(0).integers(9, size=(2, 40))
     target = np.random.default_rng(0).normal(size=40)
-    table = compare(*scores, y_true=target, measures="Disagreement", **FAST)
+    table = compare(*scores, y_true=target, measures="Disagreement", **FAST).to_frame()
     assert list(table.null) == ["rows (y_true is continuous)"]
 
 
@@ -100,14 +105,16 @@ def test_regression_goes_by_rows_and_says_so():
 )
 def test_classes_that_can_not_be_used_are_named(truth, reason):
     a, b = np.random.default_rng(0).integers(3, size=(2, 30))
-    table = compare(a, b, y_true=truth, measures="Disagreement", **FAST)
+    table = compare(a, b, y_true=truth, measures="Disagreement", **FAST).to_frame()
     assert list(table.null) == [f"rows ({reason})"]
     assert np.isfinite(table.pvalue[0])
 
 
 def test_rows_that_are_alone_in_a_class_stay():
     a, b, truth = classifiers(np.random.default_rng(0))
-    table = compare(a, b, y_true=np.r_[9, truth[1:]], measures="Disagreement", **FAST)
+    table = compare(
+        a, b, y_true=np.r_[9, truth[1:]], measures="Disagreement", **FAST
+    ).to_frame()
     assert list(table.null) == ["rows within classes"]
 
 
@@ -137,7 +144,9 @@ def test_classes_of_any_kind(make):
 )
 def test_what_is_asked_for_is_obeyed(design, name):
     a, b, truth = classifiers(np.random.default_rng(0), n=40)
-    table = compare(a, b, y_true=truth, measures="Disagreement", **design, **FAST)
+    table = compare(
+        a, b, y_true=truth, measures="Disagreement", **design, **FAST
+    ).to_frame()
     assert list(table.null) == [name]
     expected = similarity_test(
         Disagreement(),
@@ -154,14 +163,16 @@ def test_swaps_are_of_another_null_hypothesis():
     a, b, truth = classifiers(np.random.default_rng(0))
     a, b = np.eye(5)[a], np.eye(5)[b]
     options = {"measures": "PerformanceDifference", "y_true": truth, **FAST}
-    assert list(compare(a, b, **options).null) == ["McNemar"]
+    assert list(compare(a, b, **options).to_frame().null) == ["McNemar"]
     groups = np.arange(200) // 2
-    assert list(compare(a, b, groups=groups, **options).null) == ["models swapped"]
+    assert list(compare(a, b, groups=groups, **options).to_frame().null) == [
+        "models swapped"
+    ]
 
 
 def test_a_word_is_no_strata():
     with pytest.raises(ValueError, match="strata must be one label for each row"):
-        compare([0, 1], [1, 0], strata="classes")
+        compare([0, 1], [1, 0], strata="classes", measures="all").to_frame()
 
 
 # ----- one set of orders --------------------------------------------------------------
@@ -173,7 +184,9 @@ def test_measures_of_groups_see_the_orders_of_pairs():
     columns = ["pvalue", "null_mean", "pvalue_adjusted"]
     assert table.loc["Disagreement", columns].equals(table.loc["Ambiguity", columns])
     few = [1, 2, 1, 2, 1], [1, 2, 2, 2, 1]  # all 120 orders
-    table = compare(*few, measures=["Disagreement", "Ambiguity"], random_state=0)
+    table = compare(
+        *few, measures=["Disagreement", "Ambiguity"], random_state=0
+    ).to_frame()
     assert table.pvalue[0] == table.pvalue[1] == 0.3
 
 
@@ -190,7 +203,7 @@ def test_adjusted_pvalues_are_of_all_measures_of_a_null():
     # by the definition, for the most extreme of two
     names = ["MutualKNN", "RSA"]
     table = table_of(X, y, measures=names)
-    seed = compare(X, y, measures="RSA", **FAST).attrs["random_state"]
+    seed = compare(X, y, measures="RSA", **FAST).to_frame().attrs["random_state"]
     z = []
     for name in names:
         test = similarity_test(name, X, y, n_permutations=99, random_state=seed)
@@ -222,13 +235,13 @@ def test_pvalues_without_orders_are_corrected_among_themselves():
 
 def test_default_is_999_orders():
     X, y = np.random.default_rng(0).normal(size=(2, 30, 2))
-    table = compare(X, X + 0.1 * y, measures="CKA", confidence_level=None)
+    table = compare(X, X + 0.1 * y, measures="CKA", confidence_level=None).to_frame()
     assert table.pvalue[0] == table.pvalue_adjusted[0] == 0.001
 
 
 def test_no_permutations_leave_the_columns_empty():
     X, y = np.random.default_rng(0).normal(size=(2, 30, 2))
-    table = compare(X, y, measures=["CKA", "RSA"], n_permutations=0)
+    table = compare(X, y, measures=["CKA", "RSA"], n_permutations=0).to_frame()
     assert table.pvalue_adjusted.isna().all()
     assert list(table.null) == list(table.same_as) == ["", ""]
 
@@ -374,7 +387,9 @@ def test_what_is_too_dear_is_left_out_by_count():
     measures = ["CKA", "RSA"]
     # 50 x 4 row operations of a comparison by CKA, and 50^2 or so by RSA
     options = {"measures": measures, "n_permutations": 99, "random_state": 0}
-    table = compare(X, y, cost_limit=99 * 200, **options).set_index("measure")
+    table = (
+        compare(X, y, cost_limit=99 * 200, **options).to_frame().set_index("measure")
+    )
     assert np.isfinite(table.loc["CKA", ["pvalue", "interval_low"]].astype(float)).all()
     assert table.loc["RSA", ["pvalue", "interval_low"]].isna().all()
     note = table.loc["RSA", "note"]
@@ -382,9 +397,9 @@ def test_what_is_too_dear_is_left_out_by_count():
     assert "similarity_test(RSA(), ...) makes them" in note
     assert "no interval: 50 comparisons would take" in note
     assert table.loc["RSA", "null"] == ""
-    just_below = compare(X, y, cost_limit=99 * 200 - 1, **options)
+    just_below = compare(X, y, cost_limit=99 * 200 - 1, **options).to_frame()
     assert just_below.pvalue.isna().all()
-    without = compare(X, y, cost_limit=None, **options)
+    without = compare(X, y, cost_limit=None, **options).to_frame()
     assert without.pvalue.notna().all()
 
 
@@ -393,15 +408,19 @@ def test_wide_rows_count_as_the_factor_that_is_kept():
     X, y = rng.normal(size=(2, 20, 300))
     options = {"measures": "CKA", "n_permutations": 99, "confidence_level": None}
     # n d with d = n = 20
-    assert np.isfinite(compare(X, y, cost_limit=99 * 400, **options).pvalue[0])
-    assert np.isnan(compare(X, y, cost_limit=99 * 400 - 1, **options).pvalue[0])
+    assert np.isfinite(
+        compare(X, y, cost_limit=99 * 400, **options).to_frame().pvalue[0]
+    )
+    assert np.isnan(
+        compare(X, y, cost_limit=99 * 400 - 1, **options).to_frame().pvalue[0]
+    )
 
 
 def test_subsets_of_rows_count_by_their_size():
     X, y = np.random.default_rng(0).normal(size=(2, 100, 4))
     measure = sksim.RTD(n_subsets=2, subset_size=10)
     options = {"measures": measure, "n_permutations": 99, "confidence_level": None}
-    table = compare(X, y, cost_limit=99 * 2 * 10**3 - 1, **options)
+    table = compare(X, y, cost_limit=99 * 2 * 10**3 - 1, **options).to_frame()
     assert "up to 2.0e+05 row operations" in table.note[0]
 
 

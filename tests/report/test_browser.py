@@ -118,7 +118,7 @@ def page(tmp_path_factory):
         measures=["cca", "CKA", "PartialWhiteningShapeMetric", "Uniformity"],
         n_permutations=19,
         random_state=0,
-    )
+    ).to_frame()
     names = ["a layer of a long name", "another layer", "third"]
     layers = {name: rng.normal(size=(20, 3)) for name in names}
     text = write_report(

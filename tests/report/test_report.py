@@ -27,7 +27,9 @@ def table():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(40, 3))
     y = np.tanh(X @ rng.normal(size=(3, 5)))
-    return compare(X, y, measures=["CKA", "OrthogonalProcrustes"], random_state=0)
+    return compare(
+        X, y, measures=["CKA", "OrthogonalProcrustes"], random_state=0
+    ).to_frame()
 
 
 class Page(html.parser.HTMLParser):
@@ -297,7 +299,7 @@ def test_what_changed_places_is_said():
     truth = rng.integers(3, size=60)
     a, b = np.where(rng.random((2, 60)) < 0.8, truth, 0)
     names = ["Disagreement", "Ambiguity"]
-    of_labels = compare(a, b, y_true=truth, measures=names, random_state=0)
+    of_labels = compare(a, b, y_true=truth, measures=names, random_state=0).to_frame()
     text = write_report(of_labels)
     assert text.count(">rows within classes<") == 2
     assert "p-value, adjusted" in text
