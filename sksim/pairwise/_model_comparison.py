@@ -144,8 +144,8 @@ class ModelComparison(ResultMixin):
     def _repr_html_(self) -> str:
         """The verdict, and the table, for notebooks."""
         lines = "".join(
-            f"<dt>{escape(answer.question)}</dt><dd><strong>{escape(answer.answer)}</strong>: "
-            f"{escape(answer.text)}</dd>"
+            f"<dt>{escape(answer.question)}</dt>"
+            f"<dd><strong>{escape(answer.answer)}</strong>: {escape(answer.text)}</dd>"
             for answer in self.answers
         )
         columns = [name for name in SHOWN if name in self.table]
