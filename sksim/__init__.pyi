@@ -185,11 +185,13 @@ from .pairwise import LayerSimilarityResult as LayerSimilarityResult
 from .pairwise import LayerwiseSimilarity as LayerwiseSimilarity
 from .pairwise import ModelComparison as ModelComparison
 from .pairwise import PredictionComparisonResult as PredictionComparisonResult
+from .pairwise import ReleaseGateResult as ReleaseGateResult
 from .pairwise import align_rows as align_rows
 from .pairwise import alignment_curve as alignment_curve
 from .pairwise import compare as compare
 from .pairwise import compare_predictions as compare_predictions
 from .pairwise import layer_similarity_matrix as layer_similarity_matrix
+from .pairwise import release_gate as release_gate
 from .pairwise import similarity_matrix as similarity_matrix
 from .plot import AlignmentCurveDisplay as AlignmentCurveDisplay
 from .plot import GroupSimilarityDisplay as GroupSimilarityDisplay

@@ -84,6 +84,12 @@ def results():
             [0, 1, 1, 1] * 5,
             slices={HOSTILE: np.arange(20) < 9, 3: [0, 1, 2, 3, 3] * 4},
         ),
+        "ReleaseGateResult": sksim.release_gate(
+            [0, 1] * 10,
+            [0, 0, 1, 1] * 5,
+            max_churn=0.6,
+            slices={HOSTILE: np.arange(20) < 9},
+        ),
         "LayerIdentification": sksim.layer_identification(CKA(), networks),
         "ModelComparison": comparison_of_hostile_labels(),
         "Answer": comparison_of_hostile_labels().answers[0],

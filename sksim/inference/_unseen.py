@@ -22,7 +22,7 @@ _SMALL = 1e-4  # the saddlepoint's formula loses its digits below
 # ----- means -------------------------------------------------------------------------
 
 
-def limits_of_mean(sums, sizes, bounds):
+def limits_of_mean(sums, sizes, bounds, *, times=1.0):
     """Gaffke's limits of a mean over rows, that may come in groups.
 
     Parameters
@@ -33,6 +33,8 @@ def limits_of_mean(sums, sizes, bounds):
         Rows of each unit. The unseen unit has the mean size.
     bounds : tuple of float
         Smallest and largest value of a row.
+    times : float, default=1.0
+        How often each unit counts: what the limits of so many more units would be.
 
     Returns
     -------
@@ -40,7 +42,7 @@ def limits_of_mean(sums, sizes, bounds):
     """
     # as complex numbers pairs are sorted several times faster than as columns
     kinds, counts = np.unique(sums + 1j * sizes, return_counts=True)
-    pairs, counts = (kinds.real, kinds.imag), np.append(counts, 1)
+    pairs, counts = (kinds.real, kinds.imag), np.append(times * counts, 1)
     size = float(np.mean(sizes))
 
     def gains(value, bound):

@@ -189,13 +189,32 @@ def compare_predictions(
     b 0 rows became right and 7 wrong. The two are equivalent within 5 points (p <
     0.001, two one-sided tests).
     """
-    random_state = check_random_state(0 if random_state is None else random_state)
-    rng = np.random.default_rng(random_state.randint(np.iinfo(np.int32).max))
     pair = opened_pair(
         a, b, y_true, on=on, groups=groups, slices=slices, scores=scores,
-        allow=_allowed(allow),
+        allow=reasons_to_allow(allow),
     )  # fmt: skip
-    paired, level = pair.paired, confidence_level
+    return compared(
+        pair,
+        random_state,
+        margin=margin,
+        costs=costs,
+        level=confidence_level,
+    )
+
+
+def compared(pair, random_state, *, margin=None, costs=None, level):
+    """What `compare_predictions` says of two models whose rows are joined.
+
+    Parameters
+    ----------
+    pair : OpenedPair
+    random_state : int, RandomState instance or None
+    margin, costs : see `compare_predictions`
+    level : float
+        Of all intervals.
+    """
+    rng = generator_of(random_state)
+    paired = pair.paired
     changed = share_of_rows(paired, ~paired.same, "exact")
     found = {
         "n_rows": paired.n_rows,
@@ -224,7 +243,14 @@ def compare_predictions(
     return PredictionComparisonResult(**found)
 
 
-def _allowed(allow):
+def generator_of(random_state):
+    """Generator of numpy; None is the same seed at each call."""
+    random_state = check_random_state(0 if random_state is None else random_state)
+    return np.random.default_rng(random_state.randint(np.iinfo(np.int32).max))
+
+
+def reasons_to_allow(allow):
+    """What may be left out of a comparison, as a set; unknown words are refused."""
     allow = {allow} if is_text(allow) else set(allow)
     unknown = sorted(map(repr, allow - set(ALLOWED)))
     if unknown:

@@ -35,6 +35,8 @@ class OpenedPair:
     Attributes
     ----------
     ids : pandas.Index
+    rows_a, rows_b : int array of shape (n_rows,)
+        Their places in a, and in b.
     paired : Paired
     answers : Answers or None
     slicings : list of Slicing
@@ -43,6 +45,8 @@ class OpenedPair:
     """
 
     ids: pd.Index
+    rows_a: np.ndarray
+    rows_b: np.ndarray
     paired: Paired
     answers: Answers | None
     slicings: list
@@ -78,6 +82,8 @@ def opened_pair(a, b, y_true, *, on, groups, slices, scores, allow):
     joined = rows.joined
     return OpenedPair(
         ids=joined.ids,
+        rows_a=joined.rows_a,
+        rows_b=joined.rows_b,
         paired=paired,
         answers=answers,
         slicings=_slicings(rows, slices, answers, paired),

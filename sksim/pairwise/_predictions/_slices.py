@@ -204,5 +204,5 @@ def warn_of_reversals(found):
             f"Simpson's reversal: {sentence}. The answer depends on how often each "
             "slice occurs where the model will be used.",
             UserWarning,
-            stacklevel=5,
+            stacklevel=6,
         )

@@ -105,7 +105,7 @@ class Difference:
     standard_error: float
     limits: Limits
     method: str
-    pvalue: float
+    pvalue: float = math.nan
 
 
 def share_of_rows(paired, flags, method):
@@ -140,18 +140,20 @@ def mean_of_scores(paired, scores):
 
 
 def difference_of_scores(paired, rng, *, n_tests=1):
-    """Difference of the two models' mean scores."""
-    gap = paired.score_a - paired.score_b
-    sums, sizes = paired.sums(gap)
+    """Difference of the two models' mean scores, with its p-value."""
+    sums, _ = paired.sums(paired.score_a - paired.score_b)
+    pvalue = sign_flip_pvalue(sums, rng, n_tests=n_tests)
+    return replace(untested_difference(paired), pvalue=pvalue)
+
+
+def untested_difference(paired):
+    """The same without the p-value, which takes most of the time."""
+    sums, sizes = paired.sums(paired.score_a - paired.score_b)
     mean, error = _mean_and_error(sums, sizes)
     find: Callable = _limits_of_pairs if _is_of_pairs(paired) else _limits_of_sums
     limits, method = find(paired, sums, sizes, mean, error)
     return Difference(
-        value=mean + 0.0,
-        standard_error=error,
-        limits=limits,
-        method=method,
-        pvalue=sign_flip_pvalue(sums, rng, n_tests=n_tests),
+        value=mean + 0.0, standard_error=error, limits=limits, method=method
     )
 
 
@@ -175,12 +177,17 @@ def _is_of_pairs(paired):
 
 
 def _limits_of_pairs(paired, sums, sizes, mean, error):
+    return counts_of_pairs(paired).limits("tango"), "tango"
+
+
+def counts_of_pairs(paired):
+    """How many rows both models have right, one of them, or none."""
     right_a, right_b = paired.score_a > 0, paired.score_b > 0
     first = int(np.count_nonzero(right_a & ~right_b))
     second = int(np.count_nonzero(right_b & ~right_a))
     both = int(np.count_nonzero(right_a & right_b))
     none = paired.n_rows - both - first - second
-    return PairedCounts(both, first, second, none).limits("tango"), "tango"
+    return PairedCounts(both, first, second, none)
 
 
 def _limits_of_sums(paired, sums, sizes, mean, error):
