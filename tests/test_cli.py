@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sksim import _cli
-from sksim._cli import main
+from sksim import _progress
+from sksim._cli import _compare, main
 from sksim.report._template import environment
 
 
@@ -51,7 +51,7 @@ def cells(output, measure):
 def test_compare_prints_a_table(folder, capsys, arrays):
     from sksim.rsm import CKA
 
-    assert main(["compare", "a.npy", "b.npy"]) == 0
+    assert main(["compare", "a.npy", "b.npy", "--no-progress"]) == 0
     captured = capsys.readouterr()
     assert captured.err == ""
     assert captured.out.startswith("a.npy 40 x 4 against b.npy 40 x 6\n")
@@ -361,17 +361,23 @@ def test_interruption_and_unexpected_errors(folder, capsys, monkeypatch):
     def broken(arguments):
         raise RuntimeError("first line\nsecond line")
 
-    monkeypatch.setattr(_cli, "_run_compare", interrupted)
+    monkeypatch.setattr(_compare, "run", interrupted)
     assert "interrupted" in fails(capsys, "compare", "a", "b", status=130)
-    monkeypatch.setattr(_cli, "_run_compare", broken)
+    monkeypatch.setattr(_compare, "run", broken)
     line = fails(capsys, "compare", "a", "b")
     assert "RuntimeError: first line second line" in line
 
 
 def test_progress_only_where_it_is_wanted(folder, capsys, monkeypatch):
     command = ["compare", "a.npy", "b.npy", "--measures", "CKA"]
+    # on no terminal in lines, of which a quick command has none
+    assert main(command) == 0
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(_progress._Log, "seconds", 0.0)
     assert main([*command, "--progress"]) == 0
-    assert "measures [####" in capsys.readouterr().err
+    assert re.fullmatch(r"measures: 1 of 1, CKA \(\d+ s\)\n", capsys.readouterr().err)
+    assert main([*command, "--no-progress"]) == 0
+    assert capsys.readouterr().err == ""
 
     class Terminal(io.StringIO):
         def isatty(self):
@@ -403,7 +409,8 @@ def test_version_and_help(capsys):
 
 def test_demo(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert main(["demo", "--quick", "--permutations", "9"]) == 0
+    command = ["demo", "--quick", "--permutations", "9", "--no-progress"]
+    assert main(command) == 0
     captured = capsys.readouterr()
     assert captured.err == ""
     lines = captured.out.splitlines()

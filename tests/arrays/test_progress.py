@@ -9,7 +9,12 @@ import threading
 import pytest
 
 from sksim import _progress
-from sksim._progress import ProgressBar, progress_shown, tracked
+from sksim._progress import (
+    ProgressBar,
+    progress_in_lines,
+    progress_shown,
+    tracked,
+)
 
 
 class Terminal(io.StringIO):
@@ -99,3 +104,24 @@ def test_a_bar_that_is_not_shown_makes_no_locks():
         "assert not hasattr(tqdm.tqdm, '_lock')"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_lines_of_a_log_come_every_few_seconds(capsys, monkeypatch):
+    clock = iter([0.0, 1.0, 5.0, 6.0, 9.0, 10.5, 11.0])
+    monkeypatch.setattr(_progress.time, "monotonic", lambda: next(clock))
+    with progress_in_lines():
+        run(3)  # at 1, 5 and 6 seconds
+        with ProgressBar(None, "more") as bar:  # at 9, 10.5 and 11
+            for _ in range(3):
+                bar.step()
+    assert capsys.readouterr() == (
+        "",
+        "work: 2 of 3, part 1 (5 s)\nmore: 2 (10 s)\n",
+    )
+    monkeypatch.undo()
+    run(2)
+    assert "work [####" in capsys.readouterr().err
+    with progress_in_lines():
+        ProgressBar(2, "work", enabled=False).step()
+        run(2)
+    assert capsys.readouterr().err == ""
