@@ -68,6 +68,40 @@ def array_of_table(table, names, options):
     return pd.DataFrame(values, index=index, columns=columns)
 
 
+def table_with_ids(table, names, options):
+    """A table of columns of any kinds, with the names of its rows as its index.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns are counted from 0.
+    names : list of str
+        Names of the columns.
+    options : Options
+
+    Returns
+    -------
+    table : DataFrame
+    """
+    columns = list(range(table.shape[1]))
+    if options.drop is None and options.columns is None:
+        columns = _without_empty_ends(table, names, columns)
+    dropped = _places(names, options.drop, "--drop")
+    columns = [j for j in columns if j not in dropped]
+    ids = _chosen_index(names, options.index_col)
+    if ids is None:
+        ids, columns = _named_index(table, names, names, columns, options)
+    if options.columns is not None:
+        columns = _places(names, options.columns, "--columns")
+    columns = [j for j in columns if j not in ids]
+    index = _index_of(table, ids)
+    found = table[columns].set_axis([names[j] for j in columns], axis=1)
+    if index is None:
+        return found
+    index.names = [names[j] or None for j in ids]
+    return found.set_axis(index, axis=0)
+
+
 def _without_empty_ends(table, names, columns):
     """Columns without those that separators at the ends of lines make."""
     while len(columns) > 1:

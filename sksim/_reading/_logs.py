@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from sksim._reading._columns import array_of_table, table_with_ids
 from sksim._reading._files import (
     _READERS,
     _TABLES,
     _nearby,
     ending_of,
+    read_array,
 )
 from sksim._reading._options import Options, Unreadable, listed
 
@@ -101,6 +103,39 @@ def read_predictions(
     try:
         table = _of_folder(path, task) if path.is_dir() else _of_file(path)
         return _chosen(table, path, task=task, filter=filter)
+    except Unreadable as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def read_answers(path, options, *, task=None, filter=None):
+    """Predictions in a file of any kind that is known: answers, or probabilities.
+
+    Parameters
+    ----------
+    path : str
+        Of a table, or a log, as `read_predictions` takes them, or of an array, as
+        `read_array` does.
+    options : Options
+        How a table is read. A column that looks like ids names the rows, unless
+        ``index_col`` says otherwise.
+    task, filter : see `read_predictions`
+
+    Returns
+    -------
+    predictions : DataFrame or array
+    """
+    path, ending = Path(path), ending_of(path)
+    if path.is_dir() or ending not in _READERS:
+        return read_predictions(path, task=task, filter=filter)
+    if not path.exists():
+        raise ValueError(f"{path}: no such file{_nearby(path)}.")
+    if ending not in _TABLES:
+        return read_array(path, key=options.key)
+    try:
+        table, names = _READERS[ending](path, options)
+        if names is None:
+            return array_of_table(table, None, options)
+        return table_with_ids(table, names, options)
     except Unreadable as error:
         raise ValueError(f"{path}: {error}") from error
 
