@@ -6,14 +6,32 @@ import sys
 import warnings
 
 from sksim import __version__
-from sksim._cli import _compare, _demo, _gate, _predictions
+from sksim._cli import (
+    _compare,
+    _demo,
+    _explain,
+    _gate,
+    _layers,
+    _matrix,
+    _measures,
+    _predictions,
+)
 from sksim._cli._parser import Parser, UsageError, program
 from sksim._progress import progress_in_lines
 
 FAILURE = 1
 USAGE = 2
 INTERRUPTED = 130
-_COMMANDS = (_compare, _predictions, _gate, _demo)
+_COMMANDS = (
+    _compare,
+    _predictions,
+    _gate,
+    _layers,
+    _matrix,
+    _measures,
+    _explain,
+    _demo,
+)
 
 
 def main(argv=None):

@@ -427,7 +427,8 @@ def _of_bfloat16(tensors, name, shape):
     return halves.view("<f4").reshape(shape)
 
 
-def _read_pt(path, options):
+def load_tensors(path):
+    """What a .pt file holds, without running anything, and the library."""
     torch = import_extra("torch", extra="torch", needed_by="Reading .pt")
     try:
         content = torch.load(path, weights_only=True, map_location="cpu")
@@ -441,6 +442,11 @@ def _read_pt(path, options):
             "corrupt: not a readable .pt file "
             f"({text.splitlines()[0] if text else ''})."
         ) from error
+    return content, torch
+
+
+def _read_pt(path, options):
+    content, torch = load_tensors(path)
     found = dict(_tensors(content, "", torch))
     name = _chosen({k: tuple(t.shape) for k, t in found.items()}, options.key)
     tensor = found[name].detach()

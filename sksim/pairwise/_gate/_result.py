@@ -140,7 +140,8 @@ class ReleaseGateResult(ResultMixin):
         if unit == "share":
             return f"{100 * number:.3g}%"
         if unit == "scores" and self._is_binary:
-            return f"{100 * number:.3g} points"
+            points = f"{100 * number:.3g}"
+            return f"{points} point" if points in ("1", "-1") else f"{points} points"
         return _UNITS[unit].format(number)
 
     def _of_changed(self):
