@@ -106,6 +106,12 @@ def test_status_says_whether_the_gate_passes(folder, capsys):
         (["old.npy", "new.npy", "--max-kl", ".1"], "max_kl needs both", 1),
         (["old.npy", "new.npy", "--noninferiority", ".1"], "needs the true labels", 1),
         (["old.npy", "new.npy", "--max-churn", ".1", "--labels", "y"], "y_true='y'", 1),
+        (
+            ["old.npy", "new.npy", "--max-churn", ".1", "--labels", "y.npy"],
+            "y.npy: no",
+            1,
+        ),
+        (["old.csv", "Q.csv", "--max-churn", ".1", "--on", "x"], "a is old, and b", 1),
         (["old.npy", "new.npy"], "give one limit or more: --max-churn", 2),
         (["old.npy", "new.npy", "--max-churn", "2"], "such as 0.02 for 2 %", 2),
         (["old.npy", "new.npy", "--noninferiority", "-1"], "number above 0", 2),
@@ -309,6 +315,13 @@ def test_wrong_configuration(text, message, folder, capsys):
     configure(text)
     argv = ["gate", "old.csv", "new.csv", "--max-kl", "1"]
     assert message in fails(capsys, *argv, status=2)
+
+
+def test_a_named_configuration_must_be_one(folder, capsys):
+    (folder / "other.toml").write_text("[gate]\nmax_churn = 0.1\n")
+    argv = ["gate", "old.csv", "new.csv", "--max-churn", ".1", "--config", "other.toml"]
+    line = fails(capsys, *argv, status=2)
+    assert "other.toml has no table [tool.sksim.gate]" in line
 
 
 def test_no_configuration_is_needed(folder, capsys):

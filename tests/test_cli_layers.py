@@ -1,6 +1,9 @@
 """``sksim layers`` and ``matrix``, ``measures`` and ``explain``."""
 
 import json
+import re
+import shlex
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,6 +12,7 @@ import pytest
 from sksim import CKA, Disagreement, MutualKNN, all_measures, similarity_matrix
 from sksim._cli import main
 from sksim._cli._explain import explained
+from sksim._cli._main import make_parser
 from sksim._reading._archives import names_in
 from sksim.discovery import FAMILIES
 
@@ -298,3 +302,17 @@ def test_every_measure_can_be_explained(name, cls):
     assert texts
     assert not any(mark in text for text in texts for mark in (":class:", "``", ":ref"))
     assert (found["does not see"] == "") == (found["compares"][:5] != "repre")
+
+
+# ----- the guide ----------------------------------------------------------------------
+
+
+def test_commands_in_the_guide_can_be_given():
+    guide = Path(__file__).parents[1] / "doc" / "user_guide" / "command_line.rst"
+    text = guide.read_text("utf-8")
+    commands = re.findall(r"^ +(?:\$|- run:) sksim (.*?)(?: >>.*)?$", text, re.M)
+    assert len(commands) >= 9
+    for command in commands:
+        make_parser().parse_args(shlex.split(command))
+    table = re.findall(r"``sksim (\w+)", text.partition("Of all commands")[0])
+    assert {*table, "demo"} == set(make_parser()._subparsers._group_actions[0].choices)

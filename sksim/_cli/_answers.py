@@ -95,13 +95,20 @@ def _read(arguments, path, place):
 def _known(arguments, given, place):
     """A file's contents, or the names of columns as they were given."""
     paths = given if isinstance(given, list) else [given]
-    if given is None or len(paths) != 1 or not os.path.isfile(paths[0]):
+    if given is None or len(paths) != 1 or not _is_file(paths[0]):
         return _one_or_all(given)
     found = _read(arguments, paths[0], place)
     on = words(arguments.on)
     if on and set(on) <= set(getattr(found, "columns", ())):
         found = found.set_index(on if len(on) > 1 else on[0])
     return found
+
+
+def _is_file(name):
+    """Whether a file is meant, and not a column; one that is not there is refused."""
+    from sksim._reading._logs import may_be_read
+
+    return os.path.exists(name) or may_be_read(name)
 
 
 def _one_or_all(given):

@@ -145,11 +145,8 @@ def _configured(arguments):
     parser = Parser(prog=f"{program()} gate")
     _fill(parser)
     given = _given(arguments)
-    table = {
-        name: value
-        for name, value in _table_of(path, parser).items()
-        if name not in given
-    }
+    found_there = _table_of(path, parser, is_named=arguments.config is not None)
+    table = {name: value for name, value in found_there.items() if name not in given}
     argv = [*arguments.argv[1:], *_as_arguments(table, parser)]
     try:
         found = parser.parse_args(argv)
@@ -177,7 +174,7 @@ def _options(parser):
     }
 
 
-def _table_of(path, parser):
+def _table_of(path, parser, *, is_named):
     """Options in a configuration file; names that are none of ours are refused."""
     try:
         with open(path, "rb") as file:
@@ -186,10 +183,12 @@ def _table_of(path, parser):
         raise UsageError(f"--config {path}: {error.strerror}") from error
     except ValueError as error:
         raise UsageError(f"{path} is no TOML: {error}") from error
-    table = content.get("tool", {}).get("sksim", {}).get("gate", {})
+    table = content.get("tool", {}).get("sksim", {}).get("gate")
+    if table is None and is_named:
+        raise UsageError(f"{path} has no table [tool.sksim.gate]")
     known = _options(parser)
     found = {}
-    for name, value in table.items():
+    for name, value in (table or {}).items():
         dest = name.replace("-", "_")
         if dest not in known:
             names = ", ".join(sorted(known))

@@ -51,7 +51,7 @@ def main(argv=None):
     argv = sys.argv[1:] if argv is None else list(argv)
     try:
         with _on_one_line():
-            arguments = _make_parser().parse_args(argv)
+            arguments = make_parser().parse_args(argv)
             arguments.argv = argv
             arguments.call = f"{program()} {shlex.join(argv)}"
             status = arguments.run(arguments)
@@ -101,7 +101,8 @@ def _say(kind, message):
     print(f"sksim: {kind}: {line}", file=sys.stderr)
 
 
-def _make_parser():
+def make_parser():
+    """Parser of all commands."""
     parser = Parser(
         prog=program(),
         description="How similar are two models? Measured, and tested against chance.",

@@ -107,6 +107,11 @@ def read_predictions(
         raise ValueError(f"{path}: {error}") from error
 
 
+def may_be_read(name):
+    """Whether a name ends as those of files do that hold predictions."""
+    return ending_of(name) in (*_READERS, ".jsonl", ".json", ".eval")
+
+
 def read_answers(path, options, *, task=None, filter=None):
     """Predictions in a file of any kind that is known: answers, or probabilities.
 

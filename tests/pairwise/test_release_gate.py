@@ -209,6 +209,22 @@ def test_a_class_that_new_excludes_breaks_the_limit_of_kl():
     assert release_gate(P, Q, max_js=0.1).passed
 
 
+def test_columns_of_numbers_that_are_answers_are_no_probabilities():
+    table = pd.DataFrame({"answer": [0, 1] * 20, "flag": [1, 0] * 20})
+    assert release_gate(table, table, max_churn=0.1).passed
+    counted = pd.DataFrame({0: range(40), 1: [0, 1] * 20})  # ids by a number
+    assert release_gate(counted, counted, on=0, max_churn=0.1).passed
+
+
+def test_messages_say_which_model_is_meant():
+    table = pd.DataFrame({"answer": [0, 1] * 20, "id": range(40)})
+    with pytest.raises(ValueError, match=r"5 in a and not in b.* a is old, and b is"):
+        release_gate(table, table[5:], on="id", max_churn=0.1)
+    with pytest.raises(ValueError, match="old is not|old has|old"):
+        rounded = np.round(probabilities(50)[0], 2)
+        release_gate(rounded, rounded, max_churn=0.1)
+
+
 # ----- slices, groups, files ----------------------------------------------------------
 
 

@@ -4,6 +4,8 @@ import math
 import re
 from xml.etree import ElementTree
 
+from pandas.api.types import is_float
+
 # Beside these characters of control nothing is left out of a text by XML 1.0.
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&$@])")
@@ -80,7 +82,7 @@ def _table(frame):
 
 
 def _cell(value):
-    if isinstance(value, float):
+    if is_float(value):
         return "–" if math.isnan(value) else f"{value:.4g}"
     return _escaped(str(value))
 

@@ -1,6 +1,8 @@
 """Whether a new model may replace the old one."""
 
+import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import contextmanager
 from numbers import Real
 from os import PathLike
 from typing import Any
@@ -10,6 +12,7 @@ import pandas as pd
 
 from sksim._sklearn_compat import Interval, validate_params
 from sksim._typing import ArrayLike, RandomState
+from sksim.base._readable import is_list
 from sksim.pairwise._gate._criteria import CRITERIA, PASS, Part, judged
 from sksim.pairwise._gate._probabilities import (
     opened_sides,
@@ -179,12 +182,14 @@ def release_gate(
     limits = {name: limit for name, limit in limits.items() if limit is not None}
     if not limits:
         raise ValueError(f"Give one limit or more: {', '.join(CRITERIA)}.")
-    named = {*_names(y_true), *_names(groups), *_names_of_slices(slices), *_names(on)}
+    ids = on if is_list(on) else [on]
+    named = {*_names(y_true), *_names(groups), *_names_of_slices(slices), *ids}
     old, new, probabilities = opened_sides(read_side(old), read_side(new), named)
-    pair = opened_pair(
-        old, new, y_true, on=on, groups=groups, slices=slices, scores=scores,
-        allow=reasons_to_allow(allow),
-    )  # fmt: skip
+    with _in_own_words():
+        pair = opened_pair(
+            old, new, y_true, on=on, groups=groups, slices=slices, scores=scores,
+            allow=reasons_to_allow(allow),
+        )  # fmt: skip
     probabilities = _joined(pair, probabilities)
     _refuse_without(limits, pair, probabilities)
     refuse_empty(pair.slicings)
@@ -205,6 +210,17 @@ def release_gate(
         confidence_level=float(confidence_level),
         comparison=compared(pair, random_state, margin=margin, level=confidence_level),
     )
+
+
+@contextmanager
+def _in_own_words():
+    """Messages of `compare_predictions` go by its names of the two models."""
+    try:
+        yield
+    except ValueError as error:
+        if not re.search(r"\b[ab]\b", str(error)):
+            raise
+        raise ValueError(f"{error} Here a is old, and b is new.") from error
 
 
 def _joined(pair, probabilities):

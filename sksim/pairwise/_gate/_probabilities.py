@@ -10,7 +10,7 @@ from sksim.base._readable import has_dtype, is_list, is_text
 from sksim.base._row_names import quoted
 from sksim.base._validation import check_probabilities
 from sksim.pairwise._align_rows import _library
-from sksim.pairwise._predictions._sides import _TRUTHS, as_frame
+from sksim.pairwise._predictions._sides import _ANSWERS, _TRUTHS, as_frame
 
 
 def read_side(predictions):
@@ -78,7 +78,7 @@ def refuse_counted_classes(truth, probabilities):
 def _split(side, name, named):
     """A table without its probabilities, and these; None if there are none."""
     if _library(side) is not None and hasattr(side, "columns"):
-        return _split_table(as_frame(side), named)
+        return _split_table(as_frame(side), name, named)
     values = side
     if is_list(side) and len(side) and is_list(side[0]):
         values = np.asarray(side)
@@ -92,12 +92,12 @@ def _checked(values, name):
     return check_probabilities(values, name, xp=np)
 
 
-def _split_table(table, named):
+def _split_table(table, name, named):
     """Columns of numbers that sum to 1 in each row are probabilities of classes."""
     others = {*named, *_TRUTHS} & set(table.columns)
     columns = [column for column in table.columns if column not in others]
     numeric = [pd.api.types.is_numeric_dtype(table[column].dtype) for column in columns]
-    if len(columns) < 2 or not all(numeric):
+    if len(columns) < 2 or not all(numeric) or set(columns) & set(_ANSWERS):
         return table, None
     probabilities = table[columns].astype(float)
     values = probabilities.to_numpy()
@@ -105,7 +105,7 @@ def _split_table(table, named):
     are_near = np.all(values >= 0) and np.all(np.abs(values.sum(axis=1) - 1) < 0.05)
     if not are_near:
         return table, None
-    _checked(values, "probabilities")
+    _checked(values, name)
     return table[[c for c in table.columns if c in others]], probabilities
 
 

@@ -8,10 +8,12 @@ from typing import Any
 import pandas as pd
 
 from sksim._results import ResultMixin, strict
-from sksim.base._row_names import quoted
 from sksim.pairwise._gate._criteria import CRITERIA, FAIL, PASS
 from sksim.pairwise._gate._formats import junit, markdown
-from sksim.pairwise._predictions._result import PredictionComparisonResult
+from sksim.pairwise._predictions._result import (
+    PredictionComparisonResult,
+    listed_ids,
+)
 
 _N_SHOWN = 5
 _UNITS = {"scores": "{:.3g}", "nats": "{:.3g} nats"}
@@ -150,10 +152,10 @@ class ReleaseGateResult(ResultMixin):
             return "No answer changed."
         counts = self.changed["change"].value_counts()
         parts = [f"{counts[word]} {word}" for word in counts.index]
-        shown = [_shown(label) for label in self.changed.index[:_N_SHOWN]]
+        shown = listed_ids(self.changed.index[:_N_SHOWN], _N_SHOWN)
         more = f" and {n - _N_SHOWN} more" if n > _N_SHOWN else ""
         rows = "row" if n == 1 else "rows"
-        return f"{n} {rows} changed ({', '.join(parts)}): {', '.join(shown)}{more}."
+        return f"{n} {rows} changed ({', '.join(parts)}): {shown}{more}."
 
     def to_junit(self, *, max_rows: int = 100) -> str:
         """The outcome as JUnit's XML, which CI services show as tests.
@@ -184,7 +186,3 @@ class ReleaseGateResult(ResultMixin):
         text : str
         """
         return markdown(self, max_rows=max_rows)
-
-
-def _shown(label):
-    return " ".join(map(str, label)) if isinstance(label, tuple) else quoted(label)

@@ -217,7 +217,7 @@ class PredictionComparisonResult(ResultMixin):
         parts += [f"Simpson's reversal: {text}." for text in self.reversals.values()]
         if self.n_dropped:
             reasons = ", ".join(
-                f"{len(ids)} {reason} ({_listed(ids)})"
+                f"{len(ids)} {reason} ({listed_ids(ids)})"
                 for reason, ids in self.dropped.items()
             )
             inputs = "input was" if self.n_dropped == 1 else "inputs were"
@@ -329,6 +329,7 @@ def _p(pvalue):
     return "p < 0.001" if pvalue < 0.001 else f"p = {pvalue:.2g}"
 
 
-def _listed(ids, n=3):
+def listed_ids(ids, n=3):
+    """The first few ids, in one line."""
     shown = [" ".join(map(str, i)) if isinstance(i, tuple) else quoted(i) for i in ids]
     return ", ".join(shown[:n]) + (", ..." if len(ids) > n else "")
