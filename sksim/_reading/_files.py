@@ -21,6 +21,9 @@ _TABLES = (".csv", ".tsv", ".txt", ".parquet", ".feather")
 _ARCHIVES = (".npz", ".mat", ".h5", ".hdf5", ".safetensors", ".pt", ".pth")
 FORMATS = ".npy, .npz, .csv, .tsv, .txt (also with .gz), .parquet, .feather, .mat, "
 FORMATS += ".h5, .safetensors and .pt"
+# A crafted file could corrupt the memory of older ones, weights_only=True or not
+# (CVE-2026-24747), and run code in those before 2.6 (CVE-2025-32434).
+_SAFE_TORCH = (2, 10)
 _PICKLED = (
     "pickled Python objects, which are never loaded since they can run code. "
     "Save plain "
@@ -430,8 +433,15 @@ def _of_bfloat16(tensors, name, shape):
 def load_tensors(path):
     """What a .pt file holds, without running anything, and the library."""
     torch = import_extra("torch", extra="torch", needed_by="Reading .pt")
+    if tuple(map(int, torch.__version__.split(".")[:2])) < _SAFE_TORCH:
+        raise Unreadable(
+            "PyTorch 2.10 or newer is needed, since a file can harm older ones, and "
+            f"this is {torch.__version__}: update it, or save as .npz or .safetensors."
+        )
     try:
-        content = torch.load(path, weights_only=True, map_location="cpu")
+        # places outside a sparse tensor would be read when it is made dense
+        with torch.sparse.check_sparse_tensor_invariants():
+            content = torch.load(path, weights_only=True, map_location="cpu")
     except Exception as error:  # its errors have no common class
         text = str(error)
         if "weights_only" in text or "Unsupported global" in text:

@@ -421,6 +421,32 @@ def test_tensors_are_read_without_their_pickles():
         read_array("a.pt")
 
 
+@pytest.mark.filterwarnings("ignore:Sparse")
+def test_sparse_tensors_with_places_outside_are_refused():
+    """Made dense as they are, they would show what else is in memory."""
+    torch = pytest.importorskip("torch")
+    rows, columns, values = torch.tensor([0, 1, 3]), torch.tensor([0, 1, 7]), [1.0] * 3
+    wrong = torch.sparse_csr_tensor(
+        rows, columns, torch.tensor(values), size=(2, 3), check_invariants=False
+    )
+    torch.save(wrong, "a.pt")
+    with pytest.raises(ValueError, match="corrupt"):
+        read_array("a.pt")
+    columns[-1] = 2
+    torch.save(torch.sparse_csr_tensor(rows, columns, torch.tensor(values)), "a.pt")
+    np.testing.assert_array_equal(read_array("a.pt"), [[1, 0, 0], [0, 1, 1]])
+
+
+@pytest.mark.parametrize("version", ["2.9.1+cpu", "1.13.1"])
+def test_an_unsafe_torch_reads_nothing(version, monkeypatch):
+    torch = pytest.importorskip("torch")
+    torch.save(torch.zeros(2, 2), "a.pt")
+    assert read_array("a.pt").shape == (2, 2)
+    monkeypatch.setattr(torch, "__version__", version)
+    with pytest.raises(ValueError, match=f"2.10 or newer.*{version[:5]}.*safetensors"):
+        read_array("a.pt")
+
+
 def test_index_of_parquet_names_rows():
     table = pd.DataFrame({"a": [0.5, 1.5]}, index=[7, 3])
     table.to_parquet("a.parquet")
