@@ -9,7 +9,7 @@ chance; ``pairwise`` compares many pairs. :func:`all_measures` lists every measu
 
 import lazy_loader
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0"
 
 # the names are in __init__.pyi, where editors and type checkers see them too
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
