@@ -24,7 +24,7 @@ from sksim import (
     similarity_interval,
 )
 from sksim.pairwise._predictions._answers import Answers, same_errors
-from sksim.pairwise._predictions._flips import sign_flip_pvalue
+from sksim.pairwise._predictions._flips import _random_sums, sign_flip_pvalue
 from tests._reference import reference_arrays, reference_values
 
 RNG = np.random.default_rng(0)
@@ -204,6 +204,24 @@ def test_random_signs_and_large_totals_agree_with_counting():
 def test_random_signs_count_the_observed_ones():
     assert sign_flip_pvalue(RNG.random(60) + 1, RNG) == 1 / 10_000
     assert sign_flip_pvalue(RNG.random(60) + 1, RNG, n_tests=10**9) == 1 / 1000
+
+
+def test_random_sums_choose_each_size_by_itself():
+    """Of powers of two a sum says which were chosen."""
+    sums = _random_sums(2.0 ** np.arange(45), 4000, np.random.default_rng(0))
+    chosen = (sums.astype(np.int64)[:, None] >> np.arange(45)) & 1
+    assert np.array_equal(chosen @ 2.0 ** np.arange(45), sums)
+    error = 4000**-0.5
+    assert np.all(np.abs(chosen.mean(axis=0) - 0.5) < 4 * error / 2)
+    correlations = np.corrcoef(chosen.T) - np.eye(45)
+    assert np.abs(correlations).max() < 5 * error
+
+
+def test_random_sums_of_many_tables():
+    sums = _random_sums(np.ones(1003), 500, np.random.default_rng(0))
+    assert np.array_equal(sums, np.rint(sums))
+    assert abs(sums.mean() - 501.5) < 4 * (1003 / 4 / 500) ** 0.5
+    assert sums.std() == pytest.approx(1003**0.5 / 2, rel=0.15)
 
 
 def test_pvalues_that_are_too_small_for_a_transform_are_bounded():

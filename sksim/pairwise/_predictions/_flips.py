@@ -3,6 +3,8 @@
 import numpy as np
 from scipy import signal, stats
 
+from sksim.arrays._namespace import row_slices
+
 # Sums of so many units have their distribution found, and others are drawn. A
 # convolution by Fourier transforms is exact to 1e-15 or so: what is below 1e-12 is
 # given as that.
@@ -12,9 +14,12 @@ _FINEST = 1e-12
 # Up to so many groups all signs are tried.
 _ENUMERABLE = 14
 _MOST_DRAWS, _FEWEST_DRAWS = 9999, 999
-# Signs that may be drawn for one p-value: 9999 times 20,000 groups, in 2 s.
+# Signs that may be drawn for one p-value: 9999 times 20,000 groups, in .1 s.
 _MOST_SIGNS = 2 * 10**8
-_BLOCK = 2**22
+# Signs of eight groups each are one random byte: which of them each byte chooses.
+_CHOSEN = np.unpackbits(np.arange(256, dtype=np.uint8)[None, :], axis=0).astype(float)
+# Tables of so many bytes, of 256 sums each, stay in the cache together.
+_N_TABLES = 32
 
 
 def sign_flip_pvalue(sums, rng, *, n_tests=1):
@@ -51,10 +56,8 @@ def sign_flip_pvalue(sums, rng, *, n_tests=1):
     n_draws = int(
         np.clip(_MOST_SIGNS / (n_tests * len(sizes)), _FEWEST_DRAWS, _MOST_DRAWS)
     )
-    n_extreme = sum(
-        int(np.count_nonzero(np.abs(2 * (chosen @ sizes) - total) >= observed))
-        for chosen in _random_choices(len(sizes), n_draws, rng)
-    )
+    sums = 2 * _random_sums(sizes, n_draws, rng) - total
+    n_extreme = int(np.count_nonzero(np.abs(sums) >= observed))
     return (n_extreme + 1) / (n_draws + 1)
 
 
@@ -95,11 +98,18 @@ def _all_signs(n):
     return (places >> np.arange(n)) % 2 * 2.0 - 1
 
 
-def _random_choices(n, n_draws, rng):
-    """Blocks of rows of random zeros and ones, the latter for positive signs."""
-    n_bytes = -(-n // 8)
-    in_block = max(1, _BLOCK // n)
-    for start in range(0, n_draws, in_block):
-        rows = min(in_block, n_draws - start)
-        drawn = rng.integers(256, size=(rows, n_bytes), dtype=np.uint8)
-        yield np.unpackbits(drawn, axis=1, count=n).astype(float)
+def _random_sums(sizes, n_draws, rng):
+    """Sums of random choices of the sizes, each chosen or not with even odds.
+
+    Sums are looked up for eight sizes at once: .7 s for 999 draws of 10^6 sizes, where
+    products with a matrix of zeros and ones take 2.3 s.
+    """
+    padded = np.zeros(-(-len(sizes) // 8) * 8)
+    padded[: len(sizes)] = sizes
+    sums = np.zeros(n_draws)
+    for block in row_slices(len(padded) // 8, 256, n_entries=256 * _N_TABLES):
+        tables = padded.reshape(-1, 8)[block] @ _CHOSEN
+        drawn = rng.integers(256, size=(len(tables), n_draws), dtype=np.uint8)
+        for table, bytes_of_draws in zip(tables, drawn, strict=True):
+            sums += table[bytes_of_draws]
+    return sums
