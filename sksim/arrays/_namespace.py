@@ -230,9 +230,12 @@ def column_sum_of_squares(X, *, xp):
     return xp.sum(X * X, axis=0)
 
 
-def count_unequal(a, b, *, xp):
-    """Number of places at which two vectors differ; any kind of label on numpy."""
-    return int(xp.count_nonzero(a != b))
+def count_unequal(a, b, *, xp, times=None):
+    """Number of places at which two vectors differ; any kind of label on numpy.
+
+    On numpy each place may count a number of ``times``.
+    """
+    return int(xp.count_nonzero(a != b) if times is None else times @ (a != b))
 
 
 def encode(labels, *, xp):
@@ -259,11 +262,15 @@ def _encode_integers(labels):
     return (np.cumsum(is_seen) - 1)[places], classes
 
 
-def joint_counts(a, b, n_classes, *, xp):
-    """Numpy matrix whose entry (i, j) counts the rows with code i in a and j in b."""
+def joint_counts(a, b, n_classes, *, xp, times=None):
+    """Numpy matrix whose entry (i, j) counts the rows with code i in a and j in b.
+
+    On numpy each row may count a number of ``times``.
+    """
     if is_numpy(xp):
-        counts = np.bincount(a * n_classes + b, minlength=n_classes**2)
-        return counts.reshape(n_classes, n_classes)
+        counts = np.bincount(a * n_classes + b, times, minlength=n_classes**2)
+        # sums of weights are floats, and exact below 2^53
+        return counts.astype(np.int64).reshape(n_classes, n_classes)
     indicators = [vote_counts([codes], n_classes, xp=xp) for codes in (a, b)]
     return to_numpy(indicators[0].T @ indicators[1], xp=xp)
 

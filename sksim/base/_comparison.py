@@ -250,6 +250,11 @@ class Comparison(Compared):
         """The statistic as the kernel gives it, without details."""
         return self._value_of(self.view_x, self.view_y)
 
+    @overflow_is_silent
+    def counted(self, times):
+        """(Statistic, details) of rows of which each occurs a number of times."""
+        return self.measure._compare(self.view_x, self.view_y, self.xp, times)
+
     def _outcome_of(self, view_x, view_y):
         """Outcome of two views of the same kind as these."""
         return self.measure._compare(view_x, view_y, self.xp)
@@ -413,6 +418,11 @@ class GroupComparison(Compared):
     def outcome(self):
         """Statistic, or (statistic, details)."""
         return self.measure._aggregate(self.views, self.xp)
+
+    @overflow_is_silent
+    def counted(self, times):
+        """(Statistic, details) of rows of which each occurs a number of times."""
+        return self.measure._aggregate(self.views, self.xp, times)
 
     def value(self):
         """The statistic as the kernel gives it, without details."""

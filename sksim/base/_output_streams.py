@@ -10,6 +10,7 @@ from sksim.base._stream_parts import LabelCounts, RowSums, sums_suffice
 from sksim.base._streamed import StreamedMixin, is_streaming
 from sksim.base._tags import ROW_METADATA
 from sksim.base._validation import (
+    are_arrays,
     overflow_is_silent,
     refuse_other_kind,
     refuse_unlike,
@@ -27,6 +28,8 @@ class OutputStreamMixin(StreamedMixin):
     _stream = None
 
     # ----- what a measure may write ---------------------------------------------------
+    # where sums do not suffice its kernel (``_compare`` or ``_aggregate``) takes
+    # ``times``, how often each row occurs; None: once
 
     def _counted(self, comparison):
         """Outputs and metadata of rows, as vectors of labels: what is counted."""
@@ -39,11 +42,12 @@ class OutputStreamMixin(StreamedMixin):
 
         All rows together say which class a column is; a block can't.
         """
-        shape = np.shape(X)
-        is_named = metadata.get("classes") is not None or column_names(X) is not None
-        if is_named or len(shape) < 2 or shape[1] < 2:
+        one = X[0] if are_arrays(X) else X  # a list has an array for each model
+        shape = np.shape(one)
+        is_named = metadata.get("classes") is not None or column_names(one) is not None
+        if is_named or len(shape) < 2 or shape[-1] < 2:
             return metadata
-        return {**metadata, "classes": list(range(shape[1]))}
+        return {**metadata, "classes": list(range(shape[-1]))}
 
     # ----- the estimator --------------------------------------------------------------
 
@@ -98,7 +102,7 @@ class OutputStreamMixin(StreamedMixin):
 
     def _reduced(self, comparison):
         if sums_suffice(self):
-            return RowSums(comparison.sums(), []), (), None
+            return RowSums.of(comparison), (), None
         outputs, known = self._counted(comparison)
         columns = [to_numpy(c, xp=comparison.xp) for c in (*outputs, *known.values())]
         order = comparison.rows.metadata.get("classes")
@@ -156,14 +160,25 @@ class OutputStreamMixin(StreamedMixin):
             return
         part, names, order = self._stream
         if sums_suffice(self):
-            sums = part.sums if part.sums.ndim else float(part.sums)
-            self._store(self._of_sums(sums, self.n_samples_fit_))
-            return
-        columns = part.rows()
+            self._store(part.outcome(self, self.n_samples_fit_))
+        else:
+            self._store_counted(part, names, order)
+
+    def _store_counted(self, part, names, order):
+        """Keep what comes of a table of counts, of whose cells each is one row."""
+        columns, times = part.cells()
         n_outputs = len(columns) - len(names)
         known = dict(zip(names, columns[n_outputs:], strict=True))
         rows = self._of_counted(columns[:n_outputs], {**known, "classes": order})
-        self._keep_outcome(rows.compared())
+        self._fit_counted(rows.compared(), times)
+
+    def _fit_counted(self, comparison, times):
+        """Become the measure of rows of which each occurs a number of times."""
+        self._store(comparison.counted(times))
+        self.n_samples_fit_ = int(times.sum())
+        if hasattr(comparison, "views"):
+            self.n_models_ = len(comparison.views)
+        return self
 
     def _of_counted(self, outputs, metadata):
         """Rows of what was counted."""

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from sksim.arrays._namespace import to_numpy
-from sksim.base._comparison import Comparison, parted
+from sksim.base._comparison import Comparison, GroupComparison, parted
 from sksim.base._row_kinds import RowKinds
 from sksim.base._validation import overflow_is_silent
 
@@ -37,6 +37,11 @@ class RowSumComparison(Comparison):
     # whether the details are functions of the sums too
     sums_suffice: ClassVar = True
 
+    @classmethod
+    def of_sums(cls, measure, sums, n_samples):
+        """(Statistic, details) of sums over rows that have passed by."""
+        return parted(measure._of_sums(sums, n_samples))
+
     def _outcome_of(self, view_x, view_y):
         terms = self.measure._row_terms(view_x, view_y, self.xp)
         sums = _sums(to_numpy(terms, xp=self.xp))
@@ -53,7 +58,12 @@ class RowSumComparison(Comparison):
 
     def sums(self):
         """Sums over all rows, which those of other rows may be added to."""
-        return _sums(self._terms)
+        terms = self.measure._row_terms(self.view_x, self.view_y, self.xp)
+        return _sums(to_numpy(terms, xp=self.xp))
+
+    def largest(self):
+        """Largest values that are details: pairs have none."""
+        return ()
 
     def _of_sums(self, sums, n_samples):
         return float(self.measure._value_of(self.measure._of_sums(sums, n_samples)))
@@ -107,3 +117,41 @@ def _sums(terms, weights=None):
     else:
         sums = weights @ terms
     return sums if sums.ndim else float(sums)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupSumComparison(GroupComparison):
+    """A statistic of many models that is a function of sums over rows.
+
+    The measure's ``_aggregate(views, xp)`` gives the sums, or (sums, details of single
+    rows), and its ``_of_sums(sums, n_samples)`` the statistic, or (statistic, details).
+    Those details of rows of which a stream keeps the largest value are named by the
+    measure in ``_largest_of_rows``.
+    """
+
+    sums_suffice: ClassVar = True
+
+    @classmethod
+    def of_sums(cls, measure, sums, n_samples):
+        """(Statistic, details) of sums over rows that have passed by."""
+        return parted(measure._of_sums(sums, n_samples))
+
+    @cached_property
+    def _summed(self):
+        return parted(self.measure._aggregate(self.views, self.xp))
+
+    @overflow_is_silent
+    def outcome(self):
+        """(Statistic, details)."""
+        sums, of_rows = self._summed
+        statistic, details = self.of_sums(self.measure, sums, self.n_samples)
+        return statistic, {**details, **of_rows}
+
+    def sums(self):
+        """Sums over all rows, which those of other rows may be added to."""
+        return self._summed[0]
+
+    def largest(self):
+        """Largest values of what is a detail of rows."""
+        names = getattr(self.measure, "_largest_of_rows", ())
+        return [self._summed[1][name] for name in names]

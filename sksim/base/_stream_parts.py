@@ -4,31 +4,50 @@ from collections import Counter
 
 import numpy as np
 
-from sksim.base._row_sums import RowSumComparison
+from sksim.arrays._namespace import encode
+from sksim.base._readable import is_text
+from sksim.base._tags import tags_of
 
 
 def sums_suffice(measure):
     """Whether a measure, with its details, is a function of sums over rows."""
-    kind = measure._kind
-    return issubclass(kind, RowSumComparison) and kind.sums_suffice
+    return getattr(measure._kind, "sums_suffice", False)
 
 
 class RowSums:
-    """Sums over rows, and the numbers of columns of both outputs, if they have any."""
+    """Sums over rows, and the numbers of columns of both outputs, if they have any.
 
-    def __init__(self, sums, widths):
+    Of what the measure names in ``_largest_of_rows`` there are the largest values.
+    """
+
+    def __init__(self, sums, widths, largest=()):
         self.sums = np.asarray(sums, dtype=np.float64)
         self.widths = [tuple(map(int, width)) for width in widths]
+        self.largest = tuple(largest)
+
+    @classmethod
+    def of(cls, comparison, widths=()):
+        """Sums of the rows that are compared."""
+        return cls(comparison.sums(), widths, comparison.largest())
 
     def plus(self, other):
         """Sums of both."""
-        return RowSums(self.sums + other.sums, self.widths)
+        largest = map(max, self.largest, other.largest)
+        return RowSums(self.sums + other.sums, self.widths, largest)
+
+    def outcome(self, measure, n_samples):
+        """Statistic and details of these sums."""
+        sums = self.sums if self.sums.ndim else float(self.sums)
+        statistic, details = measure._kind.of_sums(measure, sums, n_samples)
+        names = getattr(measure, "_largest_of_rows", ())
+        return statistic, {**details, **dict(zip(names, self.largest, strict=True))}
 
     def fitted(self, measure, n_samples):
         """The measure with what it is of these sums."""
-        sums = self.sums if self.sums.ndim else float(self.sums)
-        measure._store(measure._of_sums(sums, n_samples))
+        measure._store(self.outcome(measure, n_samples))
         measure.n_samples_fit_ = n_samples
+        if tags_of(measure).arity == "group":
+            measure.n_models_ = len(self.widths)
         names = "n_features_in_", "n_features_y_in_"
         for name, width in zip(names, self.widths, strict=True):
             if width:
@@ -39,17 +58,19 @@ class RowSums:
         """The sums by name."""
         return {
             "sums": self.sums,
+            "largest": np.array(self.largest, dtype=np.float64),
             **dict(zip("xy", map(np.array, self.widths), strict=True)),
         }
 
     @classmethod
     def from_state(cls, fields):
         """The sums of a state."""
-        return cls(fields["sums"], [fields["x"], fields["y"]])
+        widths = [fields["x"], fields["y"]]
+        return cls(fields["sums"], widths, fields["largest"].tolist())
 
 
 class LabelCounts:
-    """How often each combination of labels occurs."""
+    """How often each combination of labels occurs; None is a missing one."""
 
     def __init__(self, counts):
         self.counts = counts
@@ -57,31 +78,43 @@ class LabelCounts:
     @classmethod
     def of(cls, columns):
         """Counts of vectors of labels, of the same rows."""
-        found = [np.unique(column, return_inverse=True) for column in columns]
-        codes = np.stack([inverse.reshape(-1) for _, inverse in found])
-        cells, counts = np.unique(codes, axis=1, return_counts=True)
-        labels = [
-            classes[cell].tolist()
-            for (classes, _), cell in zip(found, cells, strict=True)
-        ]
-        keys = zip(*labels, strict=True)
+        found = [_distinct(column) for column in columns]
+        cells = np.zeros(len(columns[0]), dtype=np.int64)
+        for labels, codes in found:
+            cells, _ = encode(cells * len(labels) + codes, xp=np)
+        counts = np.bincount(cells)
+        rows = np.empty(len(counts), dtype=np.int64)
+        rows[cells] = np.arange(len(cells))  # any row of a cell has its labels
+        of_cells = [[labels[c] for c in codes[rows]] for labels, codes in found]
+        keys = zip(*of_cells, strict=True)
         return cls(Counter(dict(zip(keys, counts.tolist(), strict=True))))
 
     def plus(self, other):
         """Counts of both."""
+        own, others = (_has_text(part.counts) for part in (self, other))
+        if None not in (own, others) and own != others:
+            kinds = ["text" if each else "numbers" for each in (own, others)]
+            raise ValueError(
+                f"The labels are {kinds[0]} before and {kinds[1]} here, which can "
+                "never agree. Encode all labels alike."
+            )
         return LabelCounts(self.counts + other.counts)
+
+    def cells(self):
+        """Vectors of the labels of each combination, and how often each occurs."""
+        columns = [np.array(column) for column in zip(*self.counts, strict=True)]
+        return columns, np.array(list(self.counts.values()))
 
     def rows(self):
         """Vectors of labels with these counts, in one of their orders."""
-        columns = zip(*self.counts, strict=True)
-        times = np.array(list(self.counts.values()))
-        return [np.repeat(np.array(column), times) for column in columns]
+        columns, times = self.cells()
+        return [np.repeat(column, times) for column in columns]
 
     def state(self):
         """Labels and counts by name."""
-        columns = zip(*self.counts, strict=True)
-        named = {f"column{i}": np.array(c) for i, c in enumerate(columns)}
-        return {**named, "times": np.array(list(self.counts.values()))}
+        columns, times = self.cells()
+        named = {f"column{i}": column for i, column in enumerate(columns)}
+        return {**named, "times": times}
 
     @classmethod
     def from_state(cls, fields):
@@ -89,6 +122,28 @@ class LabelCounts:
         columns = [fields[f"column{i}"].tolist() for i in range(len(fields) - 1)]
         times = fields["times"].tolist()
         return cls(Counter(dict(zip(zip(*columns, strict=True), times, strict=True))))
+
+
+def _distinct(column):
+    """Distinct labels of a vector, None last for missing ones; and each row's place."""
+    if column.dtype.kind == "O":
+        is_known = ~np.equal(column, None).astype(bool)
+    else:
+        is_known = column == column  # nan is not
+    if is_known.all():
+        codes, classes = encode(column, xp=np)
+        return classes.tolist(), codes
+    known, classes = encode(column[is_known], xp=np)
+    codes = np.full(len(column), len(classes))
+    codes[is_known] = known
+    return [*classes.tolist(), None], codes
+
+
+def _has_text(counts):
+    """Whether labels are text; None where there are none."""
+    known = (label for key in counts for label in key if label is not None)
+    first = next(known, None)
+    return None if first is None else is_text(first)
 
 
 class KeptRows:

@@ -5,6 +5,7 @@ import numpy as np
 from sksim.arrays._namespace import to_numpy
 from sksim.base import BaseGroupSimilarity
 from sksim.base._row_kinds import RowKinds
+from sksim.base._row_sums import GroupSumComparison
 from sksim.functional._tags import INTERVALS_OF_SHARES, label_tags
 
 
@@ -56,13 +57,17 @@ class Ambiguity(BaseGroupSimilarity):
     0.3333
     """
 
+    _kind = GroupSumComparison
+
     def _view(self, X, xp):
         return X
 
     def _aggregate(self, views, xp):
         differ = self._differ(views)
-        share = int(xp.count_nonzero(differ)) / differ.shape[0]
-        return share, {"row_values_": differ}
+        return int(xp.count_nonzero(differ)), {"row_values_": differ}
+
+    def _of_sums(self, sums, n_samples):
+        return sums / n_samples
 
     def _differ(self, views):
         differ = views[0] != views[1]

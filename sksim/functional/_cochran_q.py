@@ -9,7 +9,7 @@ from scipy.stats import chi2
 
 from sksim.arrays._namespace import to_numpy
 from sksim.base import BaseGroupSimilarity
-from sksim.base._comparison import GroupComparison
+from sksim.base._row_sums import GroupSumComparison
 from sksim.functional._tags import correctness_tags
 from sksim.functional._undefined import UndefinedMixin, replacement_constraint
 
@@ -18,7 +18,7 @@ _MOST_ADDITIONS = 10**8
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExchangedGroup(GroupComparison):
+class ExchangedGroup(GroupSumComparison):
     """Views of many models whose rows may be handed to each other."""
 
     def exchanged(self, assignments):
@@ -37,7 +37,7 @@ class ExchangedGroup(GroupComparison):
         statistics = []
         for assignment in assignments:
             moved = np.take_along_axis(right, assignment, axis=1)
-            value = _cochran_q(moved.sum(axis=0), moved.sum(axis=1))
+            value = _cochran_q(*_sums(moved))
             statistics.append(self.measure._value_of((value, {})))
         return statistics
 
@@ -133,12 +133,15 @@ class CochranQ(UndefinedMixin, BaseGroupSimilarity):
         return y_true == X
 
     def _aggregate(self, views, xp):
-        right = _correctness(views, xp)
-        of_models = right.sum(axis=0)
-        value = _cochran_q(of_models, right.sum(axis=1))
+        of_models, squares = _sums(_correctness(views, xp))
+        return np.append(of_models, squares)
+
+    def _of_sums(self, sums, n_samples):
+        *of_models, squares = (int(total) for total in sums)
+        value = _cochran_q(np.array(of_models), squares)
         return value, {
-            "pvalue_": float(chi2.sf(value, len(views) - 1)),
-            "right_counts_": of_models,
+            "pvalue_": float(chi2.sf(value, len(of_models) - 1)),
+            "right_counts_": np.array(of_models),
         }
 
     def _similarity_tags(self):
@@ -162,10 +165,15 @@ def _correctness(views, xp):
     return np.stack(columns, axis=1).astype(np.int64)
 
 
-def _cochran_q(of_models, of_rows):
-    n_models = len(of_models)
-    spread = n_models * int(np.sum(of_models**2)) - int(np.sum(of_models)) ** 2
-    disagreement = n_models * int(np.sum(of_rows)) - int(np.sum(of_rows**2))
+def _sums(right):
+    """Right rows of each model, and the sum over rows of squared right models."""
+    return right.sum(axis=0), int(np.sum(right.sum(axis=1) ** 2))
+
+
+def _cochran_q(of_models, squares):
+    n_models, total = len(of_models), int(np.sum(of_models))
+    spread = n_models * int(np.sum(of_models**2)) - total**2
+    disagreement = n_models * total - squares
     if disagreement == 0:
         return math.nan
     return (n_models - 1) * spread / disagreement

@@ -110,9 +110,9 @@ class CohenKappa(UndefinedMixin, BaseFunctionalSimilarity):
             refuse_text_without_order(X, "weights")
         return coded(X, xp=xp, order=order)
 
-    def _compare(self, view_x, view_y, xp):
-        (codes_x, codes_y), n_classes = common_codes([view_x, view_y], xp=xp)
-        return self._of_counts(joint_counts(codes_x, codes_y, n_classes, xp=xp))
+    def _compare(self, view_x, view_y, xp, times=None):
+        codes, n_classes = common_codes([view_x, view_y], xp=xp)
+        return self._of_counts(joint_counts(*codes, n_classes, xp=xp, times=times))
 
     def _of_counts(self, counts):
         first, second = counts.sum(axis=1), counts.sum(axis=0)

@@ -9,6 +9,7 @@ from sksim.base import (
     RowSumComparison,
 )
 from sksim.base._row_kinds import RowKinds
+from sksim.base._row_sums import GroupSumComparison
 
 
 class CorrectnessSimilarity(BaseFunctionalSimilarity):
@@ -50,6 +51,8 @@ class GroupCorrectness(BaseGroupSimilarity):
     rows on which 0, 1, ..., L of the L models are right. Sums over it are exact.
     """
 
+    _kind = GroupSumComparison
+
     def _view(self, X, xp, y_true):
         return y_true == X
 
@@ -57,10 +60,12 @@ class GroupCorrectness(BaseGroupSimilarity):
         return to_numpy(view, xp=xp)
 
     def _aggregate(self, views, xp):
-        counts = np.bincount(_n_right(views, xp), minlength=len(views) + 1)
-        return self._from_counts(counts, np.arange(len(views) + 1)), {
-            "right_counts_": counts
-        }
+        return np.bincount(_n_right(views, xp), minlength=len(views) + 1)
+
+    def _of_sums(self, sums, n_samples):
+        counts = sums.astype(np.int64)
+        value = self._from_counts(counts, np.arange(len(counts)))
+        return value, {"right_counts_": counts}
 
     def _row_kinds(self, views, xp):
         kinds = np.arange(len(views) + 1)

@@ -3,9 +3,12 @@
 from itertools import combinations
 from numbers import Integral
 
+import numpy as np
+
 from sksim._sklearn_compat import Interval
 from sksim.arrays._namespace import count_unequal
 from sksim.base import BaseGroupSimilarity
+from sksim.base._row_sums import GroupSumComparison
 from sksim.functional._tags import label_tags
 
 
@@ -72,6 +75,8 @@ class Discrepancy(BaseGroupSimilarity):
         "baseline": [Interval(Integral, 0, None, closed="left"), None]
     }
 
+    _kind = GroupSumComparison
+
     def __init__(self, baseline=None):
         self.baseline = baseline
 
@@ -79,17 +84,25 @@ class Discrepancy(BaseGroupSimilarity):
         return X
 
     def _aggregate(self, views, xp):
-        pairs = list(combinations(range(len(views)), 2))
-        if self.baseline is not None:
-            if self.baseline >= len(views):
-                raise ValueError(
-                    f"baseline={self.baseline} is no column of X, which holds "
-                    f"{len(views)} models: choose 0 to {len(views) - 1}."
-                )
-            pairs = [(a, b) for a, b in pairs if self.baseline in (a, b)]
-        counts = [count_unequal(views[a], views[b], xp=xp) for a, b in pairs]
+        if self.baseline is not None and self.baseline >= len(views):
+            raise ValueError(
+                f"baseline={self.baseline} is no column of X, which holds "
+                f"{len(views)} models: choose 0 to {len(views) - 1}."
+            )
+        counts = np.zeros((len(views), len(views)))
+        for a, b in self._pairs(len(views)):
+            counts[a, b] = count_unequal(views[a], views[b], xp=xp)
+        return counts
+
+    def _pairs(self, n_models):
+        pairs = combinations(range(n_models), 2)
+        return [pair for pair in pairs if self.baseline in (None, *pair)]
+
+    def _of_sums(self, sums, n_samples):
+        pairs = self._pairs(len(sums))
+        counts = [int(sums[pair]) for pair in pairs]
         largest = max(counts)
-        return largest / views[0].shape[0], {"pair_": pairs[counts.index(largest)]}
+        return largest / n_samples, {"pair_": pairs[counts.index(largest)]}
 
     def _similarity_tags(self):
         return label_tags(

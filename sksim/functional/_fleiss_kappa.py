@@ -77,14 +77,16 @@ class FleissKappa(UndefinedMixin, BaseGroupSimilarity):
     def _view(self, X, xp):
         return coded(X, xp=xp)
 
-    def _aggregate(self, views, xp):
+    def _aggregate(self, views, xp, times=None):
         codes, n_classes = common_codes(views, xp=xp)
         squares, totals = 0.0, 0.0
         for rows in row_slices(codes[0].shape[0], n_classes):
             counts = vote_counts([c[rows] for c in codes], n_classes, xp=xp)
-            squares += float(xp.sum(counts * counts))
-            totals = totals + xp.sum(counts, axis=0)
-        n_votes = len(views) * codes[0].shape[0]
+            weighted = counts if times is None else counts * times[rows, None]
+            squares += float(xp.sum(counts * weighted))
+            totals = totals + xp.sum(weighted, axis=0)
+        n_rows = codes[0].shape[0] if times is None else int(times.sum())
+        n_votes = len(views) * n_rows
         # both shares of agreement over the common denominator n_votes^2 (L - 1)
         observed = (squares - n_votes) * n_votes
         expected = float(xp.sum(totals * totals)) * (len(views) - 1)

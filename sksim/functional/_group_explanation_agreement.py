@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 
 from sksim.base import BaseGroupSimilarity
-from sksim.base._comparison import GroupComparison
+from sksim.base._row_sums import GroupSumComparison
 from sksim.functional._attributions import AttributionsMixin, attribution_tags
 
 
@@ -74,23 +74,30 @@ class GroupExplanationAgreement(AttributionsMixin, BaseGroupSimilarity):
     (0.778, array([  nan, 1.   , 0.667]))
     """
 
-    _kind = GroupComparison
+    _kind = GroupSumComparison
 
     def _aggregate(self, views, xp):
         size = len(views)
-        of_pairs = np.full((size, size), np.nan)
+        # sums of the values of each pair, and the numbers of rows that have one
+        sums = np.zeros((2, size, size))
         total = n_defined = 0
         for i, j in combinations(range(size), 2):
             values = self._values_of_rows(views[i], views[j])
             defined = ~np.isnan(values)
-            total = total + np.where(defined, values, 0)
-            n_defined = n_defined + defined
-            if defined.any():
-                of_pairs[i, j] = of_pairs[j, i] = values[defined].mean()
-        known = of_pairs[~np.isnan(of_pairs)]
-        statistic = float(known.mean()) if len(known) else float("nan")
+            values = np.where(defined, values, 0)
+            sums[:, i, j] = values.sum(), defined.sum()
+            total, n_defined = total + values, n_defined + defined
         row_values = np.where(n_defined > 0, total / np.maximum(n_defined, 1), np.nan)
-        return statistic, {"pair_values_": of_pairs, "row_values_": row_values}
+        return sums, {"row_values_": row_values}
+
+    def _of_sums(self, sums, n_samples):
+        totals, n_defined = sums + np.swapaxes(sums, 1, 2)
+        of_pairs = np.where(n_defined > 0, totals / np.maximum(n_defined, 1), np.nan)
+        known = of_pairs[np.triu(n_defined) > 0]
+        statistic = float(known.mean()) if len(known) else float("nan")
+        return statistic, {"pair_values_": of_pairs}
 
     def _similarity_tags(self):
-        return attribution_tags(self, arity="group", complexity="n l^2 d log d")
+        return attribution_tags(
+            self, arity="group", streaming=True, complexity="n l^2 d log d"
+        )

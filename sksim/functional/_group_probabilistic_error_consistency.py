@@ -7,6 +7,7 @@ import numpy as np
 
 from sksim.arrays._namespace import number
 from sksim.base import BaseGroupSimilarity
+from sksim.base._row_sums import GroupSumComparison
 from sksim.functional._answer_probabilities import (
     AnswerProbabilitiesMixin,
     disagreement_by_chance,
@@ -94,12 +95,17 @@ class GroupProbabilisticErrorConsistency(AnswerProbabilitiesMixin, BaseGroupSimi
         self.n_options = n_options
         self.replace_undefined_by = replace_undefined_by
 
+    _kind = GroupSumComparison
+
     def _aggregate(self, views, xp):
-        errors = [number(xp.mean(view.error)) for view in views]
-        spread = number(xp.mean(views[0].spread))
-        disagreement = fmean(
-            number(xp.mean(x.disagreement(y, xp))) for x, y in combinations(views, 2)
-        )
+        disagreements = (x.disagreement(y, xp) for x, y in combinations(views, 2))
+        terms = [views[0].spread, *(view.error for view in views)]
+        sums = [number(xp.sum(each)) for each in (*terms, *disagreements)]
+        n_terms = len(terms)
+        return np.array([*sums[:n_terms], fmean(sums[n_terms:])])
+
+    def _of_sums(self, sums, n_samples):
+        spread, *errors, disagreement = (float(each) / n_samples for each in sums)
         chance = fmean(
             disagreement_by_chance(*pair, spread) for pair in combinations(errors, 2)
         )

@@ -89,11 +89,12 @@ class GroupSameErrorRate(SharedErrorsMixin, BaseGroupSimilarity):
     (0.0, 1)
     """
 
-    def _aggregate(self, views, xp):
+    def _aggregate(self, views, xp, times=None):
         sums, expected = 0, 0.0
         for x, y in combinations(views, 2):
-            sums = sums + to_numpy(shared_errors(x, y, xp), xp=xp).sum(axis=0)
-            expected += expected_same(x, y, self.chance, xp)
+            flags = to_numpy(shared_errors(x, y, xp), xp=xp)
+            sums = sums + (flags.sum(axis=0) if times is None else times @ flags)
+            expected += expected_same(x, y, self.chance, xp, times)
         return self._rate(*sums), self._against_chance(sums, expected)
 
     def _similarity_tags(self):

@@ -61,14 +61,15 @@ class JudgedDisagreement(UndefinedMixin, BaseFunctionalSimilarity):
             n_kinds=8,
         )
 
-    def _compare(self, view_x, view_y, xp):
-        differing = count_unequal(view_x.labels, view_y.labels, xp=xp)
-        errors = [
-            count_unequal(view.labels, view_x.y_true, xp=xp)
-            for view in (view_x, view_y)
-        ]
+    def _compare(self, view_x, view_y, xp, times=None):
+        vectors = [view_x.labels, view_y.labels, view_x.y_true]
+        differing, *errors = (
+            count_unequal(vectors[i], vectors[j], xp=xp, times=times)
+            for i, j in ((0, 1), (0, 2), (1, 2))
+        )
         n_classes = len(np.union1d(view_x.classes, view_y.classes))
-        return self._relate(differing, *errors, view_x.labels.shape[0], n_classes)
+        n_samples = vectors[0].shape[0] if times is None else int(times.sum())
+        return self._relate(differing, *errors, n_samples, n_classes)
 
     def _min_samples(self):
         return 1

@@ -8,6 +8,7 @@ from sksim._sklearn_compat import StrOptions, get_feature_names
 from sksim.arrays._namespace import row_slices
 from sksim.arrays._views import View
 from sksim.base import BaseGroupSimilarity
+from sksim.base._readable import is_text as is_a_text
 from sksim.base._readable import missing_entries
 from sksim.base._validation import (
     are_arrays,
@@ -217,10 +218,17 @@ class KrippendorffAlpha(UndefinedMixin, BaseGroupSimilarity):
             )
         return ratings
 
-    def _aggregate(self, views, xp):
+    def _of_counted(self, outputs, metadata):
+        # of numbers missing ones are nan, of text None
+        vectors = [each.astype(_kind_of_ratings(outputs)) for each in outputs]
+        return super()._of_counted(vectors, metadata)
+
+    def _aggregate(self, views, xp, times=None):
         is_known = np.stack([view.is_known for view in views], axis=1)
         pairable = is_known.sum(axis=1) >= 2
         is_known = is_known[pairable]
+        times = np.ones(len(pairable), dtype=int) if times is None else times
+        times = times[pairable]
         if views[0].classes is None:
             values = np.stack([view.values for view in views], axis=1)
         else:
@@ -228,9 +236,11 @@ class KrippendorffAlpha(UndefinedMixin, BaseGroupSimilarity):
                 [CodedLabels(view.values, view.classes) for view in views], xp=np
             )
             values = np.stack(codes, axis=1)
-        observed, expected = _disagreements(values[pairable], is_known, self.level)
+        observed, expected = _disagreements(
+            values[pairable], is_known, times, self.level
+        )
         alpha = 1 - observed / expected if expected > 0 else float("nan")
-        return alpha, {"n_pairable_": int(is_known.sum())}
+        return alpha, {"n_pairable_": int(times @ is_known.sum(axis=1))}
 
     def _similarity_tags(self):
         return label_tags(
@@ -239,7 +249,6 @@ class KrippendorffAlpha(UndefinedMixin, BaseGroupSimilarity):
             bounds=(-1, 1),
             view_keywords=("classes",),
             missing=True,
-            streaming=False,
             array_api=False,
             complexity="n l^2" if self.level == "ratio" else "n l log l",
             reference="Krippendorff 2011",
@@ -290,40 +299,54 @@ def _known(vector):
     return vector[~_is_missing(vector)]
 
 
+def _kind_of_ratings(vectors):
+    """Type in which vectors of one kind, with None for missing ratings, can be."""
+    known = (vector[~np.equal(vector, None).astype(bool)] for vector in vectors)
+    is_text = any(len(each) and is_a_text(each[0]) for each in known)
+    return object if is_text else float
+
+
 # ----- disagreement -------------------------------------------------------------------
 
 
-def _disagreements(values, is_known, level):
-    """Mean squared difference within units, and of all pairs of ratings."""
-    n_ratings = int(is_known.sum())
+def _disagreements(values, is_known, times, level):
+    """Mean squared difference within units, and of all pairs of ratings.
+
+    Each unit counts a number of ``times``.
+    """
+    per_unit = is_known.sum(axis=1)
+    n_ratings = int(times @ per_unit)
     if n_ratings == 0:
         return 0.0, 0.0
-    known = values[is_known]
-    per_unit = is_known.sum(axis=1)
+    known, often = values[is_known], np.repeat(times, per_unit)
     if level == "nominal":
         equal = _equal_pairs(np.where(is_known, values, -1))
         within = (per_unit**2 - equal) / (per_unit - 1)
-        counts = np.bincount(known).astype(float)
+        counts = np.bincount(known, often)
         among = n_ratings**2 - float(counts @ counts)
     elif level == "ratio":
         scale = float(known.max()) or 1.0  # sums of two must not overflow
         within = _ratio_within(values / scale, is_known) / (per_unit - 1)
-        among = _ratio_among(known / scale)
+        among = _ratio_among(known / scale, often)
     else:
         if level == "ordinal":
-            counts = np.bincount(known)
+            counts = np.bincount(known, often)
             places = np.cumsum(counts) - counts / 2
             values = places[values]
             known = values[is_known]
         scale = float(np.abs(known).max()) or 1.0
         values = np.where(is_known, values / scale, 0.0)
-        values = np.where(is_known, values - values[is_known].mean(), 0.0)
+        values = np.where(is_known, values - _mean(values[is_known], often), 0.0)
         means = values.sum(axis=1) / per_unit
         spread = np.where(is_known, values - means[:, None], 0.0)
         within = 2 * per_unit * (spread**2).sum(axis=1) / (per_unit - 1)
         known = values[is_known]
-        among = 2 * n_ratings * float(np.sum((known - known.mean()) ** 2))
-    return float(within.sum()) / n_ratings, among / (n_ratings * (n_ratings - 1))
+        among = 2 * n_ratings * float(often @ (known - _mean(known, often)) ** 2)
+    return float(times @ within) / n_ratings, among / (n_ratings * (n_ratings - 1))
+
+
+def _mean(values, often):
+    return float(often @ values) / int(often.sum())
 
 
 def _equal_pairs(codes):
@@ -352,8 +375,9 @@ def _ratio_within(values, is_known):
     return total
 
 
-def _ratio_among(ratings):
-    distinct, counts = np.unique(ratings, return_counts=True)
+def _ratio_among(ratings, often):
+    distinct, places = np.unique(ratings, return_inverse=True)
+    counts = np.bincount(places, often)
     total = 0.0
     for rows in row_slices(len(distinct), len(distinct), n_entries=2**18):
         squares = _ratio_squared(distinct[rows, None], distinct[None, :])

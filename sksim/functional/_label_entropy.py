@@ -82,7 +82,7 @@ class LabelEntropy(BaseGroupSimilarity):
     def _view(self, X, xp):
         return coded(X, xp=xp)
 
-    def _aggregate(self, views, xp):
+    def _aggregate(self, views, xp, times=None):
         codes, n_classes = common_codes(views, xp=xp)
         values = xp.concat(
             [
@@ -95,6 +95,8 @@ class LabelEntropy(BaseGroupSimilarity):
             ]
         )
         values = values / self._unit(n_classes)
+        if times is not None:
+            return float(times @ values) / int(times.sum()), {}
         return xp.mean(values), {"row_values_": values}
 
     def _unit(self, n_classes):

@@ -107,7 +107,7 @@ class OutputSums(LayerAccumulator):
     def _sums_of(self, a, b, y_true):
         if self._is_of_rows(a):
             comparison = self._comparison(a, b, y_true)
-            return RowSums(comparison.sums(), [a.shape[1:], b.shape[1:]])
+            return RowSums.of(comparison, [a.shape[1:], b.shape[1:]])
         columns = [a, b] if y_true is None else [a, b, y_true]
         if all(_are_labels(column) for column in columns):
             return LabelCounts.of(columns)
@@ -228,11 +228,15 @@ class OutputSums(LayerAccumulator):
         part = self._cells[tuple(places)]
         if isinstance(part, RowSums):
             return part.fitted(measure, self.n_samples)
-        a, b, *y_true = part.rows()
+        is_counted = isinstance(part, LabelCounts) and tags_of(measure).streaming
+        columns, times = part.cells() if is_counted else (part.rows(), None)
+        a, b, *y_true = columns
         metadata = {"y_true": y_true[0]} if y_true else {}
         if self.classes is not None:
             metadata["classes"] = self.classes
-        return measure._fit(a, b, **metadata)
+        if not is_counted:
+            return measure._fit(a, b, **metadata)
+        return measure._fit_counted(measure._open(a, b, **metadata), times)
 
     @property
     def scores(self):

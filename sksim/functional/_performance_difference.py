@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
 
 import numpy as np
 from scipy.stats import binom, binomtest
@@ -104,18 +103,22 @@ class JudgedOutputs(View):
 class AccuracyComparison(RowSumComparison):
     """Two vectors of correct predictions."""
 
-    sums_suffice: ClassVar = False
+    @classmethod
+    def of_sums(cls, measure, sums, n_samples):
+        """(Statistic, details) with McNemar's p-value."""
+        statistic, details = measure._of_sums(sums, n_samples)
+        _, only_x, only_y = map(int, sums)
+        pvalue = mcnemar_pvalue(only_x, only_y, "two-sided", mid_p=measure.mid_p)
+        return statistic, {**details, "mcnemar_pvalue_": pvalue}
 
     def outcome(self):
-        """Statistic, and details with McNemar's p-value."""
-        statistic, details = super().outcome()
-        return statistic, {**details, "mcnemar_pvalue_": self._mcnemar("two-sided")}
+        """Statistic, and details."""
+        return self.of_sums(self.measure, self.sums(), self.n_samples)
 
     def paired_counts(self):
         """Numbers of rows that both, only the first, the second or none get right."""
-        x, y, count = self.view_x, self.view_y, self.xp.count_nonzero
-        parts = x & y, x & ~y, y & ~x, ~(x | y)
-        return tuple(int(count(part)) for part in parts)
+        both, only_x, only_y = map(int, self.sums())
+        return both, only_x, only_y, self.n_samples - both - only_x - only_y
 
     def exact_pvalue(self, alternative):
         """McNemar's exact p-value that both models are equally accurate.
@@ -321,15 +324,6 @@ class PerformanceDifference(BaseFunctionalSimilarity):
             metadata = self._named_by_place(X, metadata)
         return super()._partial_fit(X, y, **metadata)
 
-    def _counted(self, comparison):
-        return [comparison.view_x, comparison.view_y], {}
-
-    def _of_counted(self, outputs, metadata):
-        right = np.ones(len(outputs[0]), dtype=int)
-        return super()._of_counted(
-            [each.astype(int) for each in outputs], {"y_true": right}
-        )
-
     def _correctness(self, X, xp, y_true, labels, name):
         """Correct predictions: all that accuracy, and its exchange test, need."""
         if X.ndim == 1:
@@ -346,16 +340,17 @@ class PerformanceDifference(BaseFunctionalSimilarity):
     # of accuracy, whose views are vectors of correct predictions
 
     def _row_terms(self, view_x, view_y, xp):
-        return xp.stack([view_x, view_y], axis=1)
+        return xp.stack([view_x & view_y, view_x & ~view_y, view_y & ~view_x], axis=1)
 
     def _of_sums(self, sums, n_samples):
+        both, only_x, only_y = map(float, sums)
         # one division: equal counts give exactly zero
-        difference = float(sums[0] - sums[1]) / n_samples
-        performances = (float(right) / n_samples for right in sums)
+        difference = (only_x - only_y) / n_samples
+        performances = ((both + only) / n_samples for only in (only_x, only_y))
         return self._with_details(difference, *performances)
 
     def _extreme_terms(self):
-        return [[1, 1], [1, 0], [0, 1], [0, 0]]
+        return [[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 0, 0]]
 
     def _with_details(self, difference, performance_x, performance_y):
         return difference if self.signed else abs(difference), {

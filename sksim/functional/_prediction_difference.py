@@ -6,9 +6,16 @@ from numbers import Real
 import numpy as np
 
 from sksim._sklearn_compat import Interval
-from sksim.arrays._namespace import device_of, row_norms, to_numpy
+from sksim.arrays._namespace import (
+    as_float64,
+    device_of,
+    number,
+    row_norms,
+    to_numpy,
+)
 from sksim.arrays._views import View
 from sksim.base import BaseGroupSimilarity
+from sksim.base._row_sums import GroupSumComparison
 from sksim.functional._tags import probability_tags
 from sksim.models._outputs import columns_of
 
@@ -95,6 +102,8 @@ class PredictionDifference(BaseGroupSimilarity):
         "labels": ["array-like", None],
     }
 
+    _kind = GroupSumComparison
+
     def __init__(self, p=1, *, relative=False, labels=None):
         self.p = p
         self.relative = relative
@@ -124,7 +133,15 @@ class PredictionDifference(BaseGroupSimilarity):
                     "difference has no unit. Drop these rows, or use relative=False."
                 )
             values = values / mean[:, 0]
-        return xp.mean(values), {"row_values_": values}
+        return number(xp.sum(as_float64(values, xp=xp))), {"row_values_": values}
+
+    def _of_sums(self, sums, n_samples):
+        return sums / n_samples
+
+    def _partial_fit(self, X, y, **metadata):
+        if self.relative and self.labels is None:
+            metadata = self._named_by_place(X, metadata)
+        return super()._partial_fit(X, y, **metadata)
 
     def _similarity_tags(self):
         needed = ("y_true",) if self.relative else ()

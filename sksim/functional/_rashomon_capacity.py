@@ -11,12 +11,14 @@ from sksim._sklearn_compat import Interval
 from sksim.arrays._namespace import (
     as_float64,
     device_of,
+    number,
     row_slices,
     take,
     xlogx_row_sums,
 )
 from sksim.arrays._views import View
 from sksim.base import BaseGroupSimilarity
+from sksim.base._row_sums import GroupSumComparison
 from sksim.functional._tags import probability_tags
 
 # A capacity-achieving input of a channel with two inputs has at least the
@@ -125,6 +127,9 @@ class RashomonCapacity(BaseGroupSimilarity):
         "max_iter": [Interval(Integral, 1, None, closed="left")],
     }
 
+    _kind = GroupSumComparison
+    _largest_of_rows = ("gap_", "n_iter_")
+
     def __init__(self, tol=1e-9, *, max_iter=100):
         self.tol = tol
         self.max_iter = max_iter
@@ -158,7 +163,10 @@ class RashomonCapacity(BaseGroupSimilarity):
             )
         n_iter = max(n_iter for _, _, n_iter in found)
         details = {"row_values_": values, "gap_": gap, "n_iter_": n_iter}
-        return xp.mean(values), details
+        return number(xp.sum(values)), details
+
+    def _of_sums(self, sums, n_samples):
+        return sums / n_samples
 
     def _similarity_tags(self):
         return probability_tags(

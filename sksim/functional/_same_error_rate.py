@@ -3,7 +3,6 @@
 from typing import ClassVar
 
 from sksim.base import BaseFunctionalSimilarity, RowSumComparison
-from sksim.base._comparison import parted
 from sksim.functional._shared_errors import (
     SharedErrorsMixin,
     expected_same,
@@ -20,13 +19,16 @@ class SharedErrorsComparison(RowSumComparison):
 
     def outcome(self):
         """Statistic and details."""
-        statistic, details = parted(super().outcome())
-        measure, views = self.measure, (self.view_x, self.view_y)
-        expected = expected_same(*views, measure.chance, self.xp)
-        return statistic, {
-            **details,
-            **measure._against_chance(self.sums(), expected),
-        }
+        return self._of_rows(self.sums())
+
+    def counted(self, times):
+        """(Statistic, details) of rows of which each occurs a number of times."""
+        return self._of_rows(times @ self._terms, times)
+
+    def _of_rows(self, sums, times=None):
+        views, measure = (self.view_x, self.view_y), self.measure
+        expected = expected_same(*views, measure.chance, self.xp, times)
+        return measure._of_sums(sums, None), measure._against_chance(sums, expected)
 
 
 class SameErrorRate(SharedErrorsMixin, BaseFunctionalSimilarity):

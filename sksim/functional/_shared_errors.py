@@ -32,21 +32,26 @@ def shared_errors(view_x, view_y, xp):
     return xp.stack([same, both, view_x.is_wrong | view_y.is_wrong], axis=1)
 
 
-def expected_same(view_x, view_y, chance, xp):
-    """Expected number of equal wrong answers among the rows that both get wrong."""
+def expected_same(view_x, view_y, chance, xp, times=None):
+    """Expected number of equal wrong answers among the rows that both get wrong.
+
+    Each row may count a number of ``times``; None: once.
+    """
     both = to_numpy(view_x.is_wrong & view_y.is_wrong, xp=xp)
+    # how often each row counts that both get wrong
+    n_both = both.astype(float) if times is None else both * times
     given = [to_numpy(view.given, xp=xp) for view in (view_x, view_y)]
     right = to_numpy(view_x.right, xp=xp)
     if chance == "marginals":
-        return _of_marginals(given, right, both, [view_x, view_y], xp)
+        return _of_marginals(given, right, n_both, [view_x, view_y], xp, times)
     if view_x.n_options is not None:
-        options = to_numpy(view_x.n_options, xp=xp)[both]
-        return float(np.sum(1 / (options - 1)))
+        options = to_numpy(view_x.n_options, xp=xp)
+        return float(n_both[both] @ (1 / (options[both] - 1)))
     seen = np.unique(np.concatenate([np.unique(labels) for labels in (*given, right)]))
-    return float(both.sum()) / (len(seen) - 1) if both.any() else 0.0
+    return float(n_both.sum()) / (len(seen) - 1) if both.any() else 0.0
 
 
-def _of_marginals(given, right, both, views, xp):
+def _of_marginals(given, right, n_both, views, xp, times):
     """The same where each model errs as often by each answer as it does on a class."""
     labels = np.unique(np.concatenate([np.unique(each) for each in (*given, right)]))
     classes = np.searchsorted(labels, right)
@@ -54,12 +59,11 @@ def _of_marginals(given, right, both, views, xp):
     for answers, view in zip(given, views, strict=True):
         wrong = to_numpy(view.is_wrong, xp=xp)
         cells = classes[wrong], np.searchsorted(labels, answers[wrong])
-        counts = csr_array(
-            (np.ones(len(cells[0])), cells), shape=(len(labels), len(labels))
-        )
+        n_rows = np.ones(len(cells[0])) if times is None else times[wrong]
+        counts = csr_array((n_rows, cells), shape=(len(labels), len(labels)))
         shares.append(counts / np.maximum(counts.sum(axis=1), 1)[:, None])
     same = np.asarray((shares[0] * shares[1]).sum(axis=1)).reshape(-1)
-    return float(same[classes[both]].sum())
+    return float(n_both @ same[classes])
 
 
 class SharedErrorsMixin(OptionsMixin, UndefinedMixin):

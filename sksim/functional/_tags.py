@@ -40,7 +40,7 @@ def probability_tags(**own):
     return SimilarityTags(
         **{
             "family": "functional",
-            "streaming": own.get("arity") != "group",
+            "streaming": True,
             "inputs": "probabilities",
             "requires": ("probabilities",),
             "intervals": INTERVALS,
