@@ -6,11 +6,17 @@ from sksim._sklearn_compat import StrOptions
 from sksim.arrays._namespace import joint_counts, to_numpy
 from sksim.base import BaseFunctionalSimilarity
 from sksim.base._row_kinds import RowKinds
+from sksim.functional._abstentions import (
+    ABSTAIN_CONSTRAINT,
+    answered,
+    table_of_answers,
+)
 from sksim.functional._labels import (
     coded,
     common_codes,
     kappa,
     refuse_text_without_order,
+    union_of_classes,
 )
 from sksim.functional._tags import INTERVALS_OF_KINDS, label_tags
 from sksim.functional._undefined import UndefinedMixin, replacement_constraint
@@ -42,6 +48,9 @@ class CohenKappa(UndefinedMixin, BaseFunctionalSimilarity):
         places. None takes the categories of ordered categoricals (of pandas, polars or
         arrow), or the sorted order of all labels seen where these are numbers; text
         has no order of its own.
+    abstain : label, default=None
+        A label by which models decline to answer: the rows that both answer count, and
+        no others. None: it is a label like all others.
     replace_undefined_by : np.nan or float in [-1, 1], default=np.nan
         Value where both models predict one and the same label throughout, which
         raises an :class:`~sklearn.exceptions.UndefinedMetricWarning`.
@@ -52,6 +61,9 @@ class CohenKappa(UndefinedMixin, BaseFunctionalSimilarity):
         Kappa.
     score_ : float
         Kappa.
+    answered_counts_ : ndarray of shape (2, 2)
+        Only with ``abstain``: number of rows [[answered by both, by the first alone],
+        [by the second alone, by none]].
     n_samples_fit_ : int
         Number of rows.
 
@@ -80,6 +92,12 @@ class CohenKappa(UndefinedMixin, BaseFunctionalSimilarity):
     >>> CohenKappa().fit(first, second).similarity_
     0.6875
 
+    Models that may decline to answer:
+
+    >>> measure = CohenKappa(abstain="unsure")
+    >>> measure.fit([*first, "unsure"], [*second, "neutral"]).similarity_
+    0.6875
+
     Grades that are text need their order:
 
     >>> order = ["negative", "neutral", "positive"]
@@ -91,13 +109,17 @@ class CohenKappa(UndefinedMixin, BaseFunctionalSimilarity):
     _parameter_constraints: dict = {
         "weights": [StrOptions({"linear", "quadratic"}), None],
         "labels": ["array-like", None],
+        "abstain": ABSTAIN_CONSTRAINT,
         "replace_undefined_by": replacement_constraint(-1, 1),
     }
     _undefined_when = "Both models predict one and the same label on all rows"
 
-    def __init__(self, weights=None, *, labels=None, replace_undefined_by=np.nan):
+    def __init__(
+        self, weights=None, *, labels=None, abstain=None, replace_undefined_by=np.nan
+    ):
         self.weights = weights
         self.labels = labels
+        self.abstain = abstain
         self.replace_undefined_by = replace_undefined_by
 
     @property
@@ -108,11 +130,26 @@ class CohenKappa(UndefinedMixin, BaseFunctionalSimilarity):
         order = classes if self.labels is None else self.labels
         if self.weights is not None and order is None:
             refuse_text_without_order(X, "weights")
+        if order is not None and self.abstain is not None:
+            order = [label for label in order if label != self.abstain]
+            order = [*order, self.abstain]  # it has no place among the grades
         return coded(X, xp=xp, order=order)
 
     def _compare(self, view_x, view_y, xp, times=None):
         codes, n_classes = common_codes([view_x, view_y], xp=xp)
-        return self._of_counts(joint_counts(*codes, n_classes, xp=xp, times=times))
+        counts = joint_counts(*codes, n_classes, xp=xp, times=times)
+        return self._of_table(counts, union_of_classes([view_x, view_y]))
+
+    def _of_table(self, counts, classes):
+        """Kappa of the rows that both answer, and how many these are."""
+        if self.abstain is None:
+            return self._of_counts(counts)
+        is_answer = answered(classes, self.abstain, np)
+        of_both = counts[is_answer][:, is_answer]
+        only_x, only_y = counts[is_answer].sum(), counts[:, is_answer].sum()
+        both, total = of_both.sum(), counts.sum()
+        details = table_of_answers(both, only_x - both, only_y - both, total)
+        return self._of_counts(of_both), details
 
     def _of_counts(self, counts):
         first, second = counts.sum(axis=1), counts.sum(axis=0)
@@ -131,7 +168,7 @@ class CohenKappa(UndefinedMixin, BaseFunctionalSimilarity):
         """Kinds of rows are pairs of labels."""
         codes, n_classes = common_codes([view_x, view_y], xp=xp)
         codes_x, codes_y = (to_numpy(each, xp=xp) for each in codes)
-        square = n_classes, n_classes
+        square, classes = (n_classes, n_classes), union_of_classes([view_x, view_y])
         n_given = np.bincount(np.concatenate([codes_x, codes_y]), minlength=n_classes)
         # the rarest labels and the most frequent one move kappa the most
         by_rank = np.argsort(n_given, kind="stable")
@@ -139,7 +176,7 @@ class CohenKappa(UndefinedMixin, BaseFunctionalSimilarity):
         return RowKinds(
             of_row=codes_x * n_classes + codes_y,
             value_of=lambda counts: self._value_of(
-                self._of_counts(counts.reshape(square))
+                self._of_table(counts.reshape(square), classes)
             ),
             extremes=np.add.outer(some * n_classes, some).reshape(-1),
             n_kinds=n_classes**2,

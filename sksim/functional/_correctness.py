@@ -10,9 +10,10 @@ from sksim.base import (
 )
 from sksim.base._row_kinds import RowKinds
 from sksim.base._row_sums import GroupSumComparison
+from sksim.functional._abstentions import PairedAnswersMixin
 
 
-class CorrectnessSimilarity(BaseFunctionalSimilarity):
+class CorrectnessSimilarity(PairedAnswersMixin, BaseFunctionalSimilarity):
     """A function of how many rows both, one or none of two models get right.
 
     The view is the vector of correct predictions, so that relabelling its rows moves
@@ -23,22 +24,15 @@ class CorrectnessSimilarity(BaseFunctionalSimilarity):
     _kind = RowSumComparison
 
     def _view(self, X, xp, y_true):
-        return y_true == X
+        return self._correct(X, y_true, xp)
 
     def _row_key(self, view, xp):
         return to_numpy(view, xp=xp)
 
-    def _row_terms(self, view_x, view_y, xp):
-        return xp.stack([view_x & view_y, view_x & ~view_y, view_y & ~view_x], axis=1)
-
     def _of_sums(self, sums, n_samples):
-        both, only_x, only_y = (int(count) for count in sums)
-        none = int(n_samples) - both - only_x - only_y
-        counts = np.array([[both, only_x], [only_y, none]])
-        return self._relate(both, only_x, only_y, none), {"counts_": counts}
-
-    def _extreme_terms(self):
-        return [[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 0, 0]]
+        paired, details = self._paired(sums, n_samples)
+        counts = np.array(paired).reshape(2, 2)
+        return self._relate(*paired), {"counts_": counts, **details}
 
     def _min_samples(self):
         return 1

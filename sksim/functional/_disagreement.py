@@ -1,10 +1,14 @@
 """Share of rows on which two models predict different labels."""
 
-from numbers import Real
-
 import numpy as np
 
 from sksim.base import BaseFunctionalSimilarity, RowSumComparison
+from sksim.functional._abstentions import (
+    ABSTAIN_CONSTRAINT,
+    answered,
+    table_of_answers,
+    terms_of_answers,
+)
 from sksim.functional._tags import (
     INTERVALS_OF_KINDS,
     INTERVALS_OF_SHARES,
@@ -88,7 +92,7 @@ class Disagreement(UndefinedMixin, BaseFunctionalSimilarity):
     """
 
     _parameter_constraints: dict = {
-        "abstain": [str, Real, None],
+        "abstain": ABSTAIN_CONSTRAINT,
         "replace_undefined_by": replacement_constraint(0, 1),
     }
     _kind = RowSumComparison
@@ -104,18 +108,16 @@ class Disagreement(UndefinedMixin, BaseFunctionalSimilarity):
     def _row_terms(self, view_x, view_y, xp):
         if self.abstain is None:
             return view_x != view_y
-        by_x, by_y = view_x != self.abstain, view_y != self.abstain
-        both = by_x & by_y
-        terms = [both & (view_x != view_y), both, by_x & ~by_y, by_y & ~by_x]
-        return xp.stack(terms, axis=1)
+        views = view_x, view_y
+        terms = terms_of_answers(*(answered(v, self.abstain, xp) for v in views))
+        return xp.stack([terms[0] & (view_x != view_y), *terms], axis=1)
 
     def _of_sums(self, sums, n_samples):
         if self.abstain is None:
             return sums / n_samples
-        differ, both, only_x, only_y = (int(count) for count in sums)
-        none = int(n_samples) - both - only_x - only_y
-        counts = np.array([[both, only_x], [only_y, none]])
-        return differ / both if both else float("nan"), {"answered_counts_": counts}
+        differ, both, *others = (int(count) for count in sums)
+        share = differ / both if both else float("nan")
+        return share, table_of_answers(both, *others, int(n_samples))
 
     def _extreme_terms(self):
         if self.abstain is None:

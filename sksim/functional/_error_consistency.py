@@ -1,5 +1,6 @@
 """Whether two models err on the same rows, above chance."""
 
+from sksim.functional._abstentions import ABSTAIN_CONSTRAINT
 from sksim.functional._correctness import CorrectnessSimilarity
 from sksim.functional._labels import kappa
 from sksim.functional._tags import INTERVALS_OF_KINDS, OF_ROW_SUMS, correctness_tags
@@ -21,6 +22,10 @@ class ErrorConsistency(CorrectnessSimilarity):
 
     Parameters
     ----------
+    abstain : label, default=None
+        A label by which models decline to answer: the rows that both answer count, and
+        no others. None: a model that declines is not right, as any other that gives
+        another label than the true one.
     replace_undefined_by : np.nan or float in [-1, 1], default=1.0
         Value where both models are right on all rows, or wrong on all, so that no
         error can be more common than chance: 0 / 0 by the formula. nan is what other
@@ -34,6 +39,9 @@ class ErrorConsistency(CorrectnessSimilarity):
         Error consistency.
     counts_ : ndarray of shape (2, 2)
         Number of rows [[both right, only the first], [only the second, none]].
+    answered_counts_ : ndarray of shape (2, 2)
+        Only with ``abstain``: number of rows [[answered by both, by the first alone],
+        [by the second alone, by none]].
     n_samples_fit_ : int
         Number of rows.
 
@@ -61,10 +69,12 @@ class ErrorConsistency(CorrectnessSimilarity):
     """
 
     _parameter_constraints: dict = {
-        "replace_undefined_by": replacement_constraint(-1, 1)
+        "abstain": ABSTAIN_CONSTRAINT,
+        "replace_undefined_by": replacement_constraint(-1, 1),
     }
 
-    def __init__(self, *, replace_undefined_by=1.0):
+    def __init__(self, *, abstain=None, replace_undefined_by=1.0):
+        self.abstain = abstain
         self.replace_undefined_by = replace_undefined_by
 
     def _relate(self, both, only_x, only_y, none):

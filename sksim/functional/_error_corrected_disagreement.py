@@ -3,6 +3,7 @@
 import numpy as np
 
 from sksim._sklearn_compat import StrOptions
+from sksim.functional._abstentions import ABSTAIN_CONSTRAINT
 from sksim.functional._judged_disagreement import JudgedDisagreement
 from sksim.functional._tags import INTERVALS_OF_KINDS, correctness_tags
 from sksim.functional._undefined import replacement_constraint
@@ -23,6 +24,10 @@ class ErrorCorrectedDisagreement(JudgedDisagreement):
     ----------
     normalize_by : {"first", "second"}, default="first"
         The model whose error rate divides.
+    abstain : label, default=None
+        A label by which models decline to answer: the rows that both answer count, and
+        no others. None: a model that declines is not right, as any other that gives
+        another label than the true one.
     replace_undefined_by : np.nan or float >= 0, default=np.nan
         Value where that model makes no error, which raises an
         :class:`~sklearn.exceptions.UndefinedMetricWarning`.
@@ -35,6 +40,9 @@ class ErrorCorrectedDisagreement(JudgedDisagreement):
         Minus the distance.
     disagreement_ : float
         Share of rows with different labels.
+    answered_counts_ : ndarray of shape (2, 2)
+        Only with ``abstain``: number of rows [[answered by both, by the first alone],
+        [by the second alone, by none]].
     n_samples_fit_ : int
         Number of rows.
 
@@ -62,18 +70,23 @@ class ErrorCorrectedDisagreement(JudgedDisagreement):
 
     _parameter_constraints: dict = {
         "normalize_by": [StrOptions({"first", "second"})],
+        "abstain": ABSTAIN_CONSTRAINT,
         "replace_undefined_by": replacement_constraint(0, None),
     }
     _undefined_when = "The model whose errors set the scale makes none"
 
-    def __init__(self, normalize_by="first", *, replace_undefined_by=np.nan):
+    def __init__(
+        self, normalize_by="first", *, abstain=None, replace_undefined_by=np.nan
+    ):
         self.normalize_by = normalize_by
+        self.abstain = abstain
         self.replace_undefined_by = replace_undefined_by
 
     def _relate(self, differing, errors_x, errors_y, n_samples, n_classes):
         errors = errors_x if self.normalize_by == "first" else errors_y
         ratio = differing / errors if errors else float("nan")
-        return ratio, {"disagreement_": differing / n_samples}
+        share = differing / n_samples if n_samples else float("nan")
+        return ratio, {"disagreement_": share}
 
     def _similarity_tags(self):
         return correctness_tags(

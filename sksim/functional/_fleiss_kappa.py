@@ -52,6 +52,7 @@ class FleissKappa(UndefinedMixin, BaseGroupSimilarity):
     --------
     CohenKappa : For two models, with a frequency of labels for each.
     InterraterAgreement : The same of who is right.
+    KrippendorffAlpha : Of raters who may leave out rows, or decline to answer.
 
     References
     ----------

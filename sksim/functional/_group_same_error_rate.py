@@ -7,6 +7,7 @@ from sksim.base import BaseGroupSimilarity
 from sksim.functional._shared_errors import (
     SharedErrorsMixin,
     expected_same,
+    of_answered,
     shared_error_tags,
     shared_errors,
 )
@@ -35,6 +36,10 @@ class GroupSameErrorRate(SharedErrorsMixin, BaseGroupSimilarity):
         Number of options of all rows, or of each, for ``chance="uniform"``. None: the
         number of different labels of a pair and among the true ones. Passed to ``fit``
         it is metadata, which travels with the rows.
+    abstain : label, default=None
+        A label by which models decline to answer: of each pair the rows that both
+        answer count, and no others. None: to decline is a wrong answer, and the same
+        one if both do.
     replace_undefined_by : np.nan or float in [0, 1], default=np.nan
         Value where there is no error to share, which raises an
         :class:`~sklearn.exceptions.UndefinedMetricWarning`.
@@ -94,7 +99,8 @@ class GroupSameErrorRate(SharedErrorsMixin, BaseGroupSimilarity):
         for x, y in combinations(views, 2):
             flags = to_numpy(shared_errors(x, y, xp), xp=xp)
             sums = sums + (flags.sum(axis=0) if times is None else times @ flags)
-            expected += expected_same(x, y, self.chance, xp, times)
+            x, y, of_rows, _ = of_answered(x, y, xp, times)
+            expected += expected_same(x, y, self.chance, xp, of_rows)
         return self._rate(*sums), self._against_chance(sums, expected)
 
     def _similarity_tags(self):

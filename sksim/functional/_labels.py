@@ -21,7 +21,7 @@ class CodedLabels(View):
         """View of the rows of both, in one coding of the classes of both."""
         xp = namespace_of(self.codes)
         codes, _ = common_codes([self, other], xp=xp)
-        return CodedLabels(xp.concat(codes), _union([self, other]))
+        return CodedLabels(xp.concat(codes), union_of_classes([self, other]))
 
 
 def coded(labels, *, xp, order=None):
@@ -68,7 +68,7 @@ def common_codes(views, *, xp):
     first = views[0].classes
     if all(np.array_equal(view.classes, first) for view in views[1:]):
         return [view.codes for view in views], len(first)
-    union = _union(views)
+    union = union_of_classes(views)
     recoded = []
     for view in views:
         if not len(view.classes):  # a rater without ratings, who has none to recode
@@ -81,7 +81,7 @@ def common_codes(views, *, xp):
     return recoded, len(union)
 
 
-def _union(views):
+def union_of_classes(views):
     """Classes of several views: one order where all have the same, else sorted."""
     first = views[0].classes
     if all(np.array_equal(view.classes, first) for view in views[1:]):

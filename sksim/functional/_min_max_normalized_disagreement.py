@@ -3,6 +3,7 @@
 import numpy as np
 
 from sksim._sklearn_compat import StrOptions
+from sksim.functional._abstentions import ABSTAIN_CONSTRAINT
 from sksim.functional._judged_disagreement import JudgedDisagreement
 from sksim.functional._tags import INTERVALS_OF_KINDS, correctness_tags
 from sksim.functional._undefined import replacement_constraint
@@ -27,6 +28,10 @@ class MinMaxNormalizedDisagreement(JudgedDisagreement):
         that no more than min(e + e', 2 - e - e') can be attained: "exact" uses this
         where predictions and truth hold no more than two classes. The two differ only
         for models that are wrong on more than half of the rows together.
+    abstain : label, default=None
+        A label by which models decline to answer: the rows that both answer count, and
+        no others. None: a model that declines is not right, as any other that gives
+        another label than the true one.
     replace_undefined_by : np.nan or float in [0, 1], default=np.nan
         Value where least and most coincide, as they do if either model is perfect.
         It raises an :class:`~sklearn.exceptions.UndefinedMetricWarning`.
@@ -41,6 +46,9 @@ class MinMaxNormalizedDisagreement(JudgedDisagreement):
         Share of rows with different labels.
     disagreement_range_ : tuple of float
         Least and most disagreement that the error rates allow.
+    answered_counts_ : ndarray of shape (2, 2)
+        Only with ``abstain``: number of rows [[answered by both, by the first alone],
+        [by the second alone, by none]].
     n_samples_fit_ : int
         Number of rows.
 
@@ -69,12 +77,14 @@ class MinMaxNormalizedDisagreement(JudgedDisagreement):
 
     _parameter_constraints: dict = {
         "bound": [StrOptions({"survey", "exact"})],
+        "abstain": ABSTAIN_CONSTRAINT,
         "replace_undefined_by": replacement_constraint(0, 1),
     }
     _undefined_when = "The models' error rates leave disagreement no room"
 
-    def __init__(self, bound="survey", *, replace_undefined_by=np.nan):
+    def __init__(self, bound="survey", *, abstain=None, replace_undefined_by=np.nan):
         self.bound = bound
+        self.abstain = abstain
         self.replace_undefined_by = replace_undefined_by
 
     def _relate(self, differing, errors_x, errors_y, n_samples, n_classes):
@@ -82,10 +92,10 @@ class MinMaxNormalizedDisagreement(JudgedDisagreement):
         if self.bound == "exact" and n_classes <= 2:
             most = min(most, 2 * n_samples - errors_x - errors_y)
         share = (differing - least) / (most - least) if most > least else float("nan")
-        return share, {
-            "disagreement_": differing / n_samples,
-            "disagreement_range_": (least / n_samples, most / n_samples),
-        }
+        counts = differing, least, most
+        shares = [n / n_samples if n_samples else float("nan") for n in counts]
+        details = {"disagreement_": shares[0], "disagreement_range_": tuple(shares[1:])}
+        return share, details
 
     def _similarity_tags(self):
         return correctness_tags(

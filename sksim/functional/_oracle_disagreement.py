@@ -1,14 +1,19 @@
 """Share of rows that exactly one of two models gets right."""
 
+import numpy as np
+
+from sksim.functional._abstentions import ABSTAIN_CONSTRAINT
 from sksim.functional._correctness import CorrectnessSimilarity
 from sksim.functional._tags import (
+    INTERVALS_OF_KINDS,
     INTERVALS_OF_SHARES,
     OF_ROW_SUMS,
     correctness_tags,
 )
+from sksim.functional._undefined import UndefinedMixin, replacement_constraint
 
 
-class OracleDisagreement(CorrectnessSimilarity):
+class OracleDisagreement(UndefinedMixin, CorrectnessSimilarity):
     r"""Share of rows that exactly one of two models gets right.
 
     .. math:: m(f, f') = (N^{01} + N^{10}) / N
@@ -16,6 +21,16 @@ class OracleDisagreement(CorrectnessSimilarity):
     A distance in [0, 1] that satisfies the triangle inequality. For two classes it is
     :class:`Disagreement`; for more it is smaller, since two different wrong labels do
     not count.
+
+    Parameters
+    ----------
+    abstain : label, default=None
+        A label by which models decline to answer: the rows that both answer count, and
+        no others. None: a model that declines is not right, as any other that gives
+        another label than the true one.
+    replace_undefined_by : np.nan or float in [0, 1], default=np.nan
+        Value where no row is answered by both, which raises an
+        :class:`~sklearn.exceptions.UndefinedMetricWarning`.
 
     Attributes
     ----------
@@ -25,6 +40,9 @@ class OracleDisagreement(CorrectnessSimilarity):
         Minus the share.
     counts_ : ndarray of shape (2, 2)
         Number of rows [[both right, only the first], [only the second, none]].
+    answered_counts_ : ndarray of shape (2, 2)
+        Only with ``abstain``: number of rows [[answered by both, by the first alone],
+        [by the second alone, by none]].
     n_samples_fit_ : int
         Number of rows.
 
@@ -53,15 +71,27 @@ class OracleDisagreement(CorrectnessSimilarity):
     0.4
     """
 
+    _parameter_constraints: dict = {
+        "abstain": ABSTAIN_CONSTRAINT,
+        "replace_undefined_by": replacement_constraint(0, 1),
+    }
+    _undefined_when = "No row is answered by both models"
+
+    def __init__(self, *, abstain=None, replace_undefined_by=np.nan):
+        self.abstain = abstain
+        self.replace_undefined_by = replace_undefined_by
+
     def _relate(self, both, only_x, only_y, none):
-        return (only_x + only_y) / (both + only_x + only_y + none)
+        n_samples = both + only_x + only_y + none
+        return (only_x + only_y) / n_samples if n_samples else float("nan")
 
     def _similarity_tags(self):
+        of_all = self.abstain is None
         return correctness_tags(
-            intervals=INTERVALS_OF_SHARES,
+            intervals=INTERVALS_OF_SHARES if of_all else INTERVALS_OF_KINDS,
             exact=OF_ROW_SUMS,
             orientation="distance",
             bounds=(0, 1),
-            metric=True,
+            metric=of_all,
             reference="Kuncheva & Whitaker 2003",
         )

@@ -25,6 +25,7 @@ from sksim.base._validation import (
     check_same_length,
     refuse_mixed_kinds,
 )
+from sksim.functional._abstentions import ABSTAIN_CONSTRAINT, PairedAnswersMixin
 from sksim.functional._tags import INTERVALS, INTERVALS_OF_PAIRS, OF_ROW_SUMS
 from sksim.models._judge import judge
 from sksim.models._outputs import columns_of, model_outputs
@@ -107,7 +108,14 @@ class AccuracyComparison(RowSumComparison):
     def of_sums(cls, measure, sums, n_samples):
         """(Statistic, details) with McNemar's p-value."""
         statistic, details = measure._of_sums(sums, n_samples)
-        _, only_x, only_y = map(int, sums)
+        paired, _ = measure._paired(sums, n_samples)
+        if not sum(paired):
+            raise ValueError(
+                "No row is answered by both models, so that there are no accuracies "
+                f"to compare: each row has the label abstain={measure.abstain!r} of "
+                "one of them."
+            )
+        _, only_x, only_y, _ = paired
         pvalue = mcnemar_pvalue(only_x, only_y, "two-sided", mid_p=measure.mid_p)
         return statistic, {**details, "mcnemar_pvalue_": pvalue}
 
@@ -117,8 +125,7 @@ class AccuracyComparison(RowSumComparison):
 
     def paired_counts(self):
         """Numbers of rows that both, only the first, the second or none get right."""
-        both, only_x, only_y = map(int, self.sums())
-        return both, only_x, only_y, self.n_samples - both - only_x - only_y
+        return self.measure._paired(self.sums(), self.n_samples)[0]
 
     def exact_pvalue(self, alternative):
         """McNemar's exact p-value that both models are equally accurate.
@@ -150,7 +157,7 @@ def mcnemar_pvalue(only_x, only_y, alternative, *, mid_p=False):
     return float(pvalue)
 
 
-class PerformanceDifference(BaseFunctionalSimilarity):
+class PerformanceDifference(PairedAnswersMixin, BaseFunctionalSimilarity):
     r"""Difference of two models' performance.
 
     With any score q of predictions against the truth,
@@ -177,6 +184,9 @@ class PerformanceDifference(BaseFunctionalSimilarity):
         For outputs of several columns: class of each column. None takes the models'
         own with ``from_estimators``; else the sorted classes in ``y_true`` if they are
         as many as the columns, else 0, 1, ...
+    abstain : label, default=None
+        For accuracy, of labels: one by which models decline to answer. The rows that
+        both answer count, and no others. None: a model that declines is not right.
 
     Attributes
     ----------
@@ -194,6 +204,9 @@ class PerformanceDifference(BaseFunctionalSimilarity):
         Only after ``from_estimators``: class of each column, where models know them.
     n_features_in_, n_features_y_in_ : int
         Only for outputs of several columns: their number.
+    answered_counts_ : ndarray of shape (2, 2)
+        Only with ``abstain``: number of rows [[answered by both, by the first alone],
+        [by the second alone, by none]].
     n_samples_fit_ : int
         Number of rows.
 
@@ -257,17 +270,27 @@ class PerformanceDifference(BaseFunctionalSimilarity):
         "signed": ["boolean"],
         "mid_p": ["boolean"],
         "labels": ["array-like", None],
+        "abstain": ABSTAIN_CONSTRAINT,
     }
 
     @property
     def _kind(self):
         return AccuracyComparison if self.scoring == "accuracy" else Comparison
 
-    def __init__(self, scoring="accuracy", *, signed=False, mid_p=False, labels=None):
+    def __init__(
+        self,
+        scoring="accuracy",
+        *,
+        signed=False,
+        mid_p=False,
+        labels=None,
+        abstain=None,
+    ):
         self.scoring = scoring
         self.signed = signed
         self.mid_p = mid_p
         self.labels = labels
+        self.abstain = abstain
 
     def _outputs_of(self, estimators, X, response_method):
         if response_method is None and self.scoring != "accuracy":
@@ -308,6 +331,12 @@ class PerformanceDifference(BaseFunctionalSimilarity):
         if self.scoring == "accuracy":
             name = "X" if role == "x" else "y"
             return self._correctness(X, xp, y_true, labels, name)
+        if self.abstain is not None:
+            raise ValueError(
+                f"abstain is for scoring='accuracy', and scoring is {self.scoring!r}: "
+                "what a score makes of rows without an answer is not defined. Drop the "
+                "rows that either model declines."
+            )
         outputs, truth = to_numpy(X, xp=xp), to_numpy(y_true, xp=xp)
         if outputs.ndim == 2:
             classes = columns_of(truth, outputs.shape[1], labels)[1]
@@ -327,7 +356,7 @@ class PerformanceDifference(BaseFunctionalSimilarity):
     def _correctness(self, X, xp, y_true, labels, name):
         """Correct predictions: all that accuracy, and its exchange test, need."""
         if X.ndim == 1:
-            return check_label_vector(X, name, self) == y_true
+            return self._correct(check_label_vector(X, name, self), y_true, xp)
         truth = y_true if isinstance(y_true, np.ndarray) else to_numpy(y_true, xp=xp)
         columns = columns_of(truth, X.shape[1], labels)[0]
         return xp.argmax(X, axis=1) == xp.asarray(columns, device=device_of(X))
@@ -339,18 +368,15 @@ class PerformanceDifference(BaseFunctionalSimilarity):
 
     # of accuracy, whose views are vectors of correct predictions
 
-    def _row_terms(self, view_x, view_y, xp):
-        return xp.stack([view_x & view_y, view_x & ~view_y, view_y & ~view_x], axis=1)
-
     def _of_sums(self, sums, n_samples):
-        both, only_x, only_y = map(float, sums)
+        paired, answers = self._paired(sums, n_samples)
+        both, only_x, only_y, _ = paired
+        n_answered = sum(paired) or float("nan")
         # one division: equal counts give exactly zero
-        difference = (only_x - only_y) / n_samples
-        performances = ((both + only) / n_samples for only in (only_x, only_y))
-        return self._with_details(difference, *performances)
-
-    def _extreme_terms(self):
-        return [[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 0, 0]]
+        difference = (only_x - only_y) / n_answered
+        performances = ((both + only) / n_answered for only in (only_x, only_y))
+        difference, details = self._with_details(difference, *performances)
+        return difference, {**details, **answers}
 
     def _with_details(self, difference, performance_x, performance_y):
         return difference if self.signed else abs(difference), {
@@ -369,11 +395,11 @@ class PerformanceDifference(BaseFunctionalSimilarity):
             family="functional",
             orientation="distance",
             bounds=(-largest if self.signed else 0, largest),
-            metric=not self.signed,
+            metric=not self.signed and self.abstain is None,
             symmetric=not self.signed,
             signed=self.signed,
-            inputs="outputs",
-            requires=("y_true",),
+            inputs="outputs" if self.abstain is None else "labels",
+            requires=("y_true",) if self.abstain is None else ("labels", "y_true"),
             view_keywords=("y_true", "role", "classes"),
             null="exchange",
             intervals=INTERVALS_OF_PAIRS if is_accuracy else INTERVALS,

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sksim.functional._abstentions import ABSTAIN_CONSTRAINT
 from sksim.functional._correctness import CorrectnessSimilarity
 from sksim.functional._tags import INTERVALS_OF_KINDS, OF_ROW_SUMS, correctness_tags
 from sksim.functional._undefined import UndefinedMixin, replacement_constraint
@@ -25,6 +26,10 @@ class QStatistic(UndefinedMixin, CorrectnessSimilarity):
     replace_undefined_by : np.nan or float in [-1, 1], default=np.nan
         Value for 0 / 0, as if either model is always right, which raises an
         :class:`~sklearn.exceptions.UndefinedMetricWarning`.
+    abstain : label, default=None
+        A label by which models decline to answer: the rows that both answer count, and
+        no others. None: a model that declines is not right, as any other that gives
+        another label than the true one.
 
     Attributes
     ----------
@@ -34,6 +39,9 @@ class QStatistic(UndefinedMixin, CorrectnessSimilarity):
         Q.
     counts_ : ndarray of shape (2, 2)
         Number of rows [[both right, only the first], [only the second, none]].
+    answered_counts_ : ndarray of shape (2, 2)
+        Only with ``abstain``: number of rows [[answered by both, by the first alone],
+        [by the second alone, by none]].
     n_samples_fit_ : int
         Number of rows.
 
@@ -63,12 +71,14 @@ class QStatistic(UndefinedMixin, CorrectnessSimilarity):
     """
 
     _parameter_constraints: dict = {
-        "replace_undefined_by": replacement_constraint(-1, 1)
+        "abstain": ABSTAIN_CONSTRAINT,
+        "replace_undefined_by": replacement_constraint(-1, 1),
     }
     _undefined_when = "N11 N00 and N01 N10 are both zero"
 
-    def __init__(self, replace_undefined_by=np.nan):
+    def __init__(self, replace_undefined_by=np.nan, *, abstain=None):
         self.replace_undefined_by = replace_undefined_by
+        self.abstain = abstain
 
     def _relate(self, both, only_x, only_y, none):
         alike, apart = both * none, only_x * only_y

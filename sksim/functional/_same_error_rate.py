@@ -6,6 +6,7 @@ from sksim.base import BaseFunctionalSimilarity, RowSumComparison
 from sksim.functional._shared_errors import (
     SharedErrorsMixin,
     expected_same,
+    of_answered,
     shared_error_tags,
     shared_errors,
 )
@@ -26,9 +27,11 @@ class SharedErrorsComparison(RowSumComparison):
         return self._of_rows(times @ self._terms, times)
 
     def _of_rows(self, sums, times=None):
-        views, measure = (self.view_x, self.view_y), self.measure
+        measure = self.measure
+        *views, times, table = of_answered(self.view_x, self.view_y, self.xp, times)
         expected = expected_same(*views, measure.chance, self.xp, times)
-        return measure._of_sums(sums, None), measure._against_chance(sums, expected)
+        details = measure._against_chance(sums, expected)
+        return measure._of_sums(sums, None), {**details, **table}
 
 
 class SameErrorRate(SharedErrorsMixin, BaseFunctionalSimilarity):
@@ -54,6 +57,9 @@ class SameErrorRate(SharedErrorsMixin, BaseFunctionalSimilarity):
         Number of options k of all rows, or of each, for ``chance="uniform"``. None: the
         number of different labels among both models' and the true ones. Passed to
         ``fit`` it is metadata, which travels with the rows.
+    abstain : label, default=None
+        A label by which models decline to answer: the rows that both answer count, and
+        no others. None: to decline is a wrong answer, and the same one if both do.
     replace_undefined_by : np.nan or float in [0, 1], default=np.nan
         Value where there is no error to share, which raises an
         :class:`~sklearn.exceptions.UndefinedMetricWarning`.
@@ -72,6 +78,9 @@ class SameErrorRate(SharedErrorsMixin, BaseFunctionalSimilarity):
     n_same_wrong_, n_both_wrong_, n_either_wrong_ : int
         Number of rows on which both models give the same wrong answer, both a wrong
         one, and any a wrong one.
+    answered_counts_ : ndarray of shape (2, 2)
+        Only with ``abstain``: number of rows [[answered by both, by the first alone],
+        [by the second alone, by none]].
     n_samples_fit_ : int
         Number of rows.
 

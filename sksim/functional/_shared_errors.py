@@ -7,7 +7,13 @@ from scipy.sparse import csr_array
 
 from sksim._sklearn_compat import StrOptions
 from sksim.arrays._namespace import to_numpy
-from sksim.arrays._views import View
+from sksim.arrays._views import View, some
+from sksim.functional._abstentions import (
+    ABSTAIN_CONSTRAINT,
+    answered,
+    table_of_answers,
+    terms_of_answers,
+)
 from sksim.functional._options import OPTIONS_CONSTRAINT, OptionsMixin
 from sksim.functional._tags import correctness_tags
 from sksim.functional._undefined import UndefinedMixin, replacement_constraint
@@ -21,15 +27,33 @@ class Answers(View):
     right: object
     is_wrong: object
     n_options: object
+    is_answered: object = None
 
-    _row_fields = ("given", "right", "is_wrong", "n_options")
+    _row_fields = ("given", "right", "is_wrong", "n_options", "is_answered")
 
 
 def shared_errors(view_x, view_y, xp):
     """For each row whether both answers are wrong and equal, both wrong, any wrong."""
     both = view_x.is_wrong & view_y.is_wrong
     same = both & (view_x.given == view_y.given)
-    return xp.stack([same, both, view_x.is_wrong | view_y.is_wrong], axis=1)
+    terms = [same, both, view_x.is_wrong | view_y.is_wrong]
+    if view_x.is_answered is not None:
+        by_both = view_x.is_answered & view_y.is_answered
+        terms = [each & by_both for each in terms]
+    return xp.stack(terms, axis=1)
+
+
+def of_answered(view_x, view_y, xp, times=None):
+    """Views of the rows that both answer, how often these count, and a table."""
+    if view_x.is_answered is None:
+        return view_x, view_y, times, {}
+    views = view_x, view_y
+    answers = terms_of_answers(*(to_numpy(v.is_answered, xp=xp) for v in views))
+    often = np.ones(len(answers[0]), dtype=np.int64) if times is None else times
+    table = table_of_answers(*(int(often @ a) for a in answers), int(often.sum()))
+    rows = np.flatnonzero(answers[0])
+    view_x, view_y = (some(view, rows) for view in views)
+    return view_x, view_y, None if times is None else times[rows], table
 
 
 def expected_same(view_x, view_y, chance, xp, times=None):
@@ -74,6 +98,7 @@ class SharedErrorsMixin(OptionsMixin, UndefinedMixin):
         "given": [StrOptions({"both", "either"})],
         "chance": [StrOptions({"uniform", "marginals"})],
         "n_options": OPTIONS_CONSTRAINT,
+        "abstain": ABSTAIN_CONSTRAINT,
         "replace_undefined_by": replacement_constraint(0, 1),
     }
 
@@ -83,16 +108,21 @@ class SharedErrorsMixin(OptionsMixin, UndefinedMixin):
         *,
         chance="uniform",
         n_options=None,
+        abstain=None,
         replace_undefined_by=np.nan,
     ):
         self.given = given
         self.chance = chance
         self.n_options = n_options
+        self.abstain = abstain
         self.replace_undefined_by = replace_undefined_by
 
     def _view(self, X, xp, y_true, n_options=None):
         options = self._options_of(X.shape[0], n_options, xp=xp)
-        return Answers(X, y_true, y_true != X, options)
+        is_wrong = y_true != X
+        if self.abstain is None:
+            return Answers(X, y_true, is_wrong, options)
+        return Answers(X, y_true, is_wrong, options, answered(X, self.abstain, xp))
 
     def _rate(self, same, both, either):
         total = both if self.given == "both" else either
