@@ -92,6 +92,7 @@ class OutputStreamMixin(StreamedMixin):
         comparison = self._open(X, y, reset=is_first, **metadata)
         new = self._reduced(comparison)
         if not is_first:
+            refuse_other_group(self, len(getattr(comparison, "views", ())))
             refuse_other_order(self._stream[2], new[2])
             new = (self._stream[0].plus(new[0]), *new[1:])
         n_before = 0 if is_first else self.n_samples_fit_
@@ -138,6 +139,7 @@ class OutputStreamMixin(StreamedMixin):
                     "no sums."
                 )
         refuse_unlike(self, other)
+        refuse_other_group(self, getattr(other, "n_models_", 0))
         refuse_other_order(self._stream[2], other._stream[2])
         part = self._stream[0].plus(other._stream[0])
         n_samples = self.n_samples_fit_ + other.n_samples_fit_
@@ -183,6 +185,16 @@ class OutputStreamMixin(StreamedMixin):
     def _of_counted(self, outputs, metadata):
         """Rows of what was counted."""
         return self._rows(tuple(outputs), np, metadata)
+
+
+def refuse_other_group(measure, n_models):
+    """Raise unless two blocks are of as many models; 0 for what is of pairs."""
+    known = getattr(measure, "n_models_", n_models)
+    if known != n_models:
+        raise ValueError(
+            f"The rows before are of {known} models and these of {n_models}: all "
+            "blocks must hold the same ones."
+        )
 
 
 def refuse_other_order(own, other):

@@ -1,5 +1,6 @@
 """Statistics that are functions of sums over rows: means, shares, counts."""
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -9,6 +10,7 @@ import numpy as np
 from sksim.arrays._namespace import to_numpy
 from sksim.base._comparison import Comparison, GroupComparison, parted
 from sksim.base._row_kinds import RowKinds
+from sksim.base._stream_parts import LabelCounts
 from sksim.base._validation import overflow_is_silent
 
 
@@ -64,6 +66,10 @@ class RowSumComparison(Comparison):
     def largest(self):
         """Largest values that are details: pairs have none."""
         return ()
+
+    def votes(self):
+        """How often each label is given: pairs have no use for it."""
+        return
 
     def _of_sums(self, sums, n_samples):
         return float(self.measure._value_of(self.measure._of_sums(sums, n_samples)))
@@ -143,9 +149,11 @@ class GroupSumComparison(GroupComparison):
     @overflow_is_silent
     def outcome(self):
         """(Statistic, details)."""
-        sums, of_rows = self._summed
-        statistic, details = self.of_sums(self.measure, sums, self.n_samples)
-        return statistic, {**details, **of_rows}
+        return self._with_rows(self.of_sums(self.measure, self.sums(), self.n_samples))
+
+    def _with_rows(self, outcome):
+        statistic, details = outcome
+        return statistic, {**details, **self._summed[1]}
 
     def sums(self):
         """Sums over all rows, which those of other rows may be added to."""
@@ -155,3 +163,39 @@ class GroupSumComparison(GroupComparison):
         """Largest values of what is a detail of rows."""
         names = getattr(self.measure, "_largest_of_rows", ())
         return [self._summed[1][name] for name in names]
+
+    def votes(self):
+        """How often each label is given, or None."""
+        return
+
+
+@dataclass(frozen=True, kw_only=True)
+class VoteSumComparison(GroupSumComparison):
+    """A function of sums over rows, and of how often each label is given at all.
+
+    Views have ``codes`` of ``classes``. The measure's ``_of_sums(sums, n_samples,
+    votes)`` gets the number of times that all models together give each label.
+    """
+
+    @classmethod
+    def of_sums(cls, measure, sums, n_samples, votes):
+        """(Statistic, details) of sums over rows that have passed by, and votes."""
+        return parted(measure._of_sums(sums, n_samples, votes))
+
+    @overflow_is_silent
+    def outcome(self):
+        """(Statistic, details)."""
+        votes = self.votes().times()
+        return self._with_rows(
+            self.of_sums(self.measure, self.sums(), self.n_samples, votes)
+        )
+
+    def votes(self):
+        """How often each label is given."""
+        counts = Counter()
+        for view in self.views:
+            found = self.xp.unique_counts(view.codes)
+            codes, times = (to_numpy(each, xp=self.xp) for each in found)
+            labels = zip(view.classes[codes].tolist(), strict=True)
+            counts.update(dict(zip(labels, times.tolist(), strict=True)))
+        return LabelCounts(counts)

@@ -17,28 +17,32 @@ def sums_suffice(measure):
 class RowSums:
     """Sums over rows, and the numbers of columns of both outputs, if they have any.
 
-    Of what the measure names in ``_largest_of_rows`` there are the largest values.
+    Of what the measure names in ``_largest_of_rows`` there are the largest values; of
+    some groups there are `LabelCounts` of all models' labels together.
     """
 
-    def __init__(self, sums, widths, largest=()):
+    def __init__(self, sums, widths, largest=(), votes=None):
         self.sums = np.asarray(sums, dtype=np.float64)
         self.widths = [tuple(map(int, width)) for width in widths]
         self.largest = tuple(largest)
+        self.votes = votes
 
     @classmethod
     def of(cls, comparison, widths=()):
         """Sums of the rows that are compared."""
-        return cls(comparison.sums(), widths, comparison.largest())
+        return cls(comparison.sums(), widths, comparison.largest(), comparison.votes())
 
     def plus(self, other):
         """Sums of both."""
         largest = map(max, self.largest, other.largest)
-        return RowSums(self.sums + other.sums, self.widths, largest)
+        votes = None if self.votes is None else self.votes.plus(other.votes)
+        return RowSums(self.sums + other.sums, self.widths, largest, votes)
 
     def outcome(self, measure, n_samples):
         """Statistic and details of these sums."""
         sums = self.sums if self.sums.ndim else float(self.sums)
-        statistic, details = measure._kind.of_sums(measure, sums, n_samples)
+        votes = () if self.votes is None else (self.votes.times(),)
+        statistic, details = measure._kind.of_sums(measure, sums, n_samples, *votes)
         names = getattr(measure, "_largest_of_rows", ())
         return statistic, {**details, **dict(zip(names, self.largest, strict=True))}
 
@@ -60,13 +64,17 @@ class RowSums:
             "sums": self.sums,
             "largest": np.array(self.largest, dtype=np.float64),
             **dict(zip("xy", map(np.array, self.widths), strict=True)),
+            **({} if self.votes is None else self.votes.state()),
         }
 
     @classmethod
     def from_state(cls, fields):
         """The sums of a state."""
         widths = [fields["x"], fields["y"]]
-        return cls(fields["sums"], widths, fields["largest"].tolist())
+        votes = None
+        if "times" in fields:
+            votes = LabelCounts.from_state({k: fields[k] for k in ("column0", "times")})
+        return cls(fields["sums"], widths, fields["largest"].tolist(), votes)
 
 
 class LabelCounts:
@@ -103,7 +111,11 @@ class LabelCounts:
     def cells(self):
         """Vectors of the labels of each combination, and how often each occurs."""
         columns = [np.array(column) for column in zip(*self.counts, strict=True)]
-        return columns, np.array(list(self.counts.values()))
+        return columns, self.times()
+
+    def times(self):
+        """How often each combination occurs."""
+        return np.array(list(self.counts.values()))
 
     def rows(self):
         """Vectors of labels with these counts, in one of their orders."""

@@ -4,6 +4,7 @@ import numpy as np
 
 from sksim.arrays._namespace import row_slices, vote_counts
 from sksim.base import BaseGroupSimilarity
+from sksim.base._row_sums import VoteSumComparison
 from sksim.functional._labels import coded, common_codes, kappa
 from sksim.functional._tags import label_tags
 from sksim.functional._undefined import UndefinedMixin, replacement_constraint
@@ -72,26 +73,29 @@ class FleissKappa(UndefinedMixin, BaseGroupSimilarity):
     }
     _undefined_when = "All models predict one and the same label on all rows"
 
+    _kind = VoteSumComparison
+
     def __init__(self, replace_undefined_by=np.nan):
         self.replace_undefined_by = replace_undefined_by
 
     def _view(self, X, xp):
         return coded(X, xp=xp)
 
-    def _aggregate(self, views, xp, times=None):
+    def _aggregate(self, views, xp):
         codes, n_classes = common_codes(views, xp=xp)
-        squares, totals = 0.0, 0.0
+        squares = 0.0
         for rows in row_slices(codes[0].shape[0], n_classes):
             counts = vote_counts([c[rows] for c in codes], n_classes, xp=xp)
-            weighted = counts if times is None else counts * times[rows, None]
-            squares += float(xp.sum(counts * weighted))
-            totals = totals + xp.sum(weighted, axis=0)
-        n_rows = codes[0].shape[0] if times is None else int(times.sum())
-        n_votes = len(views) * n_rows
+            squares += float(xp.sum(counts * counts))
+        return squares
+
+    def _of_sums(self, squares, n_samples, votes):
+        n_votes = int(votes.sum())
+        others = n_votes // int(n_samples) - 1
         # both shares of agreement over the common denominator n_votes^2 (L - 1)
         observed = (squares - n_votes) * n_votes
-        expected = float(xp.sum(totals * totals)) * (len(views) - 1)
-        return kappa(observed, expected, n_votes**2 * (len(views) - 1))
+        expected = float(votes @ votes) * others
+        return kappa(observed, expected, n_votes**2 * others)
 
     def _similarity_tags(self):
         return label_tags(

@@ -218,6 +218,11 @@ class KrippendorffAlpha(UndefinedMixin, BaseGroupSimilarity):
             )
         return ratings
 
+    def _counted(self, comparison):
+        # who gave which rating to a unit does not matter
+        vectors, known = super()._counted(comparison)
+        return _sorted_within_units(vectors), known
+
     def _of_counted(self, outputs, metadata):
         # of numbers missing ones are nan, of text None
         vectors = [each.astype(_kind_of_ratings(outputs)) for each in outputs]
@@ -297,6 +302,18 @@ def _is_missing(vector):
 
 def _known(vector):
     return vector[~_is_missing(vector)]
+
+
+def _sorted_within_units(vectors):
+    """Vectors with the ratings of each unit in one order."""
+    ratings = np.stack(vectors, axis=1)
+    if ratings.dtype.kind == "f":
+        return list(np.sort(ratings, axis=1).T)  # nan comes last
+    is_missing = np.stack([_is_missing(vector) for vector in vectors], axis=1)
+    classes, codes = np.unique(ratings[~is_missing], return_inverse=True)
+    places = np.full(ratings.shape, len(classes))
+    places[~is_missing] = codes
+    return list(np.append(classes, None)[np.sort(places, axis=1)].T)
 
 
 def _kind_of_ratings(vectors):

@@ -4,8 +4,9 @@ import math
 from numbers import Real
 
 from sksim._sklearn_compat import Interval
-from sksim.arrays._namespace import row_slices, vote_counts, xlogx_row_sums
+from sksim.arrays._namespace import number, row_slices, vote_counts, xlogx_row_sums
 from sksim.base import BaseGroupSimilarity
+from sksim.base._row_sums import VoteSumComparison
 from sksim.functional._labels import coded, common_codes
 from sksim.functional._tags import label_tags
 from sksim.functional._units import log_unit
@@ -75,6 +76,8 @@ class LabelEntropy(BaseGroupSimilarity):
         "normalize": ["boolean"],
     }
 
+    _kind = VoteSumComparison
+
     def __init__(self, base=None, *, normalize=False):
         self.base = base
         self.normalize = normalize
@@ -82,7 +85,7 @@ class LabelEntropy(BaseGroupSimilarity):
     def _view(self, X, xp):
         return coded(X, xp=xp)
 
-    def _aggregate(self, views, xp, times=None):
+    def _aggregate(self, views, xp):
         codes, n_classes = common_codes(views, xp=xp)
         values = xp.concat(
             [
@@ -94,10 +97,11 @@ class LabelEntropy(BaseGroupSimilarity):
                 for rows in row_slices(codes[0].shape[0], n_classes)
             ]
         )
-        values = values / self._unit(n_classes)
-        if times is not None:
-            return float(times @ values) / int(times.sum()), {}
-        return xp.mean(values), {"row_values_": values}
+        total = number(xp.sum(values))
+        return total, {"row_values_": values / self._unit(n_classes)}
+
+    def _of_sums(self, sums, n_samples, votes):
+        return sums / n_samples / self._unit(len(votes))
 
     def _unit(self, n_classes):
         if self.normalize:

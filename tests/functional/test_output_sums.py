@@ -12,12 +12,17 @@ from sksim.functional import (
     CohenKappa,
     Disagreement,
     ErrorConsistency,
+    FleissKappa,
     JensenShannonDivergence,
     KrippendorffAlpha,
     KullbackLeibler,
+    LabelEntropy,
     MinMaxNormalizedDisagreement,
     PerformanceDifference,
+    PredictionDifference,
     RankCorrelation,
+    RashomonCapacity,
+    SameErrorRate,
 )
 from sksim.functional._output_sums import (
     KeptRows,
@@ -88,6 +93,8 @@ def test_is_the_measure_of_all_rows(cls):
         (ErrorConsistency(), RowSums),
         (CohenKappa(), LabelCounts),
         (KrippendorffAlpha(), LabelCounts),
+        (FleissKappa(), RowSums),
+        (PredictionDifference(), RowSums),
         (MinMaxNormalizedDisagreement(), LabelCounts),
         (RankCorrelation(), KeptRows),
     ],
@@ -144,7 +151,14 @@ def test_several_outputs():
 
 @pytest.mark.parametrize(
     "measure",
-    [JensenShannonDivergence(), MinMaxNormalizedDisagreement(), RankCorrelation()],
+    [
+        JensenShannonDivergence(),
+        MinMaxNormalizedDisagreement(),
+        RankCorrelation(),
+        LabelEntropy(normalize=True),
+        RashomonCapacity(),
+        SameErrorRate(abstain=3),
+    ],
 )
 def test_parts_and_states(measure):
     a, b, truth = outputs(tags_of(measure).inputs)

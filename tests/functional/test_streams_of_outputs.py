@@ -1,5 +1,6 @@
 """Measures of outputs whose rows come in blocks: what the checks of all don't ask."""
 
+import pickle
 import tracemalloc
 import warnings
 
@@ -261,6 +262,49 @@ def test_blocks_of_other_kinds_of_labels_are_refused():
         with pytest.raises(ValueError, match="numbers before and text here"):
             measure.partial_fit(["a", "b"], ["a", "a"])
         assert measure.n_samples_fit_ == 3
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [
+        FleissKappa(),
+        LabelEntropy(normalize=True),
+        KohaviWolpertVariance(),
+        KrippendorffAlpha(),
+    ],
+    ids=repr,
+)
+def test_groups_whose_votes_hardly_repeat_keep_little(measure):
+    """Seven models of ten classes give thousands of different rows of votes."""
+    measure = type(measure)(**measure.get_params())
+    rng = np.random.default_rng(0)
+    votes, truth = rng.integers(10, size=(20_000, 7)), rng.integers(10, size=20_000)
+    votes[rng.random(votes.shape) < 0.7] = 0
+    known = {"y_true": truth} if "y_true" in tags_of(measure).requires else {}
+    expected = outcome_of(type(measure)().set_params(**measure.get_params()).fit(
+        votes, **known
+    ))  # fmt: skip
+    kept = []
+    for start in range(0, 20_000, 2500):
+        rows = slice(start, start + 2500)
+        measure.partial_fit(votes[rows], **{k: v[rows] for k, v in known.items()})
+        kept.append(len(pickle.dumps(measure._stream)))
+    assert kept[-1] < 100_000  # the rows are 1.1 MB
+    measure.score()
+    for name, value in outcome_of(measure).items():
+        assert_allclose(value, expected[name], rtol=1e-11, err_msg=name)
+
+
+def test_blocks_of_other_groups_are_refused():
+    votes = np.random.default_rng(0).integers(3, size=(9, 4))
+    for measure in (FleissKappa(), KohaviWolpertVariance()):
+        known = {"y_true": votes[:, 0]}
+        pair = type(measure)().partial_fit(votes[:, 0], votes[:, 1], **known)
+        with pytest.raises(ValueError, match="of 2 models and these of 4"):
+            pair.partial_fit(votes, **known)
+        with pytest.raises(ValueError, match="features"):
+            measure.partial_fit(votes, **known).partial_fit(votes[:, :3], **known)
+        assert measure.n_samples_fit_ == pair.n_samples_fit_ == 9
 
 
 OF_TABLES = [
