@@ -52,6 +52,8 @@ from .cca import MeanCCA as MeanCCA
 from .cca import MeanSquaredCCA as MeanSquaredCCA
 from .compose import CrossRepetition as CrossRepetition
 from .compose import DeconfoundedSimilarity as DeconfoundedSimilarity
+from .compose import ShapeEmbeddingResult as ShapeEmbeddingResult
+from .compose import ShapeRegressionResult as ShapeRegressionResult
 from .compose import ShapeSpace as ShapeSpace
 from .compose import StochasticShapeMetric as StochasticShapeMetric
 from .compose import TransformedViews as TransformedViews

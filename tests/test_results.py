@@ -33,6 +33,7 @@ NAMELESS = {
     "MeasureTable",
     "ModelComparison",
     "Answer",
+    "ShapeEmbeddingResult",
     *(n for n, cls in RESULTS.items() if issubclass(cls, sksim.ProtocolResult)),
 }
 # What a dict has beside the fields, and a notebook leaves to the frame.
@@ -94,6 +95,8 @@ def results():
         "ModelComparison": comparison_of_hostile_labels(),
         "Answer": comparison_of_hostile_labels().answers[0],
         "ReliabilityResult": sksim.reliability(CKA(), X @ X.T, random_state=0),
+        "ShapeEmbeddingResult": sksim.ShapeSpace().fit([X, y, z]).embed(),
+        "ShapeRegressionResult": sksim.ShapeSpace().fit([X, y, z]).regress([1, 2, 4]),
         **protocol_results(),
     }
 

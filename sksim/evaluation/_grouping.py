@@ -8,9 +8,9 @@ import pandas as pd
 from sksim._typing import ArrayLike, RandomState
 from sksim.base._row_names import quoted
 from sksim.evaluation._jackknife import CORRELATION, SHARE, Metric, jackknifed
-from sksim.evaluation._permuted_models import permutation_pvalue
 from sksim.evaluation._result import ProtocolResult
 from sksim.evaluation._scores import one_for_each, read_scores, spearman, upper
+from sksim.inference._permuted_models import permutation_pvalue
 
 _SEPARATION = ("auroc", "conformity", "auprc")
 _UNBOUNDED = Metric(0.0, -np.inf, np.inf, is_share=False)

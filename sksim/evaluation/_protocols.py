@@ -12,7 +12,6 @@ from sksim._typing import ArrayLike, RandomState
 from sksim.base._row_names import quoted
 from sksim.evaluation._grouping import separation
 from sksim.evaluation._jackknife import CORRELATION, SHARE, Metric, jackknifed
-from sksim.evaluation._permuted_models import permutation_pvalue
 from sksim.evaluation._result import ProtocolResult
 from sksim.evaluation._scores import (
     kendall,
@@ -22,6 +21,7 @@ from sksim.evaluation._scores import (
     spearman,
     upper,
 )
+from sksim.inference._permuted_models import permutation_pvalue
 
 
 @dataclass(frozen=True)

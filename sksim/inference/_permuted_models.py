@@ -12,6 +12,12 @@ _ALWAYS_ALL = 720
 _ROUNDING = 1e-12
 
 
+def are_all_counted(n_models, n_permutations):
+    """Whether a p-value is of all orders of the models, and not of random ones."""
+    n_distinct = row_orders(n_models, random_state=0).n_distinct
+    return n_distinct <= max(n_permutations, _ALWAYS_ALL)
+
+
 def permutation_pvalue(statistic, n_models, *, n_permutations, random_state, two_sided):
     """P-value of a statistic of an order of models, the given order being the first.
 
@@ -32,7 +38,7 @@ def permutation_pvalue(statistic, n_models, *, n_permutations, random_state, two
         nan where the statistic of the given order is.
     """
     of_models = row_orders(n_models, random_state=random_state)
-    if of_models.n_distinct <= max(n_permutations, _ALWAYS_ALL):
+    if are_all_counted(n_models, n_permutations):
         orders = of_models.enumerate()
     else:
         drawn = (of_models.draw(i) for i in range(n_permutations))
