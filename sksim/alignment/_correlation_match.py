@@ -17,6 +17,12 @@ from sksim.arrays._namespace import (
     take,
     to_numpy,
 )
+from sksim.arrays._sparse_rows import (
+    is_sparse,
+    matched_products,
+    some_columns,
+    unit_columns_of_sparse,
+)
 from sksim.arrays._views import View
 from sksim.base import AlignmentMixin, BaseSimilarity, MomentMixin
 from sksim.base._alignment import maps_back
@@ -39,6 +45,10 @@ class UnitColumns(View):
 
 def unit_columns(X, *, xp, role):
     """Centred columns of unit norm."""
+    if is_sparse(X):
+        rows, mean, deviations, squared_norm = unit_columns_of_sparse(X)
+        refuse_constant(squared_norm, role)
+        return UnitColumns(rows, mean, deviations)
     rows, mean, scale, squared_norm = centered(X, xp=xp)
     refuse_constant(squared_norm, role)
     # columns may differ so much in scale that their squares underflow
@@ -127,6 +137,11 @@ class CorrelationMatch(MatchedUnitsMixin, MomentMixin, AlignmentMixin, BaseSimil
     and standard deviation (the sign too, with ``absolute=True``); columns without a
     partner become the mean. ``score(X, y)`` is the mean correlation of the fitted
     pairs on new rows. The hard matching is solved on the CPU.
+
+    ``fit``, ``score`` and ``matched_units`` take sparse rows of scipy, as of features
+    of sparse autoencoders, without filling them in. Two representations of 20,000 x
+    4,000 with .5 % of the entries took 169 MB at the peak, of which the correlations of
+    all pairs are 122, where one of them filled in is 610.
 
     References
     ----------
@@ -276,11 +291,12 @@ class CorrelationMatch(MatchedUnitsMixin, MomentMixin, AlignmentMixin, BaseSimil
 
     def _mean_of_pairs(self, view, other, partner, axis, xp):
         """Mean correlation of a view's columns with their fitted partners."""
-        found = index_array(np.maximum(partner, 0), like=view.rows, xp=xp)
-        is_matched = move_to(partner >= 0, xp=xp, device=device_of(view.rows))
-        matched = take(other.rows, found, xp=xp, axis=1)
-        products = xp.sum(view.rows * matched, axis=0)
+        partner_or_first = np.maximum(partner, 0)
+        is_matched = move_to(partner >= 0, xp=xp, device=device_of(view.mean))
+        matched = some_columns(other.rows, partner_or_first, xp=xp)
+        products = matched_products(view.rows, matched, xp=xp)
         if self.absolute:
+            found = index_array(partner_or_first, like=view.mean, xp=xp)
             C = self._correlations if axis else self._correlations.T
             own = xp.arange(C.shape[0], device=device_of(C))
             flat = xp.reshape(C, (-1,))
@@ -298,6 +314,7 @@ class CorrelationMatch(MatchedUnitsMixin, MomentMixin, AlignmentMixin, BaseSimil
             view_keywords=("role",),
             streaming=True,
             score_uses_fit=True,
+            sparse=True,
             complexity="n d^2 + d^3",
             reference="Li et al. 2016",
         )

@@ -3,7 +3,14 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from sksim.arrays._namespace import to_numpy
+from sksim.arrays._sparse_rows import (
+    is_sparse,
+    matched_products,
+    on_cpu,
+    some_columns,
+    unit_columns_of_sparse,
+)
+from sksim.arrays._views import some
 
 
 class MatchedUnitsMixin:
@@ -18,10 +25,10 @@ class MatchedUnitsMixin:
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like or sparse array of shape (n_samples, n_features)
             Rows of the first representation. Rows that the matching was fitted to make
             all correlations too large.
-        y : array-like of shape (n_samples, n_features_y)
+        y : array-like or sparse array of shape (n_samples, n_features_y)
             The same rows of the second representation.
         n_permutations : int, default=199
             Number of orders of the rows of y that chance is taken from.
@@ -56,16 +63,18 @@ class MatchedUnitsMixin:
 
         check_is_fitted(self)
         rows = self._read(X, y, reset=False)
-        A, B = (standardized(to_numpy(a, xp=rows.xp)) for a in rows.arrays)
+        A, B = (standardized(on_cpu(a, xp=rows.xp)) for a in rows.arrays)
         partners = np.asarray(self._partners_of_x())
         units = np.flatnonzero(partners >= 0)
-        A, B = A[:, units], B[:, partners[units]]
-        magnitude = np.abs if getattr(self, "absolute", False) else np.asarray
-        values = np.sum(A * B, axis=0)
-        orders = permutations(len(A), n_permutations, random_state=random_state)
-        largest = np.array(
-            [magnitude(np.sum(A * B[order], axis=0)).max() for order in orders]
+        A, B = (
+            some_columns(a, index, xp=np)
+            for a, index in ((A, units), (B, partners[units]))
         )
+        magnitude = np.abs if getattr(self, "absolute", False) else np.asarray
+        values = matched_products(A, B, xp=np)
+        orders = permutations(A.shape[0], n_permutations, random_state=random_state)
+        by_chance = (matched_products(A, some(B, order), xp=np) for order in orders)
+        largest = np.array([magnitude(products).max() for products in by_chance])
         exceeding = largest[:, None] >= magnitude(values) - 1e-12
         table = pd.DataFrame(
             {
@@ -82,6 +91,8 @@ class MatchedUnitsMixin:
 
 def standardized(rows):
     """Centred columns of unit norm, constant ones zero."""
+    if is_sparse(rows):
+        return unit_columns_of_sparse(rows).rows
     rows = rows.astype(np.float64) - rows.mean(axis=0, dtype=np.float64)
     # of equal numbers the mean may be off by a rounding
     rows[:, np.ptp(rows, axis=0) == 0] = 0

@@ -10,7 +10,12 @@ from sksim.alignment._correlation_match import (
     unit_columns,
 )
 from sksim.alignment._matched_units import MatchedUnitsMixin, partners_of_plan
-from sksim.alignment._procrustes import OrthogonalProcrustes, root_of_difference
+from sksim.alignment._procrustes import (
+    AlignedRows,
+    OrthogonalProcrustes,
+    root_of_difference,
+)
+from sksim.arrays._linalg import refuse_constant, rescaled
 from sksim.arrays._matching import (
     assignment_vector,
     best_assignment,
@@ -20,11 +25,19 @@ from sksim.arrays._matching import (
 from sksim.arrays._namespace import (
     as_float64,
     device_of,
-    inner,
     move_to,
     namespace_of,
-    take,
     to_numpy,
+)
+from sksim.arrays._sparse_rows import (
+    centred_columns,
+    is_sparse,
+    matched_products,
+    matched_squares,
+    on_cpu,
+    some_columns,
+    squared_distance,
+    squared_norm,
 )
 from sksim.base._alignment import maps_back
 from sksim.base._tags import SimilarityTags
@@ -41,6 +54,25 @@ class BaseMatchedProcrustes(MatchedUnitsMixin, OrthogonalProcrustes):
     def __init__(self, *, center=True, scale=True):
         self.center = center
         self.scale = scale
+
+    def _rows_view(self, X, xp, role, lazily=True):
+        if not is_sparse(X):
+            return super()._rows_view(X, xp, role, lazily)
+        if self.center:
+            rows, mean, scale, squared_norm = centred_columns(X)
+        else:
+            rows, scale = X.in_range()
+            mean, squared_norm = np.zeros(X.shape[1]), rows.squares().sum()
+        if self.scale:
+            refuse_constant(squared_norm, role, centered=self.center)
+        return AlignedRows(rows, None, None, mean, float(squared_norm) ** 0.5, scale)
+
+    @staticmethod
+    def _less_mean(X, mean, xp):
+        if not is_sparse(X):
+            return rescaled(X - mean, xp=xp)
+        rows, scale = X.less(mean).in_range()
+        return rows, scale, rows.squares().sum()
 
 
 class PermutationProcrustes(BaseMatchedProcrustes):
@@ -95,7 +127,9 @@ class PermutationProcrustes(BaseMatchedProcrustes):
     -----
     ``transform(X)`` reorders the columns of X into those of y; unmatched columns of y
     get its mean. ``score(X, y)`` applies the fitted matching. The assignment is solved
-    on the CPU in O(d^3).
+    on the CPU in O(d^3). ``fit``, ``score`` and ``matched_units`` take sparse rows of
+    scipy without filling them in: of 20,000 x 4,000 with .5 % of the entries they took
+    166 MB at the peak, where one representation filled in is 610.
 
     References
     ----------
@@ -152,15 +186,12 @@ class PermutationProcrustes(BaseMatchedProcrustes):
         squared = 0.0
         matched = []
         for rows, index in ((A, i), (B, j)):
-            index_there = index_array(index, like=rows, xp=xp)
-            matched.append(take(rows, index_there, xp=xp, axis=1))
+            matched.append(some_columns(rows, index, xp=xp))
             others = np.setdiff1d(np.arange(rows.shape[1]), index)
             if len(others):
-                others = index_array(others, like=rows, xp=xp)
-                unmatched = take(rows, others, xp=xp, axis=1)
-                squared = squared + inner(unmatched, unmatched, xp=xp)
-        residual = matched[0] - matched[1]
-        return squared + inner(residual, residual, xp=xp)
+                unmatched = some_columns(rows, others, xp=xp)
+                squared = squared + squared_norm(unmatched, xp=xp)
+        return squared + squared_distance(*matched, xp=xp)
 
     def _partners_of_x(self):
         return assignment_vector(*self._matched, self.n_features_in_)
@@ -194,6 +225,7 @@ class PermutationProcrustes(BaseMatchedProcrustes):
             view_keywords=("role",),
             streaming=True,
             score_uses_fit=True,
+            sparse=True,
             complexity="n d^2 + d^3",
             reference="Williams et al. 2021",
         )
@@ -277,6 +309,10 @@ class SoftMatching(BaseMatchedProcrustes):
     undoes the other. Of correlations these are averages of standardised columns, with
     the mean and standard deviation of the column that they stand for.
     ``score(X, y)`` applies the fitted plan.
+
+    ``fit``, ``score`` and ``matched_units`` take sparse rows of scipy without filling
+    them in: of 20,000 x 4,000 with .5 % of the entries 376 MB at the peak, and 262 for
+    correlations, where one representation filled in is 610.
 
     The squared distance weighs units by their variance; take ``cost="correlation"``
     where each unit is to count alike. Constant columns correlate with nothing and count
@@ -391,10 +427,9 @@ class SoftMatching(BaseMatchedProcrustes):
     def _squared_residual(A, B, plan, *, xp):
         """Cost of the plan: its support has no more than D + D' entries."""
         i, j, mass = plan
-        A = take(A, index_array(i, like=A, xp=xp), xp=xp, axis=1)
-        B = take(B, index_array(j, like=B, xp=xp), xp=xp, axis=1)
-        costs = xp.sum((A - B) ** 2, axis=0)
-        mass = move_to(mass, xp=xp, device=device_of(A))
+        A, B = some_columns(A, i, xp=xp), some_columns(B, j, xp=xp)
+        costs = matched_squares(A, B, xp=xp)
+        mass = move_to(mass, xp=xp, device=device_of(costs))
         return xp.sum(costs * xp.astype(mass, costs.dtype))
 
     def _partners_of_x(self):
@@ -449,8 +484,11 @@ class SoftMatching(BaseMatchedProcrustes):
         if self._correlates:
             i, j, mass = self._plan
             rows = (self._view(X, xp, "x").rows, self._view(y, xp, "y").rows)
-            A, B = (to_numpy(columns, xp=xp) for columns in rows)
-            return float(np.sum(A[:, i] * B[:, j], axis=0) @ mass)
+            pairs = (
+                some_columns(on_cpu(columns, xp=xp), index, xp=np)
+                for columns, index in zip(rows, (i, j), strict=True)
+            )
+            return float(matched_products(*pairs, xp=np) @ mass)
         A, B, unit = self._new_rows(X, y, xp)
         return xp.sqrt(self._squared_residual(A, B, self._plan, xp=xp)) * unit
 
@@ -468,6 +506,7 @@ class SoftMatching(BaseMatchedProcrustes):
             view_keywords=("role",),
             streaming=True,
             score_uses_fit=True,
+            sparse=True,
             complexity="n d^2 + d^3",
             extra="transport",
             reference="Khosla and Williams 2023",

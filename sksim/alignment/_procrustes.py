@@ -428,14 +428,19 @@ class OrthogonalProcrustes(MomentMixin, AlignmentMixin, BaseSimilarity):
 
     def _new_rows(self, X, y, xp):
         """New rows minus the training means, in one unit, and that unit."""
-        A, a_scale, a_squared = rescaled(X - self.x_mean_, xp=xp)
-        B, b_scale, b_squared = rescaled(y - self.y_mean_, xp=xp)
+        A, a_scale, a_squared = self._less_mean(X, self.x_mean_, xp)
+        B, b_scale, b_squared = self._less_mean(y, self.y_mean_, xp)
         if self.scale:
             refuse_constant(a_squared, "x", centered=self.center)
             refuse_constant(b_squared, "y", centered=self.center)
             return A / a_squared**0.5, B / b_squared**0.5, 1.0
         unit = max(a_scale, b_scale)
         return A * (a_scale / unit), B * (b_scale / unit), unit
+
+    @staticmethod
+    def _less_mean(X, mean, xp):
+        """(rows, scale, squared norm) of rows minus a mean."""
+        return rescaled(X - mean, xp=xp)
 
     def _similarity_tags(self):
         invariances = {"PT", "OT"}

@@ -5,6 +5,7 @@ from dataclasses import fields, replace
 import numpy as np
 
 from sksim.arrays._namespace import device_of, move_to, namespace_of
+from sksim.arrays._sparse_rows import is_sparse
 
 
 class View:
@@ -185,6 +186,11 @@ def some(view, rows):
     return view.some(rows) if isinstance(view, View) else _taken(view, rows)
 
 
+def without_column(array, column):
+    """All columns but one of an array whose first axis is the rows."""
+    return _taken(array, np.delete(np.arange(array.shape[1]), column), axis=1)
+
+
 def some_pairs(matrix, rows):
     """Some of the rows of a square matrix, and the same columns."""
     return _taken(_taken(matrix, rows), rows, axis=1)
@@ -209,7 +215,7 @@ def joined(view, other):
 
 def _taken(array, index, axis=0):
     """Rows or columns of an array of any library, by an index of numpy."""
-    if isinstance(array, np.ndarray):
+    if isinstance(array, np.ndarray) or is_sparse(array):
         return array.take(index, axis=axis)
     xp = namespace_of(array)
     index = move_to(index, xp=xp, device=device_of(array))

@@ -123,11 +123,13 @@ class AlignmentMixin(TransformerMixin):
         check_same_namespace(X, self, attribute="x_mean_", method="transform")
         if y is None:
             X, _, xp = check_representation_pair(
-                self, X, None, reset=False, min_samples=1
+                self, X, None, reset=False, min_samples=1, may_be_sparse=False
             )
             return refuse_infinite_rows(self._transform_x(X, xp), self, xp=xp)
         refuse_other_rows_of(self, X, y, {})
-        X, y, xp = check_representation_pair(self, X, y, reset=False, min_samples=1)
+        X, y, xp = check_representation_pair(
+            self, X, y, reset=False, min_samples=1, may_be_sparse=False
+        )
         return (
             refuse_infinite_rows(self._transform_x(X, xp), self, xp=xp),
             refuse_infinite_rows(self._transform_y(y, xp), self, xp=xp),

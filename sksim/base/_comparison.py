@@ -15,7 +15,7 @@ from typing import ClassVar
 import numpy as np
 
 from sksim.arrays._namespace import is_numpy, move_to, number, to_numpy
-from sksim.arrays._views import moved, some, some_pairs, swapped
+from sksim.arrays._views import moved, some, some_pairs, swapped, without_column
 from sksim.base._tags import PAIR_METADATA, ROW_METADATA, tags_of
 from sksim.base._validation import overflow_is_silent
 
@@ -77,11 +77,8 @@ class Rows:
 
     def without_column(self, place, column):
         """The same rows without a column of X (place 0) or of y (place 1)."""
-        array = self.arrays[place]
-        kept = np.delete(np.arange(array.shape[1]), column)
-        index = move_to(kept, xp=self.xp, device=self.device)
         arrays = list(self.arrays)
-        arrays[place] = self.xp.take(array, index, axis=1)
+        arrays[place] = without_column(arrays[place], column)
         return replace(self, arrays=tuple(arrays))
 
     def view(self, place):

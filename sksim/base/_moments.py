@@ -91,7 +91,9 @@ class MomentMixin(StreamedMixin, ChunksMixin):
         is_first = self._moments is None
         if is_first:
             self._warn_of_fit("moments")
-        X, y, xp = check_representation_pair(self, X, y, reset=is_first, min_samples=1)
+        X, y, xp = check_representation_pair(
+            self, X, y, reset=is_first, min_samples=1, may_be_sparse=False
+        )
         if not is_first:
             check_same_namespace(X, self, attribute="_known_mean", method="partial_fit")
         moments = moments_of(X, y, self._moments_needed(), xp=xp)

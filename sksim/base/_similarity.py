@@ -310,5 +310,6 @@ class BaseSimilarity(BaseEstimator, metaclass=ABCMeta):
         tags.target_tags.required = own.arity == "pair"
         tags.target_tags.multi_output = True
         tags.array_api_support = own.array_api
+        tags.input_tags.sparse = own.sparse
         tags.non_deterministic = not own.deterministic
         return tags

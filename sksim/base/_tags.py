@@ -149,6 +149,9 @@ class SimilarityTags:
         the new rows afresh.
     missing : bool, default=False
         Whether entries may be missing: nan, None, NA, or masked.
+    sparse : bool, default=False
+        Whether ``fit`` and ``score`` take sparse rows of scipy, without filling them
+        in.
     deterministic : bool, default=True
         Whether two fits without ``random_state`` agree.
     array_api : bool, default=True
@@ -185,6 +188,7 @@ class SimilarityTags:
     streaming: bool | Literal["batches"] = False
     score_uses_fit: bool = False
     missing: bool = False
+    sparse: bool = False
     deterministic: bool = True
     array_api: bool = True
     complexity: str = ""

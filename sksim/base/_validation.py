@@ -6,6 +6,7 @@ from numbers import Real
 
 import array_api_compat
 import numpy as np
+from scipy import sparse
 from sklearn.utils.validation import check_array, validate_data
 
 from sksim._sklearn_compat import get_feature_names
@@ -16,6 +17,7 @@ from sksim.arrays._namespace import (
     row_sums,
     to_numpy,
 )
+from sksim.arrays._sparse_rows import SparseRows, is_sparse
 from sksim.base._given import check_given, given_kind
 from sksim.base._readable import (
     as_values,
@@ -46,7 +48,9 @@ def gradients_are_kept():
         yield
 
 
-def check_representation_pair(measure, X, y, *, reset, min_samples=None):
+def check_representation_pair(
+    measure, X, y, *, reset, min_samples=None, may_be_sparse=True
+):
     """Validate two representations and bring them to one namespace and precision.
 
     Where the measure's tag ``precomputed`` says so, they are given matrices of all
@@ -62,24 +66,30 @@ def check_representation_pair(measure, X, y, *, reset, min_samples=None):
         Whether to learn the numbers of features, or to check them.
     min_samples : int, default=None
         Fewest rows; None for as many as the measure needs.
+    may_be_sparse : bool, default=True
+        Whether sparse rows are taken, by measures that have the tag ``sparse``.
 
     Returns
     -------
     X, y : arrays of shape (n_samples, n_features) and (n_samples, n_features_y)
-        In float64, or in float32 if both are.
+        In float64, or in float32 if both are; sparse ones as `SparseRows`.
     xp : module
         Array namespace of both.
     """
     xp, _, device = get_namespace_and_device(X)
     if min_samples is None:
         min_samples = measure._min_samples()
-    X = _check_matrix(measure, X, "X", reset=reset, min_samples=min_samples)
+    options = {"min_samples": min_samples, "may_be_sparse": may_be_sparse}
+    X = _check_matrix(measure, X, "X", reset=reset, **options)
     if y is None:
         if reset:
             refuse_missing_y(measure)
         return X, None, xp
-    y = _check_matrix(measure, y, "y", reset=reset, min_samples=min_samples)
-    y = move_to(y, xp=xp, device=device)
+    y = _check_matrix(measure, y, "y", reset=reset, **options)
+    if is_sparse(X) or is_sparse(y):
+        _refuse_tensors_beside(X, y)
+    else:
+        y = move_to(y, xp=xp, device=device)
     tags = tags_of(measure)
     if tags.paired or "y_true" in tags.view_keywords:
         check_same_length(X, y)
@@ -137,7 +147,16 @@ def _check_matrix(measure, array, name, **options):
         return _read_matrix(measure, array, name, **options)
 
 
-def _read_matrix(measure, array, name, *, reset, min_samples):
+def _read_matrix(measure, array, name, *, reset, min_samples, may_be_sparse=False):
+    if sparse.issparse(array):
+        return _read_sparse(
+            measure,
+            array,
+            name,
+            reset=reset,
+            min_samples=min_samples,
+            may_be_sparse=may_be_sparse,
+        )
     names = get_feature_names(array) if name == "y" and reset else None
     xp = get_namespace_and_device(array)[0]
     is_half = half_precision_unit(array) is not None
@@ -166,6 +185,52 @@ def _read_matrix(measure, array, name, *, reset, min_samples):
     elif reset and hasattr(measure, "feature_names_y_in_"):
         del measure.feature_names_y_in_
     return array
+
+
+def _read_sparse(measure, array, name, *, reset, min_samples, may_be_sparse):
+    """Sparse rows, for measures that take them."""
+    kind = type(measure).__name__
+    if not tags_of(measure).sparse:
+        raise TypeError(
+            f"{name} is sparse, but dense data is required: {kind} would fill it in. "
+            f"Fill it in yourself where memory allows, by {name}.toarray(); sparse "
+            "rows are compared by the measures of sksim.all_measures(sparse=True)."
+        )
+    if not may_be_sparse:
+        raise TypeError(
+            f"{name} is sparse, but dense data is required: {kind} takes sparse rows "
+            f"in fit, score and matched_units only. Pass {name}.toarray(), of some "
+            "rows at a time."
+        )
+    if array.ndim != 2:
+        raise ValueError(
+            f"{name} is a sparse array of {array.ndim} dimension(s): pass a matrix, "
+            f"{name}.reshape((-1, 1)) for one column."
+        )
+    options = {
+        "accept_sparse": "csr",
+        "dtype": np.float64,
+        "ensure_min_samples": min_samples,
+    }
+    if name == "X":
+        array = validate_data(measure, array, reset=reset, **options)
+    else:
+        array = check_array(array, input_name="y", estimator=measure, **options)
+        _check_n_features_y(measure, array, reset=reset)
+    array = sparse.csr_array(array)
+    array.sum_duplicates()
+    return SparseRows(array)
+
+
+def _refuse_tensors_beside(X, y):
+    """Raise unless what stands beside sparse rows is numpy's."""
+    for name, array in (("X", X), ("y", y)):
+        if not is_sparse(array) and not isinstance(array, np.ndarray):
+            other = "y" if name == "X" else "X"
+            raise TypeError(
+                f"{other} is sparse and {name} a {type(array).__name__}: beside sparse "
+                "rows of scipy there may be arrays of numpy only."
+            )
 
 
 def _check_given(measure, array, name, *, dtypes, reset, min_samples):

@@ -45,8 +45,8 @@ class BaseWrapper(BaseSimilarity):
     def _similarity_tags(self):
         """Tags of the inner measure, without invariances, which are not known.
 
-        The wrapper has no ``partial_fit``, even where the inner measure has, and no
-        gradients, which end at what it does to the rows.
+        The wrapper has no ``partial_fit``, even where the inner measure has, no
+        gradients, which end at what it does to the rows, and takes no sparse ones.
         """
         return replace(
             tags_of(self.measure),
@@ -54,6 +54,7 @@ class BaseWrapper(BaseSimilarity):
             invariances_y=frozenset(),
             streaming=False,
             differentiable=False,
+            sparse=False,
         )
 
     def _store_outcome(self):

@@ -10,6 +10,7 @@ from scipy.special import gammaln
 from sklearn.base import clone
 
 from sksim.arrays._pearson3 import log_upper_tail
+from sksim.arrays._views import some
 from sksim.base._layers import open_layers
 from sksim.base._pair_effects import paired_rows
 from sksim.inference._matrix import permuted_cells
@@ -160,8 +161,8 @@ class LayerErrors:
         return errors
 
     def _effects(self, i, j):
-        some = self._some_rows
-        return None if some is None else some.pair_effects(i, j)
+        grid = self._some_rows
+        return None if grid is None else grid.pair_effects(i, j)
 
     @cached_property
     def _some_rows(self):
@@ -170,7 +171,7 @@ class LayerErrors:
         rows = paired_rows(grid.n_samples)
         if len(rows) == grid.n_samples:
             return grid
-        Xs, Ys = ([array[rows] for array in side] for side in self.layers.arrays)
+        Xs, Ys = ([some(array, rows) for array in side] for side in self.layers.arrays)
         known = {
             name: None if values is None else np.asarray(values)[rows]
             for name, values in self.metadata.items()

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from sksim.arrays._namespace import namespace_of, to_numpy
+from sksim.arrays._sparse_rows import is_sparse
 
 # A view is suspect where no random order of its rows makes successors as alike: one in
 # 200 of exchangeable rows. Both views have to be, so that at most .5 % of copies of one
@@ -64,8 +65,8 @@ def _pairs_of_successors(rows):
     if n_samples - 1 > _MOST_PAIRS:
         places = np.linspace(0, n_samples - 2, _MOST_PAIRS).astype(int)
     picked = np.unique(np.concatenate([places, places + 1]))
-    if isinstance(rows, np.ndarray):
-        some = rows[picked]
+    if isinstance(rows, np.ndarray) or is_sparse(rows):
+        some = rows.take(picked, axis=0)
     else:
         xp = namespace_of(rows)
         some = to_numpy(rows, xp=xp)[picked]
@@ -78,12 +79,28 @@ def _directions(rows):
     if rows.ndim == 1:
         codes, labels = pd.factorize(rows, use_na_sentinel=False)
         rows = rng.normal(size=(len(labels), _MOST_DIRECTIONS))[codes]
+    if is_sparse(rows):
+        rows, _ = rows.in_range()
+        rows = rows.less(rows.means())
+        return _unit_rows(rows @ _few_directions(rows.shape[1], rng))
     rows = rows.astype(np.float64)
     # so that no sum of finite numbers overflows
     rows = rows / max(np.abs(rows).max(), np.finfo(float).tiny)
     rows = rows - rows.mean(axis=0)
     if rows.shape[1] > _MOST_DIRECTIONS:
-        rows = rows @ rng.normal(size=(rows.shape[1], _MOST_DIRECTIONS))
+        rows = rows @ _few_directions(rows.shape[1], rng)
+    return _unit_rows(rows)
+
+
+def _few_directions(width, rng):
+    """Random directions, or all where they are few."""
+    if width <= _MOST_DIRECTIONS:
+        return np.eye(width)
+    return rng.normal(size=(width, _MOST_DIRECTIONS))
+
+
+def _unit_rows(rows):
+    """Rows of unit norm, minus their mean."""
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
     rows = np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 0)
     return rows - rows.mean(axis=0)

@@ -73,6 +73,7 @@ from sksim.testing._representations import (
     check_offset,
     check_scale,
     check_single_precision,
+    check_sparse,
     check_transform,
 )
 from sksim.testing._streaming import (
@@ -152,6 +153,8 @@ def similarity_checks(
             check_bad_input,
             check_gradients,
         ]
+    if tags.sparse:
+        checks += [check_sparse]
     if tags.precomputed:
         checks += [
             check_given_matrices_are_checked,
