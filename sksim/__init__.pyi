@@ -23,6 +23,7 @@ from . import topology as topology
 from . import torch as torch
 from .alignment import AlignedCosine as AlignedCosine
 from .alignment import AngularShapeMetric as AngularShapeMetric
+from .alignment import ContraSim as ContraSim
 from .alignment import CorrelationMatch as CorrelationMatch
 from .alignment import LinearRegressionSimilarity as LinearRegressionSimilarity
 from .alignment import MaximumMatching as MaximumMatching

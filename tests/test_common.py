@@ -9,6 +9,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sksim import all_measures
 from sksim.alignment import (
     AngularShapeMetric,
+    ContraSim,
     OrthogonalProcrustes,
     PartialSoftMatching,
 )
@@ -138,6 +139,8 @@ VARIANTS = [
     DecodingSimilarity(scale=True),
     PartialSoftMatching(0.3),
     PartialSoftMatching("cv", random_state=0),
+    ContraSim(similarity="cka", random_state=0),
+    ContraSim(ridge=0, n_components=3, random_state=0),
     TripletAgreement(n_neighbors=3),
     OrthogonalProcrustes(center=False),
     OrthogonalProcrustes(scale=False),

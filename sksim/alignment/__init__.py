@@ -1,5 +1,6 @@
 """Alignment: how close one representation comes to the other under allowed maps."""
 
+from sksim.alignment._contrasim import ContraSim
 from sksim.alignment._correlation_match import CorrelationMatch
 from sksim.alignment._cosine import AlignedCosine
 from sksim.alignment._maximum_match import MaximumMatching
@@ -12,6 +13,7 @@ from sksim.alignment._shape import AngularShapeMetric, PartialWhiteningShapeMetr
 __all__ = [
     "AlignedCosine",
     "AngularShapeMetric",
+    "ContraSim",
     "CorrelationMatch",
     "LinearRegressionSimilarity",
     "MaximumMatching",

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 
 from sksim.arrays._namespace import get_namespace_and_device, move_to
-from sksim.testing._helpers import assert_close, fit, tags_of
+from sksim.testing._helpers import assert_close, fit, seeded, tags_of
 from sksim.testing._inputs import make_inputs
 
 
@@ -43,6 +43,7 @@ def check_array_api(
     from sklearn import config_context
 
     module = importlib.import_module(namespace)
+    measure = seeded(measure)
     X, y, fit_params = make_inputs(measure)
     fitted = fit(measure, X, y, fit_params)
     options = {} if device is None else {"device": device}

@@ -10,6 +10,14 @@ from sksim.base._tags import tags_of
 from sksim.testing._inputs import make_inputs
 
 
+def seeded(measure):
+    """Clone of a measure; of a random one without a seed, with one."""
+    measure = clone(measure)
+    if measure.get_params(deep=False).get("random_state", 0) is None:
+        measure.set_params(random_state=0)
+    return measure
+
+
 def fit(measure, X, y, fit_params=None):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

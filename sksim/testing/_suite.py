@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 
 from sksim.base._tags import ALL_INVARIANCES, tags_of
 from sksim.testing._claims import (
@@ -59,6 +59,7 @@ from sksim.testing._given import (
     check_new_rows,
     check_rounding_of_given_matrices,
 )
+from sksim.testing._helpers import seeded
 from sksim.testing._protocol import (
     check_fits_agree,
     check_group_of_two,
@@ -176,15 +177,7 @@ def similarity_checks(
         if tags.inputs == "representation":
             checks += [check_streams_of_hard_input]
     for check in checks:
-        yield _seeded(measure), check
-
-
-def _seeded(measure):
-    """Clone of a measure; of a random one without a seed, with one."""
-    measure = clone(measure)
-    if measure.get_params(deep=False).get("random_state", 0) is None:
-        measure.set_params(random_state=0)
-    return measure
+        yield seeded(measure), check
 
 
 def check_similarity(measure: BaseEstimator) -> None:
