@@ -197,6 +197,7 @@ from .pairwise import layer_similarity_matrix as layer_similarity_matrix
 from .pairwise import release_gate as release_gate
 from .pairwise import similarity_matrix as similarity_matrix
 from .plot import AlignmentCurveDisplay as AlignmentCurveDisplay
+from .plot import ContributionsDisplay as ContributionsDisplay
 from .plot import GroupSimilarityDisplay as GroupSimilarityDisplay
 from .plot import LossBarrierDisplay as LossBarrierDisplay
 from .plot import MeasureRanksDisplay as MeasureRanksDisplay

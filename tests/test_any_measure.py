@@ -81,6 +81,9 @@ def _calls():
                 m, X, Y, n_neighbors=[2, 3]
             ).table.to_dict()
         ),
+        "ContributionsDisplay.from_representations": lambda m: (
+            sksim.ContributionsDisplay.from_representations(m, X, Y).table.to_dict()
+        ),
         "layer_similarity_matrix": lambda m: sksim.layer_similarity_matrix(
             m, a, b, X
         ).scores.to_numpy(),

@@ -73,6 +73,7 @@ class AlignedCosine(OrthogonalProcrustes):
     """
 
     _repeated_view = None
+    _parts_by_rows = None  # the value is the mean of similarities_
     _parameter_constraints: dict = {"center": ["boolean"]}
     scale = False
     debias = None

@@ -50,6 +50,8 @@ class BaseMatchedProcrustes(MatchedUnitsMixin, OrthogonalProcrustes):
     # corrections for few rows, and for trials, are of rotations
     debias = None
     _repeated_view = None
+    # parts of a value by principal components are of rotations
+    _parts_by_rows = None
 
     def __init__(self, *, center=True, scale=True):
         self.center = center

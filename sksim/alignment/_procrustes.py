@@ -5,6 +5,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from sksim._sklearn_compat import StrOptions
+from sksim.alignment._overlap_parts import (
+    overlap_by_columns,
+    overlap_by_rows,
+    principal_scores,
+)
 from sksim.arrays._linalg import (
     centered,
     centered_product,
@@ -25,6 +30,7 @@ from sksim.arrays._namespace import (
     inner,
     number,
     root_above,
+    to_numpy,
     without_gradients,
     zeros,
 )
@@ -37,6 +43,7 @@ from sksim.arrays._repeats import unbiased_square_sum
 from sksim.arrays._views import View
 from sksim.base import AlignmentMixin, BaseSimilarity, MomentMixin
 from sksim.base._alignment import maps_back
+from sksim.base._contributions import ContributionsMixin
 from sksim.base._repeats import Halves, root_of_signal
 from sksim.base._tags import SimilarityTags
 
@@ -96,7 +103,9 @@ def root_of_difference(squared):
     return max(float(squared), 0.0) ** 0.5
 
 
-class OrthogonalProcrustes(MomentMixin, AlignmentMixin, BaseSimilarity):
+class OrthogonalProcrustes(
+    ContributionsMixin, MomentMixin, AlignmentMixin, BaseSimilarity
+):
     r"""Orthogonal Procrustes distance.
 
     What remains between two representations after the best orthogonal map:
@@ -171,6 +180,12 @@ class OrthogonalProcrustes(MomentMixin, AlignmentMixin, BaseSimilarity):
     the noise. Those that do not are lost, so that the distance is too large where all
     of many directions are shared alike by few rows (:ref:`few_rows_procrustes` has a
     table). ``score(X, y)`` is then the corrected distance of the new rows.
+
+    ``contributions`` are parts of the overlap :math:`\lVert R^\top R' \rVert_*`, over
+    both norms if scaled, so that they add up to 1 - m^2 / 2: of two principal
+    components the product of their scores times the entry of the map, of a row the
+    inner product of mapped and target row, whose squared difference is its
+    ``residual``; residuals add up to m^2.
 
     References
     ----------
@@ -340,6 +355,31 @@ class OrthogonalProcrustes(MomentMixin, AlignmentMixin, BaseSimilarity):
     def _overlap(self, cross_product, view_x, view_y, xp):
         x_factor, y_factor, _ = self._units(view_x, view_y)
         return nuclear_norm(cross_product, xp=xp) * (x_factor * y_factor)
+
+    def _parts_by_components(self, comparison):
+        return overlap_by_columns(*map(principal_scores, self._both(comparison)))
+
+    def _parts_by_rows(self, comparison):
+        return overlap_by_rows(*self._both(comparison))
+
+    def _parts_by_classes(self, comparison, is_of):
+        by_rows = self._parts_by_rows(comparison)
+        return {name: values @ is_of for name, values in by_rows.items()}
+
+    def _both(self, comparison):
+        """Rows of both views in one unit, on numpy."""
+        if self.debias is not None:
+            raise ValueError(
+                f"{type(self).__name__} has no parts with debias={self.debias!r}, "
+                "whose map is another one in each fold. Set debias=None."
+            )
+        views, xp = (comparison.view_x, comparison.view_y), comparison.xp
+        x_factor, y_factor, unit = self._units(*views)
+        factors = x_factor * unit, y_factor * unit
+        return [
+            to_numpy(view.in_units(factor, xp=xp), xp=xp)
+            for view, factor in zip(views, factors, strict=True)
+        ]
 
     def _moments_needed(self):
         return {"cross"}

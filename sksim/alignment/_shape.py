@@ -88,7 +88,8 @@ class AngularShapeMetric(OrthogonalProcrustes):
     -----
     ``transform(X)`` lands in the coordinates of y. ``score(X, y)`` applies the fitted
     map to new rows, with the training means and each set's own norm; it is -pi at
-    worst.
+    worst. ``contributions`` are parts of the cosine of the angle, as those of
+    :class:`OrthogonalProcrustes`.
 
     References
     ----------
@@ -233,6 +234,7 @@ class PartialWhiteningShapeMetric(AngularShapeMetric):
     """
 
     _repeated_view = None
+    _parts_by_rows = None  # whitened, components are alike
     debias = None
     _parameter_constraints: dict = {
         "alpha": [Interval(Real, 0, 1, closed="both")],

@@ -1,5 +1,6 @@
 """Pictures of results, in the manner of scikit-learn's displays."""
 
+from sksim.plot._contributions import ContributionsDisplay
 from sksim.plot._curve import AlignmentCurveDisplay
 from sksim.plot._group import GroupSimilarityDisplay
 from sksim.plot._loss_barrier import LossBarrierDisplay
@@ -13,6 +14,7 @@ from sksim.plot._weight_delta import WeightDeltaDisplay
 
 __all__ = [
     "AlignmentCurveDisplay",
+    "ContributionsDisplay",
     "GroupSimilarityDisplay",
     "LossBarrierDisplay",
     "MeasureRanksDisplay",

@@ -4,16 +4,20 @@ import math
 import warnings
 from dataclasses import replace
 
-from sklearn.base import clone
 from sklearn.exceptions import UndefinedMetricWarning
 
 from sksim._sklearn_compat import StrOptions
 from sksim.arrays._columns import product_of_columns
-from sksim.arrays._namespace import as_float64, number, root
+from sksim.arrays._namespace import number, root
 from sksim.arrays._repeats import self_term_of_columns, self_term_of_distinct
+from sksim.base._contributions import ContributionsMixin
 from sksim.base._repeats import root_of_signal
 from sksim.base._tags import SimilarityTags
-from sksim.rsm._contributions import by_classes, by_components, by_rows
+from sksim.rsm._contributions import (
+    kernels_by_classes,
+    kernels_by_components,
+    kernels_by_rows,
+)
 from sksim.rsm._kernel_pool import KernelPool
 from sksim.rsm._kernels import BaseKernelSimilarity, KernelMomentMixin
 
@@ -22,7 +26,7 @@ from sksim.rsm._kernels import BaseKernelSimilarity, KernelMomentMixin
 _NO_SELF_TERM = 64 * 2.0**-52
 
 
-class CKA(KernelMomentMixin, BaseKernelSimilarity):
+class CKA(ContributionsMixin, KernelMomentMixin, BaseKernelSimilarity):
     r"""Centered kernel alignment.
 
     The cosine of two centred kernel matrices:
@@ -164,60 +168,14 @@ class CKA(KernelMomentMixin, BaseKernelSimilarity):
         """Whether there is a correction for the noise of folded sketches of rows."""
         return self.kernel == "linear" and self.debias == "rows"
 
-    def contributions(self, X, y, *, by="components", y_true=None):
-        """What the value is made of: parts that add up to it.
+    def _parts_by_components(self, comparison):
+        return kernels_by_components(comparison)
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            First representation.
-        y : array-like of shape (n_samples, n_features_y)
-            Second representation of the same rows.
-        by : {"components", "rows", "classes"}, default="components"
-            "components": pairs of principal components, eigenvectors of both centred
-            kernels. "rows": each row with all others. "classes": pairs of classes.
-        y_true : array-like of shape (n_samples,), default=None
-            Classes of the rows, for ``by="classes"``.
+    def _parts_by_rows(self, comparison):
+        return {"part": kernels_by_rows(comparison)}
 
-        Returns
-        -------
-        parts : DataFrame
-            "components": a row for each component of X and a column for each of y, from
-            the largest on. "classes": the same for classes. "rows": the column
-            ``part``, and, where the kernel is not one that follows the rows, as the RBF
-            kernel's width does, ``influence``: by how much the value is larger with
-            the row than without.
-
-        Raises
-        ------
-        ValueError
-            If there are more rows than an n x n matrix is made of, where one is needed.
-
-        Examples
-        --------
-        Two representations share one strong direction, and little else:
-
-        >>> import numpy as np
-        >>> from sksim.rsm import CKA
-        >>> rng = np.random.default_rng(0)
-        >>> X, y = rng.normal(size=(2, 200, 4))
-        >>> X[:, 0] = y[:, 0] = 5 * rng.normal(size=200)
-        >>> parts = CKA().contributions(X, y)
-        >>> parts.shape, round(float(parts.to_numpy().sum()), 4)
-        ((4, 4), 0.9966)
-        >>> round(float(parts.iloc[0, 0]), 4)
-        0.9965
-        """
-        rows = clone(self)._read(X, y)
-        arrays = tuple(as_float64(array, xp=rows.xp) for array in rows.arrays)
-        comparison = replace(rows, arrays=arrays).compared()
-        if by == "classes":
-            return by_classes(comparison, y_true)
-        if by not in ("components", "rows"):
-            raise ValueError(
-                f"by must be 'components', 'rows' or 'classes', got {by!r}."
-            )
-        return by_rows(comparison) if by == "rows" else by_components(comparison)
+    def _parts_by_classes(self, comparison, is_of):
+        return kernels_by_classes(comparison, is_of)
 
     def _of_product(self, product, view_x, view_y, n_samples):
         return product / (view_x.norm * view_y.norm)

@@ -4,6 +4,8 @@ import warnings
 from functools import partial
 from operator import isub, itruediv, sub, truediv
 
+import numpy as np
+
 from sksim._sklearn_compat import StrOptions
 from sksim.arrays._kernels import double_center
 from sksim.arrays._linalg import rescaled, role_name
@@ -13,6 +15,7 @@ from sksim.arrays._namespace import (
     inner,
     is_numpy,
     namespace_of,
+    number,
     to_numpy,
 )
 from sksim.arrays._pairs import (
@@ -30,8 +33,10 @@ from sksim.arrays._ranks import average_ranks, quantized
 from sksim.arrays._symmetric import Dense, blocked_matrix
 from sksim.base import BaseSimilarity
 from sksim.base._comparison import Comparison
+from sksim.base._contributions import ContributionsMixin, sums_by_classes
 from sksim.base._given import check_pairs
 from sksim.base._tags import SimilarityTags
+from sksim.rsm._contributions import distances_by_components, refuse_many_rows
 from sksim.rsm._dissimilarity_pool import DissimilarityPool
 from sksim.rsm._kernels import refuse_explained
 from sksim.rsm._pair_blocks import (
@@ -73,7 +78,7 @@ _WHITENED = ("cosine_cov", "corr_cov")
 _LISTED_ROWS = 8192
 
 
-class RSA(BaseSimilarity):
+class RSA(ContributionsMixin, BaseSimilarity):
     r"""Representational similarity analysis.
 
     The correlation of the dissimilarities of all pairs of rows in both
@@ -509,7 +514,8 @@ class RSA(BaseSimilarity):
         if self.sigma_k is not None:
             product = inner(*(v.of_unit_norm(xp=xp) for v in (view_x, view_y)), xp=xp)
         elif view_x.is_partial or view_y.is_partial:
-            product = self._compare_some(view_x, view_y, xp)
+            some = self._compare_some if self._is_whitened else self._compare_lists
+            product = some(view_x, view_y, xp)
         elif self._is_whitened:
             product = view_x.form.inner(view_y.form, xp=xp)
             n_samples = view_x.form.n_samples
@@ -526,31 +532,107 @@ class RSA(BaseSimilarity):
         return product, {"error_bound_": binning_error(view_x, view_y)}
 
     def _compare_lists(self, view_x, view_y, xp):
-        values_x, values_y = (self._values(view, xp) for view in (view_x, view_y))
+        values_x, values_y = self._lists(view_x, view_y, xp)
         if self.comparison in _ORDERED:
             return kendall_tau_a(values_x, values_y)
         return inner(values_x, values_y, xp=xp)
 
+    def _lists(self, view_x, view_y, xp):
+        """What is compared of the pairs that count and are missing in neither."""
+        views = view_x, view_y
+        used = used_pairs(views)
+        if used is None:
+            return [self._values(view, xp) for view in views]
+        refuse_few(used, xp)
+        # ranks of ranks are ranks, and centring and scaling change no correlation
+        return [
+            self._compared_as(view.values[used], role, xp).values
+            for view, role in zip(views, "xy", strict=True)
+        ]
+
     def _compare_some(self, view_x, view_y, xp):
-        """Of the pairs that count and are missing in neither."""
+        """Whitened, of the pairs that count and are missing in neither."""
         used = used_pairs([view_x, view_y])
         refuse_few(used, xp)
-        sides = (view_x, "x"), (view_y, "y")
-        if self._is_whitened:
-            lists = [
-                some_values(view, used, self._is_centred, self._refusing(role), xp=xp)
-                for view, role in sides
-            ]
-            return cosine_of_some_pairs(*lists, used, xp=xp)
-        # ranks of ranks are ranks, and centring and scaling change no correlation
-        views = [self._compared_as(v.values[used], role, xp) for v, role in sides]
-        return self._compare_lists(*views, xp)
+        lists = [
+            some_values(view, used, self._is_centred, self._refusing(role), xp=xp)
+            for view, role in ((view_x, "x"), (view_y, "y"))
+        ]
+        return cosine_of_some_pairs(*lists, used, xp=xp)
 
     def _values(self, view, xp):
         if view.is_moment:
             squares = pair_vector(view.distances, xp=xp)
             return self._pair_view(squares, None, xp).values
         return view.values
+
+    def _parts_by_components(self, comparison):
+        self._refuse_without_components()
+        rows = (
+            squared_distance_rows(
+                array, self.metric, xp=comparison.xp, role=role, center=True
+            ).rows
+            for array, role in zip(comparison.rows.arrays, "xy", strict=True)
+        )
+        rows = (to_numpy(array, xp=comparison.xp) for array in rows)
+        return distances_by_components(*rows, self.comparison)
+
+    def _refuse_without_components(self):
+        """Raise where dissimilarities are no sums over components, or are ranked."""
+        is_sum = self.metric in ("sqeuclidean", "correlation", "cosine")
+        is_linear = self.comparison in ("pearson", "cosine", *_WHITENED)
+        if is_sum and is_linear and self.pairs is None and self.sigma_k is None:
+            return
+        raise ValueError(
+            "RSA has parts by components where dissimilarities are squared distances "
+            "(metric 'sqeuclidean', 'correlation' or 'cosine') of all pairs of rows "
+            "and values are compared, and not ranks (comparison 'pearson', 'cosine', "
+            "'cosine_cov' or 'corr_cov', without sigma_k). Got "
+            f"metric={self.metric!r}, comparison={self.comparison!r}"
+            f"{'' if self.pairs is None else ', pairs'}"
+            f"{'' if self.sigma_k is None else ', sigma_k'}. Set these, or take "
+            "by='rows' or 'classes'."
+        )
+
+    def _parts_by_rows(self, comparison):
+        return {"part": self._products_of_pairs(comparison).sum(axis=1)}
+
+    def _parts_by_classes(self, comparison, is_of):
+        return sums_by_classes(self._products_of_pairs(comparison), is_of)
+
+    def _products_of_pairs(self, comparison):
+        """What each pair of rows adds, half of it at (i, j) and half at (j, i)."""
+        self._refuse_without_pairs(comparison)
+        if self._is_whitened:
+            norms = number(comparison.view_x.norm), number(comparison.view_y.norm)
+            x, y = comparison._matrices()
+            return x * y / norms[0] / norms[1]
+        lists = self._lists(comparison.view_x, comparison.view_y, comparison.xp)
+        x, y = (to_numpy(values, xp=comparison.xp) for values in lists)
+        used = used_pairs([comparison.view_x, comparison.view_y])
+        products = x * y
+        if used is not None:
+            used = to_numpy(used, xp=comparison.xp)
+            products = np.zeros(len(used))
+            products[used] = x * y
+        return square(products, xp=np) / 2
+
+    def _refuse_without_pairs(self, comparison):
+        """Raise where the value is no sum over pairs of rows, or is one of too many."""
+        is_partial = comparison.view_x.is_partial or comparison.view_y.is_partial
+        if (
+            self.comparison in _ORDERED
+            or self.sigma_k is not None
+            or (self._is_whitened and is_partial)
+        ):
+            raise ValueError(
+                "RSA has parts by rows and classes where it is a sum over pairs of "
+                "rows: not for Kendall's tau, with sigma_k, or where pairs are left "
+                f"out of a whitened comparison. Got comparison={self.comparison!r}"
+                f"{'' if self.sigma_k is None else ', sigma_k'}. Take 'pearson' or "
+                "'spearman'."
+            )
+        refuse_many_rows(comparison.n_samples, "by='components'")
 
     def _has_lists(self, n_samples):
         """Whether permutations pick entries: of values or ranks, not of orders."""
