@@ -18,6 +18,7 @@ from sksim.arrays._order import (
     agreeing_pairs,
     anchored_codes,
     codes_of_pairs,
+    codes_of_rows,
     distances_between,
     distances_of_drawn,
     distinct_rows,
@@ -499,9 +500,13 @@ class QuadrupletAgreement(BaseOrderAgreement):
 
     def _coded(self, view, xp):
         n_samples = self._n_samples_of(view)
-        distances = view.distances_from(slice(0, n_samples), xp=xp)
-        codes = codes_of_pairs(distances, self.tie_tolerance)
-        n_tied = tied_pairs(_listed(codes)) - tied_pairs(codes)
+        if view.distances is None:
+            codes = codes_of_rows(view.rows, self.tie_tolerance, xp=xp)
+        else:
+            distances = view.distances_from(slice(0, n_samples), xp=xp)
+            codes = codes_of_pairs(distances, self.tie_tolerance)
+        has_ties = int(codes.max()) < n_pairs(n_samples)
+        n_tied = tied_pairs(_listed(codes)) - tied_pairs(codes) if has_ties else 0
         return Ordered(codes=codes, n_tied=n_tied)
 
     def _n_agreeing(self, view_x, view_y, xp):

@@ -9,7 +9,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.spatial.distance import cdist, pdist, squareform
 from scipy.stats import kendalltau
 
-from sksim.arrays._order import agreeing_pairs, distinct_rows, inversions
+from sksim.arrays._order import (
+    agreeing_pairs,
+    codes_of_pairs,
+    codes_of_rows,
+    distances_between,
+    distinct_rows,
+    inversions,
+)
 from sksim.inference import similarity_test
 from sksim.neighbors import QuadrupletAgreement, TripletAgreement
 from sksim.pairwise import alignment_curve
@@ -129,6 +136,51 @@ def test_kendalls_tau():
     taus = [kendalltau(d[i, r], e[i, r]).statistic for i, r in enumerate(rows)]
     value = TripletAgreement().fit(X, y).statistic_
     assert_allclose(value, (1 + np.mean(taus)) / 2, rtol=1e-12)
+
+
+@pytest.mark.parametrize("n", [2**16 + 1, 90_000, 2**17, 2**17 + 1])
+def test_inversions_of_long_permutations(n):
+    """Counted by cells, of orders whose inversions are known."""
+    values = np.arange(n, dtype=np.int32)
+    assert inversions(values[None, :], n) == 0
+    assert inversions(values[None, ::-1], n) == n * (n - 1) // 2
+    for shift in (1, 1000, n // 3):
+        assert inversions(np.roll(values, shift)[None, :], n) == shift * (n - shift)
+    # of two rows none is counted by cells
+    order = np.random.default_rng(0).permutation(n)
+    both = inversions(np.stack([order, values]), n)
+    assert inversions(order[None, :], n) == both
+    # ties keep their order
+    expected = inversions(np.stack([order // 3, values // 3]), n)
+    assert inversions(order[None, :] // 3, n) == expected
+
+
+def _rows_with_ties():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(300, 20))
+    duplicates, whole = rows.copy(), rows.copy()
+    duplicates[5:10] = duplicates[200:205]
+    whole[:40] = np.round(whole[:40])
+    line = rows[:, :1].copy()
+    line[::30] = np.arange(10)[:, None]
+    return {
+        "none": rows,
+        "some duplicates": duplicates,
+        "some integers": whole,
+        "all integers": np.round(rows),
+        "a line": line,
+        "offset": rows + 1e6,
+        "outlier": np.vstack([rows[1:], 1e7 * rows[:1]]),
+        "single precision": rows[:, :3].astype(np.float32),
+        "all equal but one": np.vstack([np.zeros((299, 3)), [[1, 2, 3]]]),
+    }
+
+
+@pytest.mark.parametrize("rows", _rows_with_ties().values(), ids=_rows_with_ties())
+def test_codes_of_rows_are_those_of_their_differences(rows):
+    distances = distances_between(rows, slice(0, 300), xp=np)
+    expected = codes_of_pairs(distances, 0)
+    assert np.array_equal(codes_of_rows(rows, 0, xp=np), expected)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 15, 16, 17, 33, 100])
