@@ -7,7 +7,7 @@ import numpy as np
 
 from sksim._sklearn_compat import StrOptions
 from sksim.alignment._matched_units import MatchedUnitsMixin
-from sksim.arrays._linalg import centered, refuse_constant
+from sksim.arrays._linalg import centered, refuse_constant, safe_range
 from sksim.arrays._matching import assignment_vector, best_assignment, index_array
 from sksim.arrays._namespace import (
     column_sum_of_squares,
@@ -51,11 +51,14 @@ def unit_columns(X, *, xp, role):
         return UnitColumns(rows, mean, deviations)
     rows, mean, scale, squared_norm = centered(X, xp=xp)
     refuse_constant(squared_norm, role)
-    # columns may differ so much in scale that their squares underflow
-    largest = xp.max(xp.abs(rows), axis=0)
-    largest = xp.where(largest == 0, xp.ones_like(largest), largest)
-    rows = rows / largest
-    norms = xp.sqrt(column_sum_of_squares(rows, xp=xp))
+    squares, largest = column_sum_of_squares(rows, xp=xp), 1.0
+    if not bool(xp.all(squares > safe_range(xp, rows.dtype)[0])):
+        # columns may differ so much in scale that their squares underflow
+        largest = xp.max(xp.abs(rows), axis=0)
+        largest = xp.where(largest == 0, xp.ones_like(largest), largest)
+        rows = rows / largest
+        squares = column_sum_of_squares(rows, xp=xp)
+    norms = xp.sqrt(squares)
     deviations = norms * largest * (scale / rows.shape[0] ** 0.5)
     rows = rows / xp.where(norms == 0, xp.ones_like(norms), norms)
     return UnitColumns(rows, mean, deviations)

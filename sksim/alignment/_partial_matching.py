@@ -92,7 +92,7 @@ class PartialSoftMatching(MatchedUnitsMixin, BaseSimilarity):
         If a representation is constant, or if there are fewer than 10 rows and
         ``mass="cv"``.
     ImportError
-        If POT is not installed, unless widths are equal and ``mass=1``.
+        If POT is not installed and widths are unequal.
 
     See Also
     --------
@@ -104,11 +104,12 @@ class PartialSoftMatching(MatchedUnitsMixin, BaseSimilarity):
     Use it where some units are noise, dead, or of one model only; compare values of
     equal mass, since less mass is matched better. Constant columns correlate with
     nothing and count as 0. ``score(X, y)`` is the mean correlation of the fitted plan
-    on new rows. Plans are found on the CPU by the network simplex of POT, twenty times
-    for the corner, a hundred times by cross-validation. ``fit``, ``score`` and
-    ``matched_units`` take sparse rows of scipy without filling them in: of 20,000 x
-    4,000 with .5 % of the entries, and ``mass=0.5``, 556 MB at the peak, most of it for
-    the plan, where one representation filled in is 610.
+    on new rows. Plans are found on the CPU, twenty times for the corner, a hundred
+    times by cross-validation: by assignments of pairs of units where widths are equal,
+    else by the network simplex of POT. ``fit``, ``score`` and ``matched_units`` take
+    sparse rows of scipy without filling them in: of 20,000 x 4,000 with .5 % of the
+    entries, and ``mass=0.5``, 556 MB at the peak, most of it for the plan, where one
+    representation filled in is 610.
 
     A larger mass always costs more. ``mass="cv"`` therefore counts what is left out at
     1, the cost of two units that don't correlate: the total, the cost of a mass m plus
@@ -234,9 +235,8 @@ def _matched(sums):
 def _plan(costs, mass):
     """Support (i, j) and mass of the cheapest plan that moves a mass."""
     width_x, width_y = costs.shape
-    if mass == 1 and width_x == width_y:
-        i, j = best_assignment(-costs, xp=np)
-        return i, j, np.full(width_x, 1 / width_x)
+    if width_x == width_y:
+        return _plan_of_pairs(costs, mass * width_x)
     emd = network_simplex("PartialSoftMatching")
     # what stays unmatched goes to one more unit on the other side, at no cost
     rest = 1 - mass
@@ -252,6 +252,40 @@ def _plan(costs, mass):
     i, j = np.nonzero(plan > _NO_MASS / max(costs.shape))
     moved = plan[i, j]
     return i, j, moved * (mass / moved.sum())
+
+
+def _plan_of_pairs(costs, n_pairs):
+    """The same of two sides of equal width, for a mass of so many pairs of units.
+
+    Plans of whole numbers of pairs match one to one, and in between the least cost is
+    linear: between the pairs of both numbers mass is shared.
+    """
+    width = len(costs)
+    low = round(n_pairs)
+    if abs(n_pairs - low) < _NO_MASS * width:
+        i, j = _cheapest_pairs(costs, low)
+        return i, j, np.full(low, 1 / width)
+    low = int(n_pairs)
+    plan = np.zeros(costs.shape)
+    for count, share in ((low, low + 1 - n_pairs), (low + 1, n_pairs - low)):
+        plan[_cheapest_pairs(costs, count)] += share / width
+    i, j = np.nonzero(plan)
+    return i, j, plan[i, j]
+
+
+def _cheapest_pairs(costs, n_pairs):
+    """So many pairs of units at the least cost in all."""
+    width = len(costs)
+    if n_pairs == 0:
+        return np.zeros((2, 0), dtype=int)
+    # the other rows go to columns of their own, at one cost for all. They fill these:
+    # of the rows beside them at least one has no cheaper partner, or the number is
+    # right. A cost that is far lower makes the search five times as long.
+    level = np.partition(costs.min(axis=1), n_pairs - 1)[n_pairs - 1] - 1e-9
+    padded = np.hstack([costs, np.full((width, width - n_pairs), level)])
+    i, j = best_assignment(-padded, xp=np)
+    is_pair = j < width
+    return i[is_pair], j[is_pair]
 
 
 def _curve(costs):

@@ -1,5 +1,7 @@
 """Partial soft matching, and the units that matchings match."""
 
+from itertools import combinations, permutations
+
 import numpy as np
 import pytest
 from _reference import newer_cases
@@ -18,6 +20,7 @@ from sksim.alignment._partial_matching import (
     _curvatures,
     _held_out_costs,
     _least_good_mass,
+    _plan,
 )
 
 pytest.importorskip("ot")
@@ -34,6 +37,30 @@ def test_values_of_linear_programmes(case, arrays, values):
         assert_allclose(fitted.statistic_, mean, rtol=1e-7, atol=1e-10)
     value = values["soft_matching_correlation"]
     assert_allclose(PartialSoftMatching(1).fit(X, y).statistic_, value, rtol=1e-7)
+
+
+@pytest.mark.parametrize("kind", ["random", "ties", "equal"])
+def test_plans_of_equal_widths_are_the_cheapest(kind):
+    """By all ways to match k of 5 units with k others; linear in between."""
+    costs = np.random.default_rng(0).uniform(0, 2, size=(5, 5))
+    costs = {"random": costs, "ties": np.round(costs), "equal": np.ones((5, 5))}[kind]
+    least = [0.0]
+    for k in range(1, 6):
+        ways = (costs[list(i), list(j)].sum() for i, j in _pairs_of_units(5, k))
+        least.append(min(ways) / 5)
+    for mass in (0.05, 0.2, 0.3, 0.4, 0.5, 0.6, 0.77, 0.8, 0.99, 1.0):
+        i, j, moved = _plan(costs, mass)
+        assert_allclose(costs[i, j] @ moved, np.interp(5 * mass, range(6), least))
+        plan = np.zeros((5, 5))
+        plan[i, j] = moved
+        assert_allclose(plan.sum(), mass)
+        assert max(*plan.sum(axis=0), *plan.sum(axis=1)) < 0.2 + 1e-12
+
+
+def _pairs_of_units(width, k):
+    for i in combinations(range(width), k):
+        for j in permutations(range(width), k):
+            yield i, j
 
 
 @pytest.mark.parametrize("case, arrays, values", CASES)
