@@ -13,8 +13,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 
+from sksim._cli._compare import print_verdict
 from sksim._progress import ProgressBar
-from sksim.discovery import FAMILIES, all_measures
+from sksim.discovery import all_measures
 from sksim.models import extract_outputs, extract_representations
 from sksim.models._extract import last_representation
 from sksim.pairwise import compare, similarity_matrix
@@ -69,21 +70,22 @@ def run_demo(
         second,
         X,
         y,
-        measures=[f for f in FAMILIES if f != "topology"] if quick else "all",
+        margin=0.02,
         n_permutations=n_permutations,
         confidence_level=confidence_level,
         cost_limit=cost_limit,
         random_state=0,
         verbose=verbose,
-    ).to_frame()
+    )
     layers = _layer_matrix(first, second, X)
     represented, disagreeing = _model_matrices(models, X)
 
+    print(f"Two networks that differ in their seed only, {len(X)} rows:\n")
+    print_verdict(twins)
+    print()
     print(textwrap.fill(_INTRODUCTION, 100))
     print()
     print(format_table(accuracy))
-    print(f"\nTwo networks that differ in their seed only, {len(X)} rows:\n")
-    print(format_table(twins))
     print("\nTheir layers, by linear CKA (greater is more similar):\n")
     print(format_table(layers))
     print("\nLast representations of all models, by debiased CKA:\n")

@@ -1,4 +1,5 @@
 import io
+import json
 import os
 import pickle
 import re
@@ -48,16 +49,58 @@ def cells(output, measure):
 # ----- compare ------------------------------------------------------------------------
 
 
-def test_compare_prints_a_table(folder, capsys, arrays):
+def test_compare_prints_the_verdict_and_a_table(folder, capsys, arrays):
     from sksim.rsm import CKA
 
     assert main(["compare", "a.npy", "b.npy", "--no-progress"]) == 0
     captured = capsys.readouterr()
     assert captured.err == ""
-    assert captured.out.startswith("a.npy 40 x 4 against b.npy 40 x 6\n")
-    assert cells(captured.out, "CKA")[1] == f"{CKA().fit(*arrays).statistic_:.3f}"
+    lines = captured.out.splitlines()
+    assert lines[0] == "a.npy 40 x 4 against b.npy 40 x 6"
+    assert lines[2].startswith("Do they represent the inputs alike? ")
+    value = CKA(debias="rows").fit(*arrays).statistic_
+    assert cells(captured.out, "CKA(debias='rows')")[1] == f"{value:.3f}"
     assert cells(captured.out, "OrthogonalProcrustes")[2] == "dist."
-    assert max(map(len, captured.out.splitlines())) <= 100
+    assert max(map(len, lines)) <= 100
+
+
+def test_compare_all_measures(folder, capsys, arrays):
+    from sksim.rsm import CKA
+
+    command = ["compare", "a.npy", "b.npy", "--no-progress", "--permutations", "0"]
+    assert main([*command, "--all", "--confidence", "0"]) == 0
+    out = capsys.readouterr().out
+    assert cells(out, "CKA")[1] == f"{CKA().fit(*arrays).statistic_:.3f}"
+    assert len(out.splitlines()) > 35
+
+
+def test_compare_labels_says_which_is_better(folder, capsys):
+    truth = np.arange(60) % 3
+    worse = np.where(np.arange(60) < 20, (truth + 1) % 3, truth)
+    for name, values in (("y", truth), ("old", truth), ("new", worse)):
+        np.save(f"{name}.npy", values)
+    command = ["compare", "old.npy", "new.npy", "--labels", "y.npy", "--no-progress"]
+    assert main([*command, "--margin", "0.05"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "Is one better? A: a is right on 100.0% and b on 66.7%" in out
+    assert "May b replace a? No: it is worse by 5 points or more" in out
+    assert "exact McNemar" in out
+
+
+def test_compare_writes_json(folder, capsys):
+    command = ["compare", "a.npy", "b.npy", "--no-progress", "--permutations", "9"]
+    assert main([*command, "--json", "--task", "recordings"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["task"] == "recordings"
+    assert found["verdict"].startswith("Do they represent the inputs alike?")
+    assert found["n_samples"] == 40
+
+
+def test_tasks_are_those_of_compare():
+    from sksim._cli._compare import TASKS
+    from sksim.pairwise import _panels
+
+    assert tuple(task.replace("-", "_") for task in TASKS) == _panels.TASKS
 
 
 def write(kind, name, array):
@@ -415,7 +458,8 @@ def test_demo(tmp_path, monkeypatch, capsys):
     assert captured.err == ""
     lines = captured.out.splitlines()
     assert max(map(len, lines)) <= 100
-    for name in ("CKA", "Disagreement", "OrthogonalProcrustes", "random forest"):
+    assert lines[2].startswith("Do they represent the inputs alike? ")
+    for name in ("CKA(debias='rows')", "Disagreement", "random forest"):
         assert any(line.startswith(name + " ") for line in lines)
     assert "sksim-report.html" in lines[-1]
     html = (tmp_path / "sksim-report.html").read_text(encoding="utf-8")
