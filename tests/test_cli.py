@@ -2,9 +2,12 @@ import io
 import json
 import os
 import pickle
+import pkgutil
 import re
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -445,6 +448,17 @@ def test_version_and_help(capsys):
             main(options)
         assert stop.value.code == 0
         assert text in capsys.readouterr().out
+
+
+def test_script(monkeypatch, capsys):
+    """What pip makes of pyproject.toml, and the name that messages go by."""
+    path = Path(__file__).parents[1] / "pyproject.toml"
+    scripts = tomllib.loads(path.read_text("utf-8"))["project"]["scripts"]
+    assert pkgutil.resolve_name(scripts["sksim"]) is main
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/sksim", "gate"])
+    assert "(see sksim gate --help)" in fails(capsys, "gate", status=2)
+    monkeypatch.setattr(sys, "argv", ["sksim/__main__.py"])
+    assert "(see python -m sksim gate --help)" in fails(capsys, "gate", status=2)
 
 
 # ----- demo ---------------------------------------------------------------------------

@@ -332,8 +332,9 @@ def test_no_configuration_is_needed(folder, capsys):
 # ----- gate: level --------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_false_passes(tmp_path, monkeypatch, capsys):
-    """Of models that change one row more in a hundred than the limit few pass."""
+    """Of models that change as many rows as the limit says few pass."""
     monkeypatch.chdir(tmp_path)
     n_runs, n, limit = 200, 200, 0.05
     passes = 0

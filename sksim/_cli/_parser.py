@@ -91,7 +91,7 @@ def add_progress(parser):
         action=argparse.BooleanOptionalAction,
         default=True,
         help="show progress on standard error: a bar on a terminal, elsewhere a line "
-        "every few seconds (default: shown)",
+        "every few seconds",
     )
 
 

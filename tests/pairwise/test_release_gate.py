@@ -400,21 +400,20 @@ def just_beyond(n, churn, loss):
     return draw
 
 
-@pytest.mark.parametrize(
-    ("n", "limits"),
-    [
-        (300, {"max_churn": 0.06}),
-        (300, {"noninferiority": 0.03}),
-        (300, {"max_churn": 0.06, "noninferiority": 0.03, "max_negative_flips": 0.045}),
-    ],
-)
-def test_false_passes(n, limits):
-    """At the limit at most one in twenty passes; of both limits still fewer do."""
-    n_runs = 300
-    passes = share_of_passes(just_beyond(n, 0.06, 0.03), limits, n_runs)
-    assert passes <= stats.binom.isf(0.001, n_runs, 0.05)
-    if len(limits) == 1:
-        assert passes >= stats.binom.ppf(0.001, n_runs, 0.015)
+@pytest.mark.parametrize("limit", [{"max_churn": 0.06}, {"noninferiority": 0.03}])
+def test_false_passes(limit):
+    """At the limit at most one in twenty passes."""
+    n_runs = 120
+    passes = share_of_passes(just_beyond(300, 0.06, 0.03), limit, n_runs)
+    assert 0 < passes <= stats.binom.isf(0.001, n_runs, 0.05)
+
+
+@pytest.mark.slow
+def test_false_passes_of_many_limits():
+    """Of all of them together fewer do."""
+    limits = {"max_churn": 0.06, "noninferiority": 0.03, "max_negative_flips": 0.045}
+    passes = share_of_passes(just_beyond(300, 0.06, 0.03), limits, 300)
+    assert passes <= stats.binom.isf(0.001, 300, 0.05)
 
 
 @pytest.mark.slow

@@ -29,13 +29,14 @@ class Bounds:
     ----------
     value, low, high : float
     of_more : callable
-        Both bounds, were there so many times as many rows like these.
+        Limits, were there so many times as many rows like these; None where nothing
+        would change.
     """
 
     value: float
     low: float
     high: float
-    of_more: Callable
+    of_more: Callable | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +78,7 @@ def judged(name, limit, part, tail):
         "low": bounds.low + 0.0,
         "high": bounds.high + 0.0,
         "outcome": _outcome(bounds, limit, criterion.is_at_least),
-        "rows_needed": _rows_needed(bounds, limit, criterion, part.paired.n_rows),
+        "rows_needed": _rows_needed(bounds, limit, criterion, part.paired.n_rows, tail),
     }
 
 
@@ -89,18 +90,18 @@ def _outcome(bounds, limit, is_at_least):
     return PASS if met else FAIL if broken else UNKNOWN
 
 
-def _rows_needed(bounds, limit, criterion, n_rows):
+def _rows_needed(bounds, limit, criterion, n_rows, tail):
     """Rows like these that would show the limit to hold; nan where none would."""
     sign = -1 if criterion.is_at_least else 1
     if not sign * bounds.value < sign * limit:
         return math.nan
 
-    def is_met(times):
-        low, high = bounds.of_more(times)
-        return low >= limit if criterion.is_at_least else high <= limit
-
     if sign * (bounds.low if criterion.is_at_least else bounds.high) <= sign * limit:
         return float(n_rows)
+
+    def is_met(times):
+        return _is_met(bounds.of_more(times), limit, criterion.is_at_least, tail)
+
     most = 2.0
     while not is_met(most):
         most *= 2
@@ -111,6 +112,17 @@ def _rows_needed(bounds, limit, criterion, n_rows):
         middle = (least + most) / 2
         least, most = (least, middle) if is_met(middle) else (middle, most)
     return float(_rounded_up(most * n_rows))
+
+
+def _is_met(limits, limit, is_at_least, tail):
+    """Whether a bound meets a limit; p-values in closed form are faster to tell."""
+    if is_at_least:
+        if limits.below is not None:
+            return limits.below(limit) <= tail
+        return limits.low(tail) >= limit
+    if limits.above is not None:
+        return limits.above(limit) <= tail
+    return limits.high(tail) <= limit
 
 
 def _rounded_up(number):
@@ -125,14 +137,15 @@ def _rounded_up(number):
 def _of_limits(value, limits, tail, limits_of_more=None):
     low, high = _ends(limits, value, tail)
 
-    def of_more(times):
-        if limits_of_more is not None:
-            more = limits_of_more(times)
-            return more.low(tail), more.high(tail)
+    def by_root(times):
         # scores: widths go with the root of the rows
         scale = times**-0.5
-        return value + (low - value) * scale, value + (high - value) * scale
+        return Limits(
+            low=lambda _: value + (low - value) * scale,
+            high=lambda _: value + (high - value) * scale,
+        )
 
+    of_more = by_root if limits_of_more is None else limits_of_more
     return Bounds(value=value, low=low, high=high, of_more=of_more)
 
 
@@ -218,9 +231,7 @@ def _divergence(name, largest_of):
             measure = getattr(functional, name)().fit(old, new)
         value = measure.distance_
         if math.isinf(value):  # one such row makes the mean over all there are infinite
-            return Bounds(
-                value=value, low=value, high=value, of_more=lambda _: (value, value)
-            )
+            return Bounds(value=value, low=value, high=value, of_more=None)
         ends = 0.0, largest_of(new)
         return _of_mean(part.paired, measure.row_values_, ends, tail)
 
