@@ -505,7 +505,7 @@ def test_as_a_process(folder):
     assert done.stderr.startswith("sksim: error: missing.npy: no such file")
     assert done.stderr.count("\n") == 1
     with subprocess.Popen(
-        [*command, "b.npy", "--measures", "CKA"],
+        [*command, "b.npy", "--measures", "CKA", "--no-progress"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as process:

@@ -408,8 +408,11 @@ def joined(tables):
     -------
     table : MeasureTable
     """
+    without = [t.leave_one_outs for t in tables]
+    # an empty table has no types that pandas could keep
+    without = [table for table in without if len(table)] or without[:1]
     return MeasureTable(
         pd.concat([t.table for t in tables], ignore_index=True),
-        pd.concat([t.leave_one_outs for t in tables], ignore_index=True),
+        pd.concat(without, ignore_index=True),
         dict(itertools.chain.from_iterable(t.matrices.items() for t in tables)),
     )
