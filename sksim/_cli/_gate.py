@@ -6,7 +6,7 @@ import tomllib
 
 from sksim._cli._answers import add_answers, opened
 from sksim._cli._parser import Parser, UsageError, add_json, amount, program, share
-from sksim._cli._writing import check_writable, print_json, records_of
+from sksim._cli._writing import check_writable, filled, print_json, records_of
 
 NOT_PASSED = 3
 _LIMITS = {
@@ -113,7 +113,7 @@ def _print(result, arguments):
     from sksim.report._text import format_table
 
     print(f"old: {arguments.a}, new: {arguments.b}")
-    print(result.sentence())
+    print(filled(result.sentence()))
     print()
     criteria = result.criteria.astype({"rows_needed": "Int64"})
     print(format_table(criteria.set_index("criterion")))

@@ -2,7 +2,7 @@
 
 from sksim._cli._answers import add_answers, opened
 from sksim._cli._parser import add_json, amount
-from sksim._cli._writing import check_writable, print_json
+from sksim._cli._writing import check_writable, filled, print_json
 
 
 def add_to(commands):
@@ -53,7 +53,7 @@ def run(arguments):
         print_json(said | result.to_dict())
         return
     print(f"a: {arguments.a}, b: {arguments.b}")
-    print(result.sentence())
+    print(filled(result.sentence()))
     print()
     print(format_table(_narrow(table)))
 

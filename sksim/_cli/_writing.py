@@ -2,6 +2,7 @@
 
 import json
 import os
+import textwrap
 
 from sksim._results import strict
 
@@ -9,6 +10,11 @@ from sksim._results import strict
 def print_json(value):
     """One JSON document on standard output, which any parser takes."""
     print(json.dumps(strict(value), allow_nan=False, indent=2))
+
+
+def filled(text):
+    """A sentence in lines as wide as the tables."""
+    return textwrap.fill(text, 100, break_on_hyphens=False)
 
 
 def records_of(table):
