@@ -49,7 +49,8 @@ def document(capsys, *argv):
 
 def test_all_layers_against_all(networks, capsys):
     expected = similarity_matrix(CKA(debias="rows"), *networks)
-    assert main(["layers", "a.npz", "b.npz", "--csv", "out.csv"]) == 0
+    command = ["layers", "a.npz", "b.npz", "--no-progress"]
+    assert main([*command, "--csv", "out.csv"]) == 0
     captured = capsys.readouterr()
     assert captured.err == ""
     assert "a.npz: input 60 x 5, hidden 60 x 8\n" in captured.out
