@@ -166,18 +166,17 @@ class WeightMatching(BaseModelSimilarity):
         else:
             assignments = _by_activations(search, view_x.rows)
         layers, before = {}, 0.0
-        matched = []
         for a, b in zip(first.tensors, second.tensors, strict=True):
-            moved = b.moved(assignments)
-            matched.append(moved)
             if a.counts:
                 layers.setdefault(a.layer, 0.0)
-                layers[a.layer] += float(np.sum((a.values - moved) ** 2))
-                before += float(np.sum((a.values - b.values) ** 2))
+                layers[a.layer] += _squared_distance(a.values, b.moved(assignments))
+                before += _squared_distance(a.values, b.values)
         names = [units.name for units in first.units]
         return sum(layers.values()) ** 0.5, {
             "assignments_": dict(zip(names, assignments, strict=True)),
-            "matched_model_": second.with_values(matched),
+            "matched_model_": second.with_values(
+                tensor.moved(assignments) for tensor in second.tensors
+            ),
             "layer_distances_": {name: s**0.5 for name, s in layers.items()},
             "unmatched_distance_": before**0.5,
             "objective_": search.objective(assignments),
@@ -200,6 +199,11 @@ class WeightMatching(BaseModelSimilarity):
             complexity="w h + h^3 for w weights, h units in a layer",
             reference="Ainsworth et al. 2023",
         )
+
+
+def _squared_distance(a, b):
+    difference = a - b
+    return float(np.vdot(difference, difference))
 
 
 def _by_activations(search, rows):
