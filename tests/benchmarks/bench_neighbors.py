@@ -1,8 +1,8 @@
 """Neighbours, graphs and statistics against faiss and transcriptions of the formulas.
 
-Run with ``python tests/benchmarks/bench_neighbors.py [n_samples n_features]``: CPU
-time, one BLAS thread, both sides in turn in one process. The last column is how many
-times faster sksim is. faiss (``pip install faiss-cpu``) is used where it is installed.
+Run with ``python tests/benchmarks/bench_neighbors.py [n_samples n_features [word ...]]``:
+CPU time, one BLAS thread, both sides in turn in one process. The last column is how many
+times faster sksim is. With words only measures of agreement whose names have one of them. faiss (``pip install faiss-cpu``) is used where it is installed.
 """
 
 import sys
@@ -203,14 +203,32 @@ def peak_megabytes(function):
     return peak / 1e6
 
 
-def bench(n_samples, n_features, dtype):
+def make_pair(n_samples, n_features, dtype):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(n_samples, n_features)).astype(dtype)
     mixing = rng.normal(size=(n_features, n_features)) / n_features**0.5
     y = np.maximum(X @ mixing, 0).astype(dtype)
     y += 0.5 * rng.normal(size=X.shape).astype(dtype)
+    return X, y, f"{n_samples} x {n_features} {np.dtype(dtype).name}"
+
+
+def bench_newer(X, y, what, words=("",)):
+    for name, (newer, transcribed) in NEWER.items():
+        if not any(word in name for word in words):
+            continue
+        if name.startswith("triplets") and len(X) > 4096:
+            continue  # signs of n^3 differences
+        report(
+            f"{name}, {what}",
+            lambda m=newer: m.fit(X, y),
+            lambda t=transcribed: t(X, y),
+            1,
+        )
+
+
+def bench(n_samples, n_features, dtype):
+    X, y, what = make_pair(n_samples, n_features, dtype)
     repeats = 3 if n_samples > 5000 else 5
-    what = f"{n_samples} x {n_features} {np.dtype(dtype).name}"
     measure = NeighborJaccard(K)
     try:
         import faiss  # noqa: F401
@@ -251,15 +269,7 @@ def bench(n_samples, n_features, dtype):
         lambda: graph_based(X, y),
         repeats,
     )
-    for name, (newer, transcribed) in NEWER.items():
-        if name.startswith("triplets") and n_samples > 4096:
-            continue  # signs of n^3 differences
-        report(
-            f"{name}, {what}",
-            lambda m=newer: m.fit(X, y),
-            lambda t=transcribed: t(X, y),
-            1,
-        )
+    bench_newer(X, y, what)
     report(
         f"uniformity, torch.pdist, {what}",
         lambda: Uniformity().fit(X, y),
@@ -296,8 +306,10 @@ def bench_permutations(n_samples=1000, n_features=256):
 
 
 if __name__ == "__main__":
-    sizes = [tuple(map(int, sys.argv[1:3]))] if len(sys.argv) > 2 else [(2000, 256)]
-    for size in sizes:
+    size = tuple(map(int, sys.argv[1:3])) or (2000, 256)
+    if len(sys.argv) > 3:
+        bench_newer(*make_pair(*size, np.float64), sys.argv[3:])
+    else:
         for dtype in (np.float32, np.float64):
             bench(*size, dtype)
-    bench_permutations()
+        bench_permutations()
