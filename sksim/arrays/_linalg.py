@@ -12,6 +12,7 @@ from sksim.arrays._namespace import (
     as_float64,
     cholesky_upper,
     column_sum_of_squares,
+    device_of,
     has_gradients,
     inner,
     is_numpy,
@@ -194,9 +195,10 @@ def uncentered(X, *, xp):
     low, high = safe_range(xp, X.dtype)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         mean = xp.mean(X, axis=0)
-        squares = column_sum_of_squares(X, xp=xp)
+        squares = column_sum_of_squares(without_gradients(X), xp=xp)
         total = number(xp.sum(as_float64(squares, xp=xp)))
-        offset = X.shape[0] * number(xp.sum(as_float64(mean, xp=xp) ** 2))
+        offset = without_gradients(as_float64(mean, xp=xp))
+        offset = X.shape[0] * number(xp.sum(offset**2))
     if low < total < high and offset <= 0.8 * total:
         return Offset(X, mean, total - offset, 1.0)
     return None
@@ -220,8 +222,12 @@ def squared_norm_of(rows, mean, squared_norm, *, xp):
     """
     if not has_gradients(rows):
         return squared_norm
-    squares = inner(rows, rows, xp=xp)
-    return squares if mean is None else squares - rows.shape[0] * (mean @ mean)
+    known = xp.asarray(squared_norm, dtype=xp.float64, device=device_of(rows))
+
+    def gradient(rows):
+        return 2 * (rows if mean is None else rows - xp.mean(rows, axis=0))
+
+    return with_gradient(lambda _: known, gradient, rows)
 
 
 def _subtract_mean(X, *, xp):
@@ -229,7 +235,7 @@ def _subtract_mean(X, *, xp):
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         mean = xp.mean(X, axis=0)
         rows = X - mean
-        return mean, rows, column_sum_of_squares(rows, xp=xp)
+        return mean, rows, column_sum_of_squares(without_gradients(rows), xp=xp)
 
 
 def refuse_constant(squared_norm, role, *, centered=True):
