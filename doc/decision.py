@@ -10,7 +10,15 @@ from pathlib import Path
 
 import generate
 from generate import heading, measures, public_path, similarity_tags
+from sksim.pairwise._panels import TASKS, panel_of
 
+# what the tasks of ``compare`` are, in words
+DEFAULTS = {
+    "same_architecture": "two networks of one architecture, such as two seeds",
+    "copy": "a model and its pruned, quantised, tuned or distilled copy",
+    "different_kinds": "models of different kinds, such as a forest and a network",
+    "recordings": "a model and recordings, or two recordings",
+}
 # what a user has, and the tags of the measures that take it: each measure is in one
 SITUATIONS = {
     "representations of the same inputs, row for row": lambda t: (
@@ -124,6 +132,32 @@ def interval_methods():
     """Sets of methods that give valid intervals, the longest first."""
     found = {tuple(sorted(similarity_tags(cls).intervals)) for _, cls in measures()}
     return sorted(found, key=lambda methods: (-len(methods), methods))
+
+
+def default():
+    """What to take without an answer to any question: the panels of ``compare``."""
+
+    def measure(place):
+        return f":class:`~{public_path(type(place[0]))}`"
+
+    rows = [
+        [f'{DEFAULTS[task]}: ``task="{task}"``', ", ".join(map(measure, panel))]
+        for task, panel in ((task, panel_of(task)) for task in TASKS)
+    ]
+    table = [["You compare", "Measures, the one that stands for the rest first"], *rows]
+    return f"""\
+{heading("The default", "-")}
+Don't choose: :func:`~sksim.pairwise.compare` has a panel of at most eight measures for
+each task, and says in words what they say together.
+
+{generate.list_table(table, css_class="decision", header_rows=1)}
+Of these, those that the data allow are computed: without labels there are no errors to
+compare. If it has to be **one number**, take for layers of two networks
+``CKA(debias="rows")``, for a copy :class:`~sksim.alignment.OrthogonalProcrustes`
+beside its chance level, and for answers :class:`~sksim.functional.Disagreement`. Where
+a choice comes from, and when to swap a measure, is said in :ref:`judged`; the measures'
+pages say when to use them, when not, and what to take instead.
+"""
 
 
 def have():
@@ -282,10 +316,12 @@ def decision_page():
 .. _which_measure:
 
 {heading("Which measure should I use?")}
-Seven questions, each with the measures that an answer leaves over. The lists are read
-from the measures' tags with default parameters, and the tests hold measures to their
-tags. The :ref:`table of measures <measures>` has all tags side by side.
+First the default, for whoever has no wish of their own; then seven questions, each with
+the measures that an answer leaves over. The lists are read from the measures' tags with
+default parameters, and the tests hold measures to their tags. The :ref:`table of
+measures <measures>` has all tags side by side.
 
+{default()}
 Two rules before the questions. Say first which differences should not count: that
 decides more than which measure of a family it is. And report more than one number, of
 different kinds: one of what the models represent and one of what they answer, each

@@ -13,12 +13,15 @@ import math
 import pkgutil
 import re
 import unicodedata
+from dataclasses import is_dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 from sklearn.utils import get_tags
 
 import sksim
+import uses
 
 TITLES = {
     "cca": "Canonical correlation",
@@ -42,6 +45,19 @@ TITLES = {
     "base": "Base classes",
     "testing": "Testing a measure of your own",
 }
+# groups of the reference: of measures by what they compare, and of all else
+GROUPS = {
+    ("representation", "pair"): "Measures",
+    ("labels", "pair"): "Two models' labels",
+    ("probabilities", "pair"): "Two models' probabilities",
+    ("outputs", "pair"): "Two models' outputs of any kind",
+    ("gradients", "pair"): "Two explanations",
+    ("labels", "group"): "Many models' labels",
+    ("probabilities", "group"): "Many models' probabilities",
+    ("gradients", "group"): "Many explanations",
+    ("models", "pair"): "The models themselves",
+}
+OTHERS = "Functions", "Classes", "Results", "Constants"
 NOT_PUBLIC = {"arrays"}
 INVARIANCES = {
     "PT": "permutation of the columns",
@@ -243,6 +259,12 @@ def public_path(cls):
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
+@lru_cache
+def paths_of_measures():
+    """What each measure is imported by, by its name."""
+    return {name: public_path(cls) for name, cls in measures()}
+
+
 # ----- pages --------------------------------------------------------------------------
 
 
@@ -381,6 +403,8 @@ def object_page(item, *, is_measure=False, labels=frozenset()):
     else:
         parts.append(f".. autodata:: {item.name}\n   :no-value:\n")
     if is_measure:
+        tags = similarity_tags(item.value)
+        parts.append(uses.block(item.name, tags, paths_of_measures()))
         parts.append(properties(item.value, labels))
     parts.append(f".. minigallery:: {item.path}\n   :add-heading: Examples with it\n")
     return "\n".join(parts)
@@ -403,10 +427,33 @@ def api_page():
             title += f": {TITLES[short].lower()}"
         summary = inspect.getdoc(importlib.import_module(module_name)) or ""
         parts += [heading(title, "-"), summary.split("\n\n")[0], ""]
-        parts.append(".. autosummary::\n   :nosignatures:\n")
-        parts += [f"   ~{item.path}" for item in items]
-        parts.append("")
+        for group, members in grouped(items).items():
+            if group:
+                parts.append(f".. rubric:: {group}\n")
+            parts.append(".. autosummary::\n   :nosignatures:\n")
+            parts += [f"   ~{item.path}" for item in members]
+            parts.append("")
     return "\n".join(parts)
+
+
+def grouped(items):
+    """Objects of a module by what they are; without titles where all are of a kind."""
+    listed = {id(cls) for _, cls in measures()}
+    groups = {title: [] for title in (*GROUPS.values(), *OTHERS)}
+    for item in items:
+        groups[group_of(item, id(item.value) in listed)].append(item)
+    found = {title: members for title, members in groups.items() if members}
+    return {"": items} if len(found) == 1 else found
+
+
+def group_of(item, is_measure):
+    """Title that an object stands under."""
+    if is_measure:
+        tags = similarity_tags(item.value)
+        return GROUPS[tags.inputs, tags.arity]
+    if inspect.isclass(item.value):
+        return "Results" if is_dataclass(item.value) else "Classes"
+    return "Functions" if inspect.isroutine(item.value) else "Constants"
 
 
 def family_table(family, *, inputs=(), arity=None, labels=frozenset()):

@@ -61,6 +61,7 @@ def load_from_doc(name):
     return module
 
 
+uses = load_from_doc("uses")
 generate = load_from_doc("generate")
 decision = load_from_doc("decision")
 GUIDE = {
@@ -191,6 +192,45 @@ def test_pages_are_written_for_all_and_removed_with_their_object(tmp_path):
         assert f":class:`~{generate.public_path(cls)}`" in table
 
 
+@pytest.mark.parametrize("name", [name for name, _ in MEASURES])
+def test_page_of_a_measure_says_when_to_use_it(name):
+    cls = dict(MEASURES)[name]
+    item = next(item for item in PUBLIC if item.value is cls)
+    page = generate.object_page(item, is_measure=True)
+    section = page.partition("When to use it\n")[2].partition("Properties\n")[0]
+    for title in ("Use it when", "Not when", "Instead take"):
+        assert re.search(rf"\*\*{title}\*\* \S.*[^.]\.$", section, re.MULTILINE), title
+    instead = section.partition("**Instead take**")[2]
+    linked = set(measures_in(instead))
+    assert linked - {name}, "no other measure is named"
+    assert linked <= {other for other, _ in MEASURES}
+    # and the page of the guide that it links to links back
+    label = re.search(r"relatives, in :ref:`(\w+)`", section)[1]
+    (guide,) = [text for text in GUIDE.values() if f".. _{label}:" in text]
+    assert re.search(rf":class:`(?:~sksim\.\w+\.)?{name}`", guide)
+
+
+def test_uses_are_of_measures_that_there_are():
+    known = {name for name, _ in MEASURES}
+    assert set(uses.USES) == known
+    assert {
+        n for use in uses.USES.values() for n in uses.names_in("".join(use))
+    } <= known
+
+
+def test_reference_groups_measures_by_what_they_compare():
+    page = generate.api_page()
+    section = page.partition("Functional measures".lower())[2].partition("\n---")[2]
+    labels = section.partition("Two models' labels")[2].partition(".. rubric::")[0]
+    expected = {
+        name
+        for name, cls in MEASURES
+        if (t := generate.similarity_tags(cls)).family == "functional"
+        and (t.inputs, t.arity) == ("labels", "pair")
+    }
+    assert set(re.findall(r"~sksim\.functional\.(\w+)", labels)) == expected
+
+
 def test_sub_packages_have_a_title():
     titled = {f"sksim.{name}" for name in generate.TITLES}
     assert set(generate.public_modules()) <= titled
@@ -247,6 +287,8 @@ def test_decision_page_answers_by_tags(monkeypatch):
     intervals = decision.significance().partition("Intervals by")[2]
     assert sorted(measures_in(intervals)) == sorted(tags)
     page = decision.decision_page()
+    assert page.index("The default") < page.index("What do you have?")
+    assert set(decision.DEFAULTS) == set(decision.TASKS)
     assert "() " not in page  # a link without a name
     run_doctests(page, "guide_which_measure", monkeypatch)
 
@@ -348,7 +390,7 @@ def test_examples_in_the_guide(path, monkeypatch):
     run_doctests(path.read_text("utf-8"), f"guide_{path.stem}", monkeypatch)
 
 
-@pytest.mark.parametrize("name", ["decision", "generate", "mathml"])
+@pytest.mark.parametrize("name", ["decision", "generate", "mathml", "uses"])
 def test_examples_of_the_documentation_modules(name):
     results = doctest.testmod(load_from_doc(name))
     assert results.attempted
