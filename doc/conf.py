@@ -59,6 +59,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = "sksim"
 html_static_path = ["_static"]
 html_css_files = ["sksim.css"]
+html_js_files = ["copy.js"]
 html_show_sourcelink = False
 html_theme_options = {
     "navbar_align": "left",

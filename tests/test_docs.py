@@ -65,8 +65,9 @@ uses = load_from_doc("uses")
 generate = load_from_doc("generate")
 decision = load_from_doc("decision")
 GUIDE = {
-    path.stem: path.read_text("utf-8")
-    for path in (DOC / "user_guide").glob("*.rst")
+    f"{path.parent.name}/{path.stem}": path.read_text("utf-8")
+    for folder in ("user_guide", "tutorial")
+    for path in (DOC / folder).glob("*.rst")
     if path.stem != "which_measure"  # written by the build
 }
 GALLERY = sorted((ROOT / "examples").glob("plot_*.py"))
@@ -361,6 +362,43 @@ def test_gallery():
         assert "plt.show()" in text or "Display" in text, f"{path.name}: no figure"
 
 
+def test_gallery_has_every_example_in_one_section():
+    text = (DOC / "gallery.rst").read_text("utf-8")
+    listed = re.findall(r"^   \.\./examples/(plot_\w+\.py)$", text, flags=re.MULTILINE)
+    assert sorted(listed) == [path.name for path in GALLERY]
+    assert text.count(".. minigallery::") >= 6
+
+
+TASKS = (
+    *("which layer has changed", "forest and boosting", "pruned network"),
+    *("subjects", "map of twenty", "principal components", "200,000 rows"),
+    *("release", "measure of my own", "into the paper"),
+)
+
+
+def test_ten_tasks_are_answered_by_code_that_runs():
+    page = GUIDE["user_guide/ten_tasks"]
+    sections = re.split(r"^(\d+\. .*)\n-+$", page, flags=re.MULTILINE)[1:]
+    titles, texts = sections[::2], sections[1::2]
+    assert len(titles) == len(TASKS)
+    for title, task, text in zip(titles, TASKS, texts, strict=True):
+        assert task in title
+        assert ">>> " in text
+        assert ":ref:`" in text, f"{title}: where is more?"
+
+
+def test_start_page_leads_to_the_tutorials():
+    start = (DOC / "index.rst").read_text("utf-8")
+    assert start.count(".. container:: card\n") == 4
+    pages = [text for page, text in GUIDE.items() if page.startswith("tutorial/")]
+    labels = {re.match(r"\.\. _(\w+):", text)[1] for text in pages} - {"tutorials"}
+    assert len(labels) == 5
+    for label in labels:
+        assert f"<{label}>`" in start or f"\n      <{label}>`" in start, label
+    assert "pip install" in start
+    assert ".. image::" in start
+
+
 # ----- prose that runs ------------------------------------------------------------
 
 
@@ -381,7 +419,8 @@ def run_doctests(text, name, monkeypatch):
     "path",
     sorted(
         path
-        for path in [*DOC.glob("*.rst"), *DOC.glob("user_guide/*.rst")]
+        for folder in (".", "user_guide", "tutorial")
+        for path in DOC.glob(f"{folder}/*.rst")
         if ">>>" in path.read_text("utf-8")
     ),
     ids=lambda path: path.stem,
@@ -437,7 +476,10 @@ def test_readme_has_a_picture_and_a_fair_table():
     rows = re.findall(row, section, flags=re.MULTILINE)
     assert [name for name, _ in rows] == [
         *("ReSi", "netrep", "rsatoolbox", "hyppo", "torch_cka", "pytorch-cka"),
-        *("similarity-repository", "calibrated-similarity", "repsim"),
+        *("similarity-repository", "calibrated-similarity", "repsim", "repsim"),
+        *("ckatorch", "cka-pytorch", "shesha-geometry", "dsa-metric", "lm-sim"),
+        *("platonic-universe", "modeldiffr", "llm-behavior-diff"),
+        *("skore", "evidently", "deepchecks"),
     ]
     assert all(cells.count(" | ") == 3 for _, cells in rows)
     assert re.search(r"\b20\d\d\b", section), "a comparison needs a date"
