@@ -76,6 +76,12 @@ USES = {
         "the scale of the representations matters",
         "{OrthogonalProcrustes} to keep the scale, {CKA} where no metric is needed",
     ),
+    "ContraSim": Use(
+        "there are enough rows to learn from, and differences that tell no two rows "
+        "apart should not count",
+        "rows are few against columns, or no training should come between the two",
+        "{CKA} without training, {LinearRegressionSimilarity} for one direction",
+    ),
     "CorrelationMatch": Use(
         "single neurons matter: has each unit a counterpart that reacts to the same "
         "inputs?",
