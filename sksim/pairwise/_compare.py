@@ -25,6 +25,7 @@ from sksim.inference._rounding import rounding_of
 from sksim.inference._test import null_of, similarity_test_of
 from sksim.pairwise._align_rows import joined_pair
 from sksim.pairwise._chance import Designs, Tested, corrected
+from sksim.pairwise._hashes import hashes_of
 from sksim.pairwise._inputs import (
     ArrayPair,
     Missing,
@@ -367,6 +368,7 @@ def compare(
         "confidence_level": confidence_level,
         "random_state": seed,
         **dropped,
+        "hashes": hashes_of(a=call[0], b=call[1], data=call[2], y_true=call[3]),
         "call": _call(
             call,
             **({} if on is None else {"on": on}),

@@ -2,6 +2,7 @@
 
 import math
 
+from sksim.report._strip import Scale
 from sksim.report._template import render
 
 
@@ -22,7 +23,7 @@ def bars(names, values, *, notes=None, limits=None):
     -------
     html : markupsafe.Markup
     """
-    scale = _Scale(values)
+    scale = Scale(values)
     notes = notes or [""] * len(names)
     limits = limits or [(math.nan, math.nan)] * len(names)
     rows = [
@@ -38,22 +39,3 @@ def bars(names, values, *, notes=None, limits=None):
         for value, text in ((0, "0: chance"), (1, "1: best"))
     ]
     return render("bars.html", rows=rows, ends=ends)
-
-
-class _Scale:
-    """Places of numbers, in per cent of the width; what lies outside is cut off."""
-
-    def __init__(self, values):
-        self.low = max(min([0.0, *filter(math.isfinite, values)]), -1.0)
-
-    def place(self, value):
-        """Distance from the left edge."""
-        inside = max(self.low, min(1.0, value))
-        return 100 * (inside - self.low) / (1 - self.low)
-
-    def spans(self, css, one, other):
-        """What is drawn between two numbers; nothing if one is missing."""
-        if not (math.isfinite(one) and math.isfinite(other)):
-            return []
-        start, stop = sorted((self.place(one), self.place(other)))
-        return [{"css": css, "start": start, "width": stop - start}]

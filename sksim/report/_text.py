@@ -4,7 +4,7 @@ import textwrap
 
 import numpy as np
 
-from sksim.report._report import format_number, is_number, join_limits, number_notes
+from sksim.report._tables import format_number, is_number, join_limits, number_notes
 
 _SHORT = {
     "direction": "kind",

@@ -1,5 +1,6 @@
 """The report in a real browser, where there is one."""
 
+import copy
 import html
 import json
 import re
@@ -8,6 +9,8 @@ import subprocess
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
+from sklearn.neural_network import MLPClassifier
 
 from sksim.pairwise import compare, similarity_matrix
 from sksim.report import write_report
@@ -62,6 +65,68 @@ window.addEventListener("load", function () {
       return own.left < all.left - 1 || own.right > all.right + 1
         || own.top < all.top - 1 || own.bottom > all.bottom + 1;
     }).map(function (e) { return e.textContent; });
+  seen.resources = performance.getEntriesByType("resource").map(
+    function (r) { return r.name; });
+  parent.postMessage(JSON.stringify(seen), "*");
+});
+</script>
+"""
+
+COMPARISON_PROBE = """
+<script>
+window.seen = {errors: [], resources: []};
+window.addEventListener("error", function (e) { seen.errors.push(e.message); });
+window.addEventListener("load", function () {
+  function all(selector) { return Array.from(document.querySelectorAll(selector)); }
+  function find(selector) { return document.querySelector(selector); }
+  seen.bottom = find(".first").getBoundingClientRect().bottom;
+  seen.closed = all("details").every(function (part) { return !part.open; });
+  all("details").forEach(function (part) { part.open = true; });
+  function shown() {
+    return all(".measures tbody tr").filter(function (row) {
+      return row.getBoundingClientRect().height > 0;
+    }).map(function (row) { return row.cells[0].dataset.value; });
+  }
+  function enter(selector, value) {
+    var field = find(selector);
+    field.value = value;
+    field.dispatchEvent(new Event(field.tagName === "SELECT" ? "change" : "input"));
+  }
+  seen.unfiltered = shown();
+  enter(".family", "rsm"); seen.family = shown();
+  seen.count = find(".count").textContent;
+  enter(".family", ""); enter(".words", "procrustes align"); seen.words = shown();
+  enter(".words", "");
+  find(".measures thead button").click(); seen.sorted = shown();
+  find("[data-copy=sentence]").click();
+  seen.selected = getSelection().toString();
+  seen.width = document.documentElement.clientWidth;
+  seen.scrollWidth = document.documentElement.scrollWidth;
+  var scroll = find(".measures .scroll");
+  seen.hidden = scroll.scrollWidth - scroll.clientWidth;
+  seen.fonts = all("p, dt, dd, td, th, li, pre, label, .panel, figcaption").map(
+    function (e) { return parseFloat(getComputedStyle(e).fontSize); });
+  seen.outside = all("p, h1, h2, dt, dd, li, .tile, .panel *, .strip *").filter(
+    function (e) {
+      return e.getBoundingClientRect().right > innerWidth + 1
+        && getComputedStyle(e).position !== "absolute"; }).map(
+    function (e) { return e.textContent; });
+  seen.marks = all(".strip .value").length;
+  function light(color) {
+    return color.match(/[\\d.]+/g).slice(0, 3).map(function (part) {
+      part = part / 255;
+      return part <= .03928 ? part / 12.92 : Math.pow((part + .055) / 1.055, 2.4);
+    }).reduce(function (sum, part, i) {
+      return sum + part * [.2126, .7152, .0722][i]; }, 0);
+  }
+  function ground(element) {
+    var color = getComputedStyle(element).backgroundColor;
+    return color === "rgba(0, 0, 0, 0)" ? ground(element.parentNode) : color;
+  }
+  seen.contrasts = all("p, dt, dd, .badge, .ends, .faint, pre, .button").map(
+    function (e) {
+      var two = [light(getComputedStyle(e).color), light(ground(e))];
+      return (Math.max.apply(0, two) + .05) / (Math.min.apply(0, two) + .05); });
   seen.resources = performance.getEntriesByType("resource").map(
     function (r) { return r.name; });
   parent.postMessage(JSON.stringify(seen), "*");
@@ -164,3 +229,79 @@ def test_page_in_a_browser(page, width, scheme, tmp_path):
         assert seen["hidden"] <= 0
     assert min(seen["fonts"]) >= 12
     assert seen["cut"] == []
+
+
+@pytest.fixture(scope="module")
+def comparison_page(tmp_path_factory):
+    """The longest first screen: all questions, a whole panel and weights."""
+    X, y = load_digits(return_X_y=True)
+    X, X_new, y, y_new = X[:200] / 16, X[200:400] / 16, y[:200], y[200:400]
+    network = MLPClassifier((16,), max_iter=150, random_state=0, tol=0.05).fit(X, y)
+    cut = copy.deepcopy(network)
+    cut.coefs_ = [np.where(np.abs(c) < 0.1, 0, c) for c in cut.coefs_]
+    result = compare(
+        network,
+        cut,
+        X_new,
+        y_new,
+        task="copy",
+        margin=0.01,
+        n_permutations=99,
+        random_state=0,
+    )
+    text = write_report(result, title="A network and its pruned copy")
+    folder = tmp_path_factory.mktemp("comparison")
+    path = folder / "report.html"
+    path.write_text(text.replace("</body>", COMPARISON_PROBE + "</body>"), "utf-8")
+    (folder / "plain.html").write_text(text, "utf-8")
+    return path, result
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [400, 1280, 1400])
+def test_comparison_in_a_browser(comparison_page, width, scheme, tmp_path):
+    path, result = comparison_page
+    frame = path.with_name(f"frame-{width}.html")
+    frame.write_text(FRAME.format(name=path.name, width=width))
+    option = f"--blink-settings=preferredColorScheme={int(scheme == 'light')}"
+    dom, console = browse(frame, tmp_path, option)
+    seen = json.loads(html.unescape(re.search(r'data-seen="([^"]*)"', dom).group(1)))
+    assert console == []
+    assert seen["errors"] == seen["resources"] == []
+    if width >= 1280:
+        # verdict, numbers and picture are on one screen
+        assert seen["bottom"] <= 800
+    table = result.table
+    assert seen["closed"]
+    assert seen["unfiltered"] == list(table.measure)
+    assert seen["family"] == list(table.measure[table.family == "rsm"])
+    assert seen["count"] == f"{len(seen['family'])} of {len(table)}"
+    assert seen["words"] == ["OrthogonalProcrustes"]
+    assert seen["sorted"] == sorted(table.measure, key=str.lower)
+    assert seen["scrollWidth"] <= seen["width"]
+    assert seen["outside"] == []
+    assert seen["marks"] == 3 + table.calibrated_score.notna().sum()
+    assert min(seen["fonts"]) >= 12
+    assert min(seen["contrasts"]) >= 4.5
+    if width == 1400:
+        assert seen["hidden"] <= 0
+
+
+def test_paper_has_every_column(comparison_page, tmp_path):
+    path, result = comparison_page
+    if shutil.which("pdftotext") is None:
+        pytest.skip("no pdftotext on this machine (apt install poppler-utils)")
+    pdf = tmp_path / "report.pdf"
+    options = ["--no-pdf-header-footer", f"--print-to-pdf={pdf}"]
+    browse(path.with_name("plain.html"), tmp_path / "profile", *options)
+    done = subprocess.run(
+        ["pdftotext", "-layout", str(pdf), "-"], capture_output=True, text=True
+    )
+    text = done.stdout
+    # what is closed on the screen is open, to the last column
+    words = "".join(text.split())
+    row = result.differing_rows.iloc[-1]
+    assert f"{row.confidence_a:.3f}" in words
+    for row in result.table.itertuples():
+        first, last = f"{row.value:.3f}", f"{row.seconds:.3f}"
+        assert any(first in k and last in k for k in text.splitlines()), row.measure

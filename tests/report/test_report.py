@@ -1,5 +1,4 @@
 import html
-import html.parser
 import re
 import sys
 
@@ -13,11 +12,12 @@ from sksim.inference import replicate_test
 from sksim.pairwise import compare, similarity_matrix
 from sksim.report import write_report
 from sksim.report._bars import bars
-from sksim.report._report import format_number
 from sksim.report._svg import heat_map
+from sksim.report._tables import format_number
 from sksim.report._template import environment, render
 from sksim.report._text import format_table
 from sksim.rsm import CKA
+from tests._page import Page
 
 HOSTILE = "<script>alert('x')</script> & \"quotes\""
 
@@ -30,37 +30,6 @@ def table():
     return compare(
         X, y, measures=["CKA", "OrthogonalProcrustes"], random_state=0
     ).to_frame()
-
-
-class Page(html.parser.HTMLParser):
-    """Tags must close in order, and nothing may come from elsewhere."""
-
-    VOID = {"meta", "link", "img", "wbr"}
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.cells, self.tags = [], [], []
-        self.feed(text)
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        attrs = dict(attrs)
-        for name in ("src", "href"):
-            assert attrs.get(name, "data:").startswith("data:")
-        assert not any(name.startswith("on") for name in attrs)
-        if tag == "td":
-            self.cells.append(attrs)
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.handle_starttag(tag, attrs)
-        if tag not in self.VOID:
-            self.open.pop()
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
 
 
 def test_page_is_whole_and_self_contained(table, tmp_path):
@@ -82,7 +51,9 @@ def test_page_is_whole_and_self_contained(table, tmp_path):
 
 def test_intervals(table):
     text = write_report(table)
-    low, high = table.interval_low[1], table.interval_high[1]
+    # of a distance, in its own units
+    assert table.direction[1] == "distance"
+    low, high = -table.interval_high[1], -table.interval_low[1]
     assert f"[{low:.3f}, {high:.3f}]" in text
     assert any(c.get("data-value") == repr(float(low)) for c in Page(text).cells)
     assert "confidence of 95 %" in text
@@ -92,7 +63,7 @@ def test_intervals(table):
     text = write_report(without)
     assert "interval" not in text.lower()
     assert "limits" not in Page(text).tags
-    one = table.assign(interval_low=[np.nan, low], interval_high=[np.nan, high])
+    one = table.assign(interval_low=[np.nan, -high], interval_high=[np.nan, -low])
     assert write_report(one).count('class="limits"') == 1
 
 
