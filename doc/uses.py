@@ -74,7 +74,7 @@ USES = {
         "distances of many models are to be clustered or mapped: it is a metric, an "
         "angle",
         "the scale of the representations matters",
-        "{OrthogonalProcrustes} to keep the scale, {CKA} where no metric is needed",
+        "{OrthogonalProcrustes} with ``scale=False``, {CKA} where no metric is needed",
     ),
     "ContraSim": Use(
         "there are enough rows to learn from, and differences that tell no two rows "
@@ -289,7 +289,7 @@ USES = {
         "{RTDLite} for clusters of many rows, {CKA} for a bounded number",
     ),
     "RTDLite": Use(
-        "clusters that one side has and the other lacks are meant, in a second",
+        "clusters that one side has and the other lacks are meant, and rows are many",
         "loops matter",
         "{RTD}",
     ),
@@ -508,7 +508,8 @@ USES = {
         "{GroupSameErrorRate}, or {FleissKappa} for the labels themselves",
     ),
     "KohaviWolpertVariance": Use(
-        "the error of a group is to be parted into bias and variance",
+        "the variance of a random member's being right is meant, as in decompositions "
+        "of an ensemble's error",
         "groups of other accuracy are compared",
         "{InterraterAgreement}",
     ),
