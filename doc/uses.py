@@ -105,8 +105,8 @@ USES = {
     "OrthogonalProcrustes": Use(
         "two networks, or a network and its changed copy, are compared: it sees what "
         "is removed from weaker directions, and is a metric",
-        "columns are nearly as many as rows, where rotations fit anything, unless it "
-        "is read beside its chance level",
+        "columns are nearly as many as rows, where rotations fit anything: set "
+        "``debias``, or read it beside its chance level",
         "{CKA} with ``debias`` for few rows, {PermutationProcrustes} where single "
         "neurons count",
     ),
