@@ -1,6 +1,7 @@
 """Configuration of Sphinx: ``python -m sphinx -W -b html doc doc/_build/html``."""
 
 import importlib.util
+import re
 import sys
 import warnings
 from pathlib import Path
@@ -117,7 +118,20 @@ class FamilyTable(SphinxDirective):
         return self.parse_text_to_nodes(text)
 
 
+class Examples(SphinxDirective):
+    """Section of the gallery, without scripts whose packages are not installed."""
+
+    has_content = True
+
+    def run(self):
+        """Parse a gallery of the scripts where the directive stands."""
+        kept = [name for name in self.content if not re.search(IGNORED, name)]
+        lines = "".join(f"   ../examples/{name}\n" for name in kept if name)
+        return self.parse_text_to_nodes(f".. minigallery::\n\n{lines}")
+
+
 def setup(app):
     """Connect the generator."""
     app.add_directive("family-table", FamilyTable)
+    app.add_directive("examples", Examples)
     app.connect("config-inited", write_pages)
