@@ -1,5 +1,7 @@
 """The questions that the first screen answers, whether or not there is an answer."""
 
+import math
+
 from sksim.base._tags import tags_of
 from sksim.pairwise._verdict import LEVEL, UNKNOWN, Answer
 
@@ -42,7 +44,7 @@ def _chance(result):
         tags = tags_of(result.measures[row.measure])
         if tags.inputs not in _OF_ANSWERS or tags.null != "rows":
             continue
-        if row.pvalue == row.pvalue:
+        if math.isfinite(row.pvalue):
             p = "p < 0.001" if row.pvalue < 0.001 else f"p = {row.pvalue:.2g}"
             return Answer(
                 answer="yes" if row.pvalue <= LEVEL else UNKNOWN,

@@ -82,8 +82,12 @@ def write_report(
     if _is_table(tables):
         tables = {"Measures": tables}
     _check_contents(tables, figures)
-    pictures = [_figure(str(k), f) for k, f in (figures or {}).items()]
     comparison, tables = _first_comparison(tables)
+    # beside the numbers of a first screen, and on their scale
+    pictures = [
+        _figure(str(caption), figure, unit=comparison is not None and i == 0)
+        for i, (caption, figure) in enumerate((figures or {}).items())
+    ]
     if comparison is not None:
         figure, pictures = (pictures or [None])[0], pictures[1:]
         comparison = contents_of(comparison, call=call, figure=figure)
@@ -143,13 +147,17 @@ def _check_contents(tables, figures):
 # ----- pictures ---------------------------------------------------------------------
 
 
-def _figure(caption, figure):
+def _figure(caption, figure, *, unit):
     """What the page's template names of a picture."""
     if not isinstance(figure, pd.DataFrame):
         return {"caption": caption, "svg": "", "png": _png(figure)}
     direction = _direction(figure)
     caption = f"{caption} ({direction})" if direction else caption
-    return {"caption": caption, "svg": heat_map(figure, caption=caption), "png": ""}
+    return {
+        "caption": caption,
+        "svg": heat_map(figure, caption=caption, unit=unit),
+        "png": "",
+    }
 
 
 def _direction(matrix):

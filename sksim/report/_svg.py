@@ -22,7 +22,7 @@ _LETTER = 7.4  # width of a letter of 12 px in wide fonts
 _MAX_NUMBERS = 16
 
 
-def heat_map(matrix, *, caption=""):
+def heat_map(matrix, *, caption="", unit=False):
     """Heat map of a labelled matrix, as an SVG element.
 
     Parameters
@@ -32,6 +32,9 @@ def heat_map(matrix, *, caption=""):
         ``matrix.attrs["orientation"]`` tells, the small ones.
     caption : str, default=""
         What the picture shows, for those who do not see it.
+    unit : bool, default=False
+        Whether colours go from 0 to 1, where no number is outside; else from the
+        smallest to the largest number.
 
     Returns
     -------
@@ -45,7 +48,7 @@ def heat_map(matrix, *, caption=""):
     left = 12 + _LETTER * max(map(len, rows))
     top = 14 + 0.75 * _LETTER * max(map(len, columns))
     right = 14 + 0.75 * _LETTER * len(columns[-1])
-    low, high = _limits(values)
+    low, high = _limits(values, unit)
     scale = _Scale(low, high, reverse=matrix.attrs.get("orientation") == "distance")
     return render(
         "heat_map.svg",
@@ -76,8 +79,10 @@ def _short(name, length=22):
     return name if len(name) <= length else name[: length - 1] + "…"
 
 
-def _limits(values):
+def _limits(values, unit):
     finite = values[np.isfinite(values)]
+    if unit and np.all((finite >= 0) & (finite <= 1)):
+        return 0.0, 1.0
     if finite.size == 0:
         return 0.0, 1.0
     low, high = float(finite.min()), float(finite.max())

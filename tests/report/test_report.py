@@ -224,6 +224,18 @@ def test_heat_map_of_missing_equal_and_many_cells():
     assert ">0.041<" in heat_map(close)
 
 
+def test_heat_map_from_zero_to_one():
+    near = pd.DataFrame([[0.5, 0.6]])
+    assert fills(heat_map(near))[1] == fills(heat_map(pd.DataFrame([[0.0, 1.0]])))[1]
+    unit = heat_map(near, unit=True)
+    ends = fills(heat_map(pd.DataFrame([[0.0, 1.0]])))
+    assert not set(fills(unit)) & set(ends)
+    assert re.findall(r'text-anchor="start">([^<]*)<', unit) == ["1", "0"]
+    # numbers outside keep their own range
+    wide = pd.DataFrame([[-0.5, 0.6]])
+    assert heat_map(wide, unit=True) == heat_map(wide)
+
+
 def test_bars_stay_inside():
     html = bars(["a", "b", "c", "d"], [1.5, -3.0, np.nan, 0.5], notes=list("wxyz"))
     assert places(html, "bar") == [(50, 50), (0, 50), (50, 25)]
