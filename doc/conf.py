@@ -14,6 +14,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import decision  # noqa: E402
 import generate  # noqa: E402
+import judged  # noqa: E402
 import sksim  # noqa: E402
 
 project = "sksim"
@@ -130,8 +131,20 @@ class Examples(SphinxDirective):
         return self.parse_text_to_nodes(f".. minigallery::\n\n{lines}")
 
 
+class JudgedTable(SphinxDirective):
+    """Table of judged measures: ``.. judged-table:: values representational``."""
+
+    required_arguments = 2
+
+    def run(self):
+        """Parse the generated table where the directive stands."""
+        table, family = self.arguments
+        return self.parse_text_to_nodes(judged.TABLES[table](family))
+
+
 def setup(app):
     """Connect the generator."""
     app.add_directive("family-table", FamilyTable)
     app.add_directive("examples", Examples)
+    app.add_directive("judged-table", JudgedTable)
     app.connect("config-inited", write_pages)
