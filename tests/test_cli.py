@@ -63,7 +63,7 @@ def test_compare_prints_the_verdict_and_a_table(folder, capsys, arrays):
     assert lines[2].startswith("Do they represent the inputs alike? ")
     value = CKA(debias="rows").fit(*arrays).statistic_
     assert cells(captured.out, "CKA(debias='rows')")[1] == f"{value:.3f}"
-    assert cells(captured.out, "OrthogonalProcrustes")[2] == "dist."
+    assert cells(captured.out, "GULP")[2] == "dist."
     assert max(map(len, lines)) <= 100
 
 
@@ -478,8 +478,8 @@ def test_demo(tmp_path, monkeypatch, capsys):
         assert any(line.startswith(name + " ") for line in lines)
     assert "sksim-report.html" in lines[-1]
     html = (tmp_path / "sksim-report.html").read_text(encoding="utf-8")
-    assert html.count("<svg") == 3
-    assert html.count('<div class="bars">') == 1
+    assert "Do they represent the inputs alike?" in html
+    assert html.count("<figure") >= 3
     assert not re.search(r"(src|href)=.?(http|//)", html)
 
 

@@ -367,6 +367,11 @@ def compare(
         "n_permutations": n_permutations,
         "confidence_level": confidence_level,
         "random_state": seed,
+        **(
+            {"panel": _names_of_panel(task)}
+            if is_text(measures) and measures == "all"
+            else {}
+        ),
         **dropped,
         "hashes": hashes_of(a=call[0], b=call[1], data=call[2], y_true=call[3]),
         "call": _call(
@@ -411,6 +416,11 @@ def compare(
         differing_rows=differing_rows(outputs),
         measures=of_measures,
     )
+
+
+def _names_of_panel(task):
+    """Class names of a panel, which the measures of all families are called by."""
+    return [type(place[0]).__name__ for place in panel_of(task)]
 
 
 def _all_of(measures, task):

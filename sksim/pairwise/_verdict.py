@@ -70,7 +70,7 @@ def answers_of(table, predictions, replicates, *, why_no_predictions="", margin=
     answers = []
     headline = headline_of(table)
     if headline is not None:
-        answers += [_represent(headline, level), _chance(headline)]
+        answers += [_represent(headline, table, level), _chance(headline)]
     if predictions is not None:
         answers.append(_answer(predictions))
     else:
@@ -88,10 +88,14 @@ def headline_of(table):
     is_one = (table["kind"] == "representation") & np.isfinite(table["score"])
     calibrated = table[is_one & np.isfinite(table["calibrated_score"])]
     rows = calibrated if len(calibrated) else table[is_one]
+    # of many that nobody put in order, one that the task's panel has
+    for name in table.attrs.get("panel", ()):
+        if name in set(rows["measure"]):
+            return rows[rows["measure"] == name].iloc[0]
     return rows.iloc[0] if len(rows) else None
 
 
-def _represent(row, level):
+def _represent(row, table, level):
     question = "Do they represent the inputs alike?"
     known = {"topic": "represent", "question": question, "measure": row["measure"]}
     if not math.isfinite(row["calibrated_score"]):
@@ -106,12 +110,36 @@ def _represent(row, level):
         f"{row['measure']} is {_number(row['value'])}, on a scale from 0 (chance) to 1 "
         f"(identical) {score:.2f}"
     )
-    if not math.isfinite(low):
-        low = high = score
-    else:
+    if math.isfinite(low):
         text += f" ({level:.0%} interval {low:.2f} to {high:.2f})"
-    answer = _graded(low, high, row["pvalue"])
+    others = table[(table["kind"] == "representation") & (table.index != row.name)]
+    others = others[np.isfinite(others["calibrated_score"])]
+    if len(others):
+        text += f"; {_range_of(others)}"
+    grades = {_grade_of(each) for _, each in [("", row), *others.iterrows()]}
+    grades -= {UNKNOWN}
+    answer = UNKNOWN
+    if grades:
+        answer = grades.pop() if len(grades) == 1 else "partly"
     return Answer(answer=answer, text=text, **known)
+
+
+def _range_of(rows):
+    """The least and the largest of other measures' calibrated scores."""
+    ordered = rows.sort_values("calibrated_score", kind="stable")
+    ends = [
+        f"{row['calibrated_score']:.2f} ({row['measure']})"
+        for row in (ordered.iloc[0], ordered.iloc[-1])
+    ]
+    return ends[0] if len(rows) == 1 else f"others {ends[0]} to {ends[1]}"
+
+
+def _grade_of(row):
+    """What one measure says by itself."""
+    low, high = row["calibrated_low"], row["calibrated_high"]
+    if not math.isfinite(low):
+        low = high = row["calibrated_score"]
+    return _graded(low, high, row["pvalue"])
 
 
 def _graded(low, high, pvalue):
@@ -230,7 +258,8 @@ def _replace(found, margin):
         text = "margin= says by how much less b may be right, such as .01"
         return Answer(answer=UNKNOWN, text=text, **known)
     flips = f"{found.negative_flips} answers became wrong, {found.positive_flips} right"
-    amount = f"{100 * margin:g} points or more"
+    points = "point" if margin == 0.01 else "points"
+    amount = f"{100 * margin:g} {points} or more"
     if found.is_noninferior:
         text = (
             f"it is not worse by {amount} ({_p(found.noninferiority_pvalue)}; {flips})"

@@ -8,7 +8,7 @@ from sklearn.datasets import load_digits
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from sksim import all_measures, compare
+from sksim import CKA, all_measures, compare
 from sksim._bibliography import _entries, bibtex_of, key_of
 from sksim.base._tags import tags_of
 from sksim.pairwise._panels import TASKS, panel_of
@@ -64,6 +64,27 @@ def test_rotated_representation_is_alike():
     rotation = np.linalg.qr(random_rows(5, 5, seed=1))[0]
     result = compare(X, X @ rotation, **FAST)
     assert answers(result) == {"represent": "yes", "chance": "yes"}
+
+
+def test_measures_that_disagree_make_it_partly():
+    """A little noise leaves CKA at one, and changes many neighbours."""
+    X = random_rows(100, 5)
+    y = X + 0.3 * random_rows(100, 5, seed=1)
+    measures = [CKA(debias="rows"), "MutualKNN"]
+    result = compare(X, y, measures=measures, **FAST)
+    assert answers(result)["represent"] == "partly"
+    (answer,) = [a for a in result.answers if a.topic == "represent"]
+    assert "(MutualKNN)" in answer.text
+    assert answers(compare(X, y, measures=measures[:1], **FAST))["represent"] == "yes"
+
+
+def test_of_all_measures_the_panel_s_first_is_the_one_that_is_named():
+    X = random_rows(40, 3)
+    result = compare(
+        X, X**3, measures="all", n_permutations=0, confidence_level=None, cost_limit=1e7
+    )
+    (answer,) = [a for a in result.answers if a.topic == "represent"]
+    assert answer.measure == type(panel_of("same_architecture")[0][0]).__name__
 
 
 def test_share_of_equal_answers_decides_by_its_interval():
@@ -231,7 +252,7 @@ def test_without_permutations_nothing_is_said_of_chance():
 
 def test_sentence_names_all_that_the_number_depends_on():
     X = random_rows(60, 4)
-    sentence = compare(X, X**3, random_state=0).sentence()
+    sentence = compare(X, X**3, measures="CKA", random_state=0).sentence()
     for part in ("60 rows", "CKA", "Kornblith et al. 2019", "95% interval", "rows"):
         assert part in sentence
     assert "p = 0.001" in sentence
@@ -307,7 +328,7 @@ def test_entries_are_those_of_the_page(request):
 
 
 def test_each_source_once():
-    from sksim import CKA, LinearRegressionSimilarity
+    from sksim import LinearRegressionSimilarity
 
     found = bibtex_of([CKA(), LinearRegressionSimilarity()])
     assert found.count("@misc{kornblith2019") == 1
