@@ -130,8 +130,8 @@ class PermutationProcrustes(BaseMatchedProcrustes):
     ``transform(X)`` reorders the columns of X into those of y; unmatched columns of y
     get its mean. ``score(X, y)`` applies the fitted matching. The assignment is solved
     on the CPU in O(d^3). ``fit``, ``score`` and ``matched_units`` take sparse rows of
-    scipy without filling them in: of 20,000 x 4,000 with .5 % of the entries they took
-    166 MB at the peak, where one representation filled in is 610.
+    scipy without filling them in: fitted to half of 20,000 x 4,000 with .5 % of the
+    entries they took 166 MB at the peak, where one representation filled in is 610.
 
     References
     ----------
@@ -313,8 +313,8 @@ class SoftMatching(BaseMatchedProcrustes):
     ``score(X, y)`` applies the fitted plan.
 
     ``fit``, ``score`` and ``matched_units`` take sparse rows of scipy without filling
-    them in: of 20,000 x 4,000 with .5 % of the entries 376 MB at the peak, and 262 for
-    correlations, where one representation filled in is 610.
+    them in: fitted to half of 20,000 x 4,000 with .5 % of the entries 376 MB at the
+    peak, and 267 for correlations, where one representation filled in is 610.
 
     The squared distance weighs units by their variance; take ``cost="correlation"``
     where each unit is to count alike. Constant columns correlate with nothing and count

@@ -328,7 +328,7 @@ class ShapeSpace(BaseEstimator):
         Notes
         -----
         The stress is a local minimum. Of 12 models in the plane the least of 50 random
-        starts was lower by 2 % at most, in seven sets.
+        starts was lower by 2.4 % at most, in seven sets.
 
         References
         ----------
