@@ -56,6 +56,11 @@ def strict(value):
     return value if is_known else str(value)
 
 
+def p_text(pvalue):
+    """A p-value as sentences say it."""
+    return "p < 0.001" if pvalue < 0.001 else f"p = {pvalue:.2g}"
+
+
 class Later:
     """A field of a result whose value may be a function, called when it is asked for.
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from sksim._bibliography import bibtex_of
-from sksim._results import ResultMixin, strict
+from sksim._results import ResultMixin, p_text, strict
 from sksim.base._tags import tags_of
 from sksim.inference._replicates import ReplicateTestResult
 from sksim.pairwise._predictions import PredictionComparisonResult
@@ -120,9 +120,9 @@ class ModelComparison(ResultMixin):
             if row["null"] == "McNemar":
                 by = "exact"
             parts.append(
-                f"{_p(row['pvalue'])} under permutation of {row['null']}, {by}"
+                f"{p_text(row['pvalue'])} under permutation of {row['null']}, {by}"
                 if by != "exact"
-                else f"{_p(row['pvalue'])}, McNemar's exact test"
+                else f"{p_text(row['pvalue'])}, McNemar's exact test"
             )
         parts.append(f"sksim {__version__}")
         what = f"{row['measure']}{of}, a {row['direction']},"
@@ -151,7 +151,3 @@ class ModelComparison(ResultMixin):
         columns = [name for name in SHOWN if name in self.table]
         table = self.table[columns].to_html(index=False, na_rep="", max_rows=20)
         return f"<p>ModelComparison</p><dl>{lines}</dl>{table}"
-
-
-def _p(pvalue):
-    return "p < 0.001" if pvalue < 0.001 else f"p = {pvalue:.3f}"

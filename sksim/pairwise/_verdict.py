@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sksim._results import ResultMixin
+from sksim._results import ResultMixin, p_text
 
 # At least so many equal answers, and a calibrated score of at least so much, are called
 # alike. Conventions, which the texts name: who needs other ones reads the numbers.
@@ -157,7 +157,7 @@ def _chance(row):
     pvalue = row["pvalue"]
     if not math.isfinite(pvalue):
         return Answer(answer=UNKNOWN, text="there is no p-value", **known)
-    text = f"{_p(pvalue)}, where {row['null']} change places"
+    text = f"{p_text(pvalue)}, where {row['null']} change places"
     return Answer(answer="yes" if pvalue <= LEVEL else UNKNOWN, text=text, **known)
 
 
@@ -221,7 +221,7 @@ def _err(table, predictions):
             level = table.attrs["confidence_level"]
             details.append(f"{level:.0%} interval {low:.2f} to {high:.2f}")
         if math.isfinite(pvalue):
-            details.append(_p(pvalue))
+            details.append(p_text(pvalue))
     if not math.isfinite(value):
         text = "error consistency is not defined, since one of them never errs"
         return Answer(answer=UNKNOWN, text=text, **known)
@@ -242,7 +242,7 @@ def _better(found):
     text = (
         f"a is right on {found.accuracy_a:.1%} and b on {found.accuracy_b:.1%}, "
         f"{100 * found.difference:+.1f} points ({found.confidence_level:.0%} interval "
-        f"{100 * low:+.1f} to {100 * high:+.1f}; {_p(found.pvalue)})"
+        f"{100 * low:+.1f} to {100 * high:+.1f}; {p_text(found.pvalue)})"
     )
     answer = UNKNOWN
     if found.pvalue <= LEVEL:
@@ -261,15 +261,14 @@ def _replace(found, margin):
     points = "point" if margin == 0.01 else "points"
     amount = f"{100 * margin:g} {points} or more"
     if found.is_noninferior:
-        text = (
-            f"it is not worse by {amount} ({_p(found.noninferiority_pvalue)}; {flips})"
-        )
+        p = p_text(found.noninferiority_pvalue)
+        text = f"it is not worse by {amount} ({p}; {flips})"
         return Answer(answer="yes", text=text, **known)
     if found.difference_interval.low >= margin:
         return Answer(answer="no", text=f"it is worse by {amount} ({flips})", **known)
     text = (
         f"that it is not worse by {amount} is not shown "
-        f"({_p(found.noninferiority_pvalue)}; {flips})"
+        f"({p_text(found.noninferiority_pvalue)}; {flips})"
     )
     return Answer(answer=UNKNOWN, text=text, **known)
 
@@ -292,19 +291,17 @@ def _beyond(topic, found, headline):
     else:
         scores = f"{known['measure']} between them {scores}"
     if found.exceeds_floor:
-        return Answer(answer="yes", text=f"{scores} ({_p(found.pvalue)})", **known)
+        return Answer(answer="yes", text=f"{scores} ({p_text(found.pvalue)})", **known)
     if found.exceeds_floor is None and found.pvalue > LEVEL:
         few = f"the smallest p-value possible is {found.smallest_pvalue:.2g}"
         return Answer(
-            answer=UNKNOWN, text=f"{scores} ({_p(found.pvalue)}; {few})", **known
+            answer=UNKNOWN,
+            text=f"{scores} ({p_text(found.pvalue)}; {few})",
+            **known,
         )
     answer = "yes" if found.exceeds_floor is None else UNKNOWN
-    return Answer(answer=answer, text=f"{scores} ({_p(found.pvalue)})", **known)
+    return Answer(answer=answer, text=f"{scores} ({p_text(found.pvalue)})", **known)
 
 
 def _number(value):
     return f"{value:.3g}"
-
-
-def _p(pvalue):
-    return "p < 0.001" if pvalue < 0.001 else f"p = {pvalue:.2g}"

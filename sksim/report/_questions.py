@@ -2,6 +2,7 @@
 
 import math
 
+from sksim._results import p_text
 from sksim.base._tags import tags_of
 from sksim.pairwise._verdict import LEVEL, UNKNOWN, Answer
 
@@ -45,10 +46,10 @@ def _chance(result):
         if tags.inputs not in _OF_ANSWERS or tags.null != "rows":
             continue
         if math.isfinite(row.pvalue):
-            p = "p < 0.001" if row.pvalue < 0.001 else f"p = {row.pvalue:.2g}"
             return Answer(
                 answer="yes" if row.pvalue <= LEVEL else UNKNOWN,
-                text=f"{row.measure} has {p}, where {row.null} change places",
+                text=f"{row.measure} has {p_text(row.pvalue)}, where {row.null} "
+                "change places",
                 measure=row.measure,
                 **known,
             )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from sksim._results import ResultMixin, strict
+from sksim._results import ResultMixin, p_text, strict
 from sksim.base._row_names import quoted
 from sksim.inference._interval import ConfidenceInterval
 
@@ -268,7 +268,7 @@ class PredictionComparisonResult(ResultMixin):
         return (
             f"On {self._rows()}, {means}: a minus b is {gap}{unit} "
             f"({self.confidence_level:.0%} interval {low} to {high}, {by}; "
-            f"{_p(self.pvalue)}, {test}). From a to b {self.positive_flips} {rows} "
+            f"{p_text(self.pvalue)}, {test}). From a to b {self.positive_flips} {rows} "
             f"{changes[0]} and {self.negative_flips} {changes[1]}."
         )
 
@@ -277,28 +277,24 @@ class PredictionComparisonResult(ResultMixin):
 
     def _of_margin(self):
         amount = self._amount(self.margin)
+        both, one = map(p_text, (self.equivalence_pvalue, self.noninferiority_pvalue))
         if self.is_equivalent:
             return (
-                f"The two are equivalent within {amount} ({_p(self.equivalence_pvalue)}"
-                ", two one-sided tests)."
+                f"The two are equivalent within {amount} ({both}, two one-sided tests)."
             )
         if self.is_noninferior:
             return (
-                f"b is not worse than a by {amount} or more "
-                f"({_p(self.noninferiority_pvalue)}); that they are equivalent is not "
-                f"shown ({_p(self.equivalence_pvalue)})."
+                f"b is not worse than a by {amount} or more ({one}); that they are "
+                f"equivalent is not shown ({both})."
             )
-        return (
-            f"That b is not worse than a by {amount} or more is not shown "
-            f"({_p(self.noninferiority_pvalue)})."
-        )
+        return f"That b is not worse than a by {amount} or more is not shown ({one})."
 
     def _of_costs(self):
         low, high = self.cost_difference_interval
         return (
             f"An answer of a costs {self.cost_a:.4g} and one of b {self.cost_b:.4g}: a "
             f"minus b is {self.cost_difference:+.3g} ({self.confidence_level:.0%} "
-            f"interval {low:+.3g} to {high:+.3g}; {_p(self.cost_pvalue)})."
+            f"interval {low:+.3g} to {high:+.3g}; {p_text(self.cost_pvalue)})."
         )
 
     def _of_slices(self):
@@ -316,17 +312,13 @@ class PredictionComparisonResult(ResultMixin):
             return f"{text} None differs after Holm's correction."
         n_more, differ = len(differ) - _N_SHOWN, differ.head(_N_SHOWN)
         shown = ", ".join(
-            f"{name} (a minus b {gap:+.3g}, {_p(pvalue)})"
+            f"{name} (a minus b {gap:+.3g}, {p_text(pvalue)})"
             for name, gap, pvalue in zip(
                 differ.index, differ["difference"], differ["pvalue_holm"], strict=True
             )
         )
         shown += f" and {n_more} more" if n_more > 0 else ""
         return f"{text} After Holm's correction a and b differ in: {shown}."
-
-
-def _p(pvalue):
-    return "p < 0.001" if pvalue < 0.001 else f"p = {pvalue:.2g}"
 
 
 def listed_ids(ids, n=3):
