@@ -59,4 +59,4 @@ def test_tables_name_every_judged_measure_once(judged, family):
     for name in has_all[has_all].index.get_level_values(0).unique():
         assert text.count(f"{name}`") + text.count(f"`{name} <") >= 1, name
     assert "random" in text
-    assert judged.ranks(family).count("   * - ") > 8
+    assert judged.ranks(family).count("   * - ") >= 7
