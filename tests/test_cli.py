@@ -15,7 +15,6 @@ import pytest
 
 from sksim import _progress
 from sksim._cli import _compare, main
-from sksim.report._template import environment
 
 
 @pytest.fixture
@@ -481,21 +480,6 @@ def test_demo(tmp_path, monkeypatch, capsys):
     assert "Do they represent the inputs alike?" in html
     assert html.count("<figure") >= 3
     assert not re.search(r"(src|href)=.?(http|//)", html)
-
-
-@pytest.mark.parametrize(
-    "command", [["demo"], ["compare", "a.npy", "b.npy", "--output", "report.html"]]
-)
-def test_no_work_without_what_a_report_needs(command, folder, monkeypatch, capsys):
-    environment.cache_clear()
-    monkeypatch.setitem(sys.modules, "jinja2", None)
-    assert main(command) == 1
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err == (
-        "sksim: error: A report needs jinja2, which is not installed: "
-        "pip install 'sksim[report]'.\n"
-    )
 
 
 def test_as_a_process(folder):

@@ -71,7 +71,6 @@ def test_all_layers_against_all(networks, capsys):
 
 
 def test_report_of_layers(networks, capsys):
-    pytest.importorskip("jinja2")
     command = ["layers", "a.npz", "b.npz", "--output", "out.html"]
     assert main(command) == 0
     assert "Report: out.html" in capsys.readouterr().out
@@ -186,7 +185,6 @@ def test_matrix_of_files(files, capsys):
 
 
 def test_report_of_a_map(files, capsys):
-    pytest.importorskip("jinja2")
     pytest.importorskip("matplotlib")
     paths = [f"{name}.npy" for name in files]
     assert main(["matrix", *paths, "--map", "--output", "out.html"]) == 0

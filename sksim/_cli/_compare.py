@@ -18,7 +18,7 @@ from sksim._cli._parser import (
     amount,
     words,
 )
-from sksim._cli._writing import check_report, check_writable, print_json
+from sksim._cli._writing import check_writable, print_json
 
 # named here too, since help is shown without importing the library
 TASKS = ("same-architecture", "copy", "different-kinds", "recordings")
@@ -97,7 +97,7 @@ def run(arguments):
 
     if len(arguments.key or ()) > 2:
         raise UsageError("--key may be given twice at most: for A and for B")
-    check_report(arguments.output)
+    check_writable(arguments.output)
     check_writable(arguments.csv)
     a = read_rows(arguments, arguments.a, 0)
     b = read_rows(arguments, arguments.b, 1)

@@ -1,7 +1,7 @@
 """``sksim demo``: models of handwritten digits, without data or network."""
 
 from sksim._cli._parser import add_progress, add_tests
-from sksim._cli._writing import check_report
+from sksim._cli._writing import check_writable
 
 
 def add_to(commands):
@@ -30,7 +30,7 @@ def run(arguments):
     """Do what is asked."""
     from sksim._demo import run_demo
 
-    check_report(arguments.output)
+    check_writable(arguments.output)
     run_demo(
         arguments.output,
         n_permutations=arguments.permutations,

@@ -2,7 +2,7 @@
 
 from sksim._cli._files import add_reading, as_measure, read_layers, shape
 from sksim._cli._parser import add_json, add_progress, words
-from sksim._cli._writing import check_report, check_writable, print_json
+from sksim._cli._writing import check_writable, print_json
 
 # A wider table is no table in a terminal.
 _MOST_COLUMNS = 10
@@ -61,7 +61,7 @@ def run(arguments):
     from sksim.report import write_report
 
     check_writable(arguments.csv)
-    check_report(arguments.output)
+    check_writable(arguments.output)
     measure = as_measure(arguments.measure)
     only = words(arguments.layers)
     Xs, Ys = (

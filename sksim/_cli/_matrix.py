@@ -17,7 +17,7 @@ from sksim._cli._layers import (
     print_table,
 )
 from sksim._cli._parser import UsageError
-from sksim._cli._writing import check_report, check_writable, print_json
+from sksim._cli._writing import check_writable, print_json
 
 
 def add_to(commands):
@@ -63,7 +63,7 @@ def run(arguments):
         raise UsageError(f"{what} takes {least} files or more, got {len(paths)}")
     arguments.n_files = len(paths)
     check_writable(arguments.csv)
-    check_report(arguments.output)
+    check_writable(arguments.output)
     measure = as_measure(arguments.measure)
     arrays = [read_rows(arguments, path, i) for i, path in enumerate(paths)]
     labels = read_vector(arguments, arguments.labels, len(paths), "--labels")

@@ -25,15 +25,6 @@ def records_of(table):
     ]
 
 
-def check_report(path):
-    """Fail before the work rather than after it."""
-    check_writable(path)
-    if path is not None:
-        from sksim.report._template import environment
-
-        environment()
-
-
 def check_writable(path):
     """Raise if a file can't be written."""
     if path is None:

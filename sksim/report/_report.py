@@ -59,11 +59,6 @@ def write_report(
     html : str
         The page.
 
-    Raises
-    ------
-    ImportError
-        If jinja2 is not installed, which the extra ``report`` brings.
-
     Notes
     -----
     Names are escaped, so that nothing in them is taken for HTML. Tables are sorted by a

@@ -2,8 +2,6 @@
 
 from functools import cache
 
-from sksim._optional import import_extra
-
 
 def render(template, **contents):
     """Text of a template in the folder ``templates``.
@@ -20,14 +18,18 @@ def render(template, **contents):
     text : markupsafe.Markup
         A str that is put into other templates as it is.
     """
+    # imported here, since most who import sksim write no report
+    from markupsafe import Markup
+
     text = environment().get_template(template).render(contents)
-    return import_extra("markupsafe", extra="report", needed_by="A report").Markup(text)
+    return Markup(text)
 
 
 @cache
 def environment():
-    """What makes text of templates; raises where jinja2 is not installed."""
-    jinja2 = import_extra("jinja2", extra="report", needed_by="A report")
+    """What makes text of templates."""
+    import jinja2
+
     made = jinja2.Environment(
         loader=jinja2.PackageLoader("sksim.report"),
         autoescape=True,

@@ -862,7 +862,6 @@ def test_progress(nets, images, capsys):
 
 
 def test_report(nets, images):
-    pytest.importorskip("jinja2")
     result = layer_similarity_matrix(MinibatchCKA(), *nets, images)
     html = write_report({"Pairs": result.to_frame()}, figures={"Layers": result.scores})
     assert "z_score" in html and "<svg" in html

@@ -1,6 +1,5 @@
 import html
 import re
-import sys
 
 import jinja2
 import numpy as np
@@ -14,7 +13,7 @@ from sksim.report import write_report
 from sksim.report._bars import bars
 from sksim.report._svg import heat_map
 from sksim.report._tables import format_number
-from sksim.report._template import environment, render
+from sksim.report._template import render
 from sksim.report._text import format_table
 from sksim.rsm import CKA
 from tests._page import Page
@@ -185,14 +184,6 @@ def test_other_tables_keep_their_index():
 def test_bad_input(tables, figures, message):
     with pytest.raises(ValueError, match=message):
         write_report(tables, figures=figures)
-
-
-def test_jinja2_is_an_extra(monkeypatch, table):
-    environment.cache_clear()
-    monkeypatch.setitem(sys.modules, "jinja2", None)
-    with pytest.raises(ImportError, match=r"needs jinja2.*'sksim\[report\]'"):
-        write_report(table)
-    assert "CKA" in format_table(table)
 
 
 def test_what_a_template_names_must_be_given():
