@@ -37,10 +37,10 @@ MEASURES = [
 def pair(n=120, width=12, density=0.2, seed=0):
     """Sparse features, most of which are found in the other model, in another order."""
     rng = np.random.default_rng(seed)
-    options = {"density": density, "rng": rng, "format": "csr"}
-    X = sparse.random_array((n, width), **options)
-    y = X[:, rng.permutation(width)] + 0.3 * sparse.random_array((n, width), **options)
-    return X, sparse.csr_array(y)
+    filled = rng.random((2, n, width)) < density
+    X, noise = np.where(filled, rng.random((2, n, width)), 0)
+    y = X[:, rng.permutation(width)] + 0.3 * noise
+    return sparse.csr_array(X), sparse.csr_array(y)
 
 
 def of(measure, X, y):
