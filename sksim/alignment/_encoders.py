@@ -48,6 +48,12 @@ def linear_encoders(X, y, *, ridge, n_components, xp):
         Canonical correlations, shrunk by the ridge.
     """
     sides = [_Whitened.of(rows, ridge, xp) for rows in (X, y)]
+    if any(side.scores.shape[1] == 0 for side in sides):
+        raise ValueError(
+            "One side is constant in the rows that encoders are trained on: what makes "
+            "it differ stands in the rows that are left out, of one or few inputs. "
+            "Leave those out, or add rows like them."
+        )
     U, strengths, Vt = thin_svd(sides[0].scores.T @ sides[1].scores, xp=xp)
     roots = xp.sqrt(strengths)[:n_components]
     directions = U[:, :n_components], Vt.T[:, :n_components]

@@ -270,3 +270,12 @@ def test_networks_need_torch(monkeypatch):
     with pytest.raises(ImportError, match=r"A network as encoder needs torch"):
         ContraSim("network").fit(X, y)
     assert ContraSim(random_state=0).fit(X, y).score_ > 0
+
+
+def test_side_that_differs_in_one_row_alone():
+    """Encoders that are trained without that row have nothing to match."""
+    X = np.random.default_rng(0).normal(size=(20, 2))
+    y = np.zeros((20, 1))
+    y[7] = 1
+    with pytest.raises(ValueError, match="constant in the rows that encoders are"):
+        ContraSim(random_state=0).fit(X, y)
