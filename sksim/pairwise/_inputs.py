@@ -21,6 +21,7 @@ from sksim.base._readable import (
     refuse_missing,
     refuse_unreadable,
 )
+from sksim.base._row_names import row_names
 from sksim.base._tags import tags_of
 from sksim.base._validation import (
     SIMPLEX_TOLERANCE,
@@ -124,9 +125,14 @@ class ArrayPair:
         """Number of rows."""
         return num_samples(self.arrays[0])
 
-    def replicates_for(self, measure, replicates):
+    @property
+    def row_names(self):
+        """Names of the rows, or None."""
+        return _first_names(*self.arrays, self.y_true)
+
+    def replicates_for(self, measure, of_a, of_b):
         """What a measure compares of a, of b, and of replicates of them."""
-        inputs = self.inputs_of(measure)
+        inputs, replicates = self.inputs_of(measure), [*of_a, *of_b]
         if tags_of(measure).inputs == "representation":
             replicates = [_as_columns(_as_array(r, "replicates")) for r in replicates]
         return [inputs.x, inputs.y, *replicates], inputs.metadata
@@ -154,6 +160,12 @@ class ArrayPair:
             x, y = _as_columns(x), _as_columns(y)
         plural = "representations" if tags.inputs == "representation" else tags.inputs
         return Inputs(plural, x, y, keywords)
+
+
+def _first_names(*tables):
+    """Names of rows of the first that has any; all that have some have the same."""
+    found = (row_names(table) for table in tables)
+    return next((names for names in found if names is not None), None)
 
 
 def _refuse_uncomputable(a, b):
@@ -395,7 +407,12 @@ class ModelPair:
             return rows_of(self.data, self.y_true)
         return self._gone_through.rows(self.y_true)
 
-    def replicates_for(self, measure, replicates):
+    @property
+    def row_names(self):
+        """Names of the rows, or None."""
+        return _first_names(self.data, self.y_true)
+
+    def replicates_for(self, measure, of_a, of_b):
         """What a measure compares of a, of b, and of replicates of them."""
         sampler = random_sampler_of(self.data)
         if sampler or self._gone_through is not None or hasattr(self.data, "__next__"):
@@ -403,15 +420,19 @@ class ModelPair:
                 "replicates are read after a and b, and need the same rows again in "
                 "the same order: pass data as an array, or a loader with shuffle=False."
             )
-        inputs = self.inputs_of(measure)
+        inputs, replicates = self.inputs_of(measure), [*of_a, *of_b]
         if tags_of(measure).inputs == "representation":
             views = [view for _, view in last_layers(replicates, self.data)]
             return [inputs.x, inputs.y, *views], inputs.metadata
+        kinds = [self.kinds[0]] * len(of_a) + [self.kinds[1]] * len(of_b)
         views = []
-        for replicate in replicates:
-            known = {**self.known, "outputs": self.kinds[0]}
-            pair = ModelPair(self.models[0], replicate, self.data, **known)
-            views.append(pair.inputs_of(measure).y)
+        for start in range(0, len(replicates), 2):  # two at a time, the last by itself
+            places = [start, min(start + 1, len(replicates) - 1)]
+            of_two = [kinds[place] for place in places]
+            known = {**self.known, "outputs": of_two if any(of_two) else None}
+            two = ModelPair(*(replicates[p] for p in places), self.data, **known)
+            outputs = two.inputs_of(measure)
+            views += [outputs.x, outputs.y][: len(set(places))]
         return [inputs.x, inputs.y, *views], inputs.metadata
 
     def _refuse_other_than_logits(self):

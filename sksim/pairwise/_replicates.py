@@ -67,7 +67,7 @@ def _sides(replicates):
 
 def _tested(measure, pair, sides, seed):
     of_a, of_b = sides
-    (a, b, *views), known = pair.replicates_for(measure, [*of_a, *of_b])
+    (a, b, *views), known = pair.replicates_for(measure, of_a, of_b)
     with warnings.catch_warnings():
         # of too few replicates, which the verdict says
         warnings.simplefilter("ignore", UserWarning)
