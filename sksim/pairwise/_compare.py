@@ -399,6 +399,11 @@ def compare(
         confidence_level=confidence_level or 0.95,
         random_state=seed,
     )
+    if margin is not None and getattr(predictions, "accuracy_a", None) is None:
+        raise ValueError(
+            "margin is for a difference of accuracies: it needs labels or "
+            "probabilities of both, and the true labels y_true."
+        )
     of_measures = {label: measure for label, (measure, *_) in chosen.items()}
     found = compared_replicates(
         replicates, pair, headline_of(table), of_measures, seed, asks=asks

@@ -10,6 +10,7 @@ from sksim.base._class_names import in_one_order
 from sksim.base._readable import as_values
 from sksim.base._validation import as_label_array
 from sksim.functional import Disagreement, RegressionDifference, TotalVariation
+from sksim.models._outputs import columns_of
 from sksim.pairwise._predictions import compare_predictions
 
 _N_ROWS = 100
@@ -25,6 +26,8 @@ class Outputs:
     probabilities : pair of ndarray of shape (n_samples, n_classes), or None
     numbers : pair of ndarray of shape (n_samples,), or None
     y_true : ndarray or None
+    row_names : Index or None
+        Where they tell rows apart.
     missing : str
         Why there are none.
     """
@@ -33,7 +36,14 @@ class Outputs:
     probabilities: tuple | None = None
     numbers: tuple | None = None
     y_true: object = None
+    row_names: pd.Index | None = None
     missing: str = ""
+
+    def named(self, values):
+        """Values of all rows with the rows' names, where these are known."""
+        if self.row_names is None or values is None:
+            return values
+        return pd.Series(values, index=self.row_names)
 
     def suit(self, inputs):
         """Whether measures of a kind of input are about these answers."""
@@ -63,6 +73,8 @@ def outputs_of(pair, kinds):
     outputs : Outputs
     """
     labels, why_not = _inputs(pair, Disagreement())
+    y_true = None if pair.labels is None else _labels(pair.labels)
+    y_true = y_true if np.ndim(y_true) == 1 else None
     found, classes, probabilities = {}, None, None
     if "probabilities" in kinds:
         probabilities, _ = _inputs(pair, TotalVariation())
@@ -73,8 +85,11 @@ def outputs_of(pair, kinds):
     elif labels is not None:
         found["labels"] = _labels(labels.x), _labels(labels.y)
     elif found.get("probabilities") is not None:
-        names = np.arange(found["probabilities"][0].shape[1])
-        names = names if classes is None else np.asarray(classes)
+        n_classes = found["probabilities"][0].shape[1]
+        if y_true is not None:  # a class that no column is for is refused
+            _, names = columns_of(y_true, n_classes, classes, name="classes")
+        else:
+            names = np.arange(n_classes) if classes is None else np.asarray(classes)
         found["labels"] = tuple(
             names[np.argmax(each, axis=1)] for each in found["probabilities"]
         )
@@ -82,10 +97,22 @@ def outputs_of(pair, kinds):
         numbers, _ = _inputs(pair, RegressionDifference())
         if numbers is not None and np.ndim(numbers.x) == np.ndim(numbers.y) == 1:
             found["numbers"] = tuple(map(_array, (numbers.x, numbers.y)))
-    y_true = None if pair.labels is None else _labels(pair.labels)
-    if np.ndim(y_true) != 1:
-        y_true = None
-    return Outputs(**found, y_true=y_true, missing="" if found else why_not)
+    for answers in found.values():
+        _refuse_other_length(y_true, answers)
+    names = pair.row_names
+    if names is not None and not names.is_unique:
+        names = None
+    missing = "" if found else why_not
+    return Outputs(**found, y_true=y_true, row_names=names, missing=missing)
+
+
+def _refuse_other_length(y_true, answers):
+    if y_true is None or answers is None or len(y_true) == len(answers[0]):
+        return
+    raise ValueError(
+        f"y_true has {len(y_true)} labels and the models answer {len(answers[0])} "
+        "rows: it must have one for each row, in the same order."
+    )
 
 
 def _inputs(pair, measure):
@@ -146,8 +173,9 @@ def compared_predictions(outputs, **settings):
     """
     if outputs.labels is None:
         return None, outputs.missing
+    sides = [outputs.named(each) for each in (*outputs.labels, outputs.y_true)]
     try:
-        found = compare_predictions(*outputs.labels, outputs.y_true, **settings)
+        found = compare_predictions(*sides, **settings)
     except ValueError as error:
         return None, str(error).rstrip(".")
     return found, ""
@@ -167,8 +195,10 @@ def differing_rows(outputs):
     answers = outputs.labels or outputs.numbers
     if answers is None:
         return None
-    table = pd.DataFrame({"answer_a": answers[0], "answer_b": answers[1]})
-    table.index.name = "row"
+    table = pd.DataFrame(
+        {"answer_a": answers[0], "answer_b": answers[1]}, index=outputs.row_names
+    )
+    table.index = table.index.rename(table.index.name or "row")
     if outputs.y_true is not None:
         table["truth"] = outputs.y_true
     if outputs.probabilities is not None:

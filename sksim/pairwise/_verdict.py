@@ -71,6 +71,8 @@ def answers_of(table, predictions, replicates, *, why_no_predictions="", margin=
     headline = headline_of(table)
     if headline is not None:
         answers += [_represent(headline, table, level), _chance(headline)]
+    else:
+        answers += _not_represented(table)
     if predictions is not None:
         answers.append(_answer(predictions))
     else:
@@ -93,6 +95,24 @@ def headline_of(table):
         if name in set(rows["measure"]):
             return rows[rows["measure"] == name].iloc[0]
     return rows.iloc[0] if len(rows) else None
+
+
+def _not_represented(table):
+    """Why there is no number of what they represent, where one was asked for."""
+    rows = table[(table["kind"] == "representation") & (table["note"] != "")]
+    if not len(rows):
+        return []
+    row = rows.iloc[0]
+    reason = row["note"].removeprefix("not computed: ")
+    return [
+        Answer(
+            topic="represent",
+            question="Do they represent the inputs alike?",
+            answer=UNKNOWN,
+            text=f"{row['measure']} was not computed: {reason}",
+            measure=row["measure"],
+        )
+    ]
 
 
 def _represent(row, table, level):

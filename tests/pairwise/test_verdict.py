@@ -1,8 +1,10 @@
 """What a comparison says: its answers, its sentence, its sources."""
 
 import json
+import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import load_digits
 from sklearn.ensemble import RandomForestClassifier
@@ -294,6 +296,105 @@ def test_order_of_jobs_changes_nothing(digits, classifiers):
         for n_jobs in (None, 2)
     )
     assert one.verdict == two.verdict
+
+
+# ----- the door ---------------------------------------------------------------------
+
+
+def test_rows_keep_their_names():
+    names = [f"q{i}" for i in range(40)]
+    truth = pd.Series(np.arange(40) % 3, index=names)
+    a, b = truth.copy(), truth.copy()
+    b[["q7", "q11"]] = (b[["q7", "q11"]] + 1) % 3
+    result = compare(a, b, y_true=truth, **FAST)
+    assert result.differing_rows.index.tolist() == ["q7", "q11"]
+    assert result.predictions.flipped_rows.index.tolist() == ["q7", "q11"]
+
+
+def test_rows_of_models_go_by_the_names_of_the_data(digits, classifiers):
+    linear, (forest, *_) = classifiers
+    _, _, X, y = digits
+    data = pd.DataFrame(X, index=[f"image {i}" for i in range(len(X))])
+    named = compare(linear, forest, data.to_numpy(), y, **FAST).differing_rows
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of names of columns
+        rows = compare(linear, forest, data, y, **FAST).differing_rows
+    assert rows.index.tolist() == [f"image {i}" for i in named.index]
+
+
+def test_true_labels_without_a_name_go_by_the_order_of_the_columns():
+    """As for every measure of probabilities: sorted, where they are as many."""
+    rng = np.random.default_rng(0)
+    truth = rng.integers(3, size=80)
+    P, Q = 0.2 * rng.dirichlet(np.ones(3), (2, 80)) + 0.8 * np.eye(3)[truth]
+    expected = compare(P, Q, y_true=truth, **FAST).predictions
+    assert expected.accuracy_a > 0.9
+    for other in (truth + 5, np.array(["x", "y", "z"])[truth]):
+        found = compare(P, Q, y_true=other, **FAST).predictions
+        assert found.accuracy_a == expected.accuracy_a
+        assert found.difference == expected.difference
+    with pytest.raises(ValueError, match=r"y_true has the classes.*classes=\[\.\.\.\]"):
+        compare(P, Q, y_true=np.where(truth, 7, 9), **FAST)
+
+
+def test_true_labels_of_other_rows_are_refused():
+    a = np.arange(30) % 3
+    with pytest.raises(ValueError, match="y_true has 29 labels and the models answer"):
+        compare(a, a[::-1], y_true=a[:-1], **FAST)
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [(np.arange(30) % 3, np.arange(30) % 2), random_rows(60, 4).reshape(2, 30, 4)],
+)
+def test_a_margin_needs_accuracies(pair):
+    with pytest.raises(ValueError, match="margin is for a difference of accuracies"):
+        compare(*pair, margin=0.05, **FAST)
+
+
+def test_what_can_not_be_computed_is_said():
+    result = compare(np.ones((40, 3)), random_rows(40, 3), **FAST)
+    (answer,) = result.answers
+    assert (answer.topic, answer.answer) == ("represent", "cannot say")
+    assert "was not computed" in answer.text
+
+
+def test_replicates_are_read_as_the_model_that_they_replicate():
+    """Each is run once, and as what its own kind of output says."""
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    X = torch.randn(60, 4)
+    calls = []
+
+    class Logits(torch.nn.Linear):
+        def forward(self, rows):
+            calls.append(self)
+            return super().forward(rows)
+
+    class Labels(Logits):
+        def forward(self, rows):
+            return super().forward(rows).argmax(axis=1)
+
+    of_a, of_b = ([kind(4, 3) for _ in range(4)] for kind in (Logits, Labels))
+    result = compare(
+        of_a[0],
+        of_b[0],
+        X,
+        measures="Disagreement",
+        outputs=["logits", "labels"],
+        replicates={"a": of_a[1:], "b": of_b[1:]},
+        **FAST,
+    )
+    pairs = result.replicates["answer"].pairs
+    labels = [m(X).argmax(axis=1) for m in of_a] + [m(X) for m in of_b]
+    expected = [
+        -float((labels[i] != labels[j]).float().mean())
+        for i in range(4)
+        for j in range(4, 8)
+    ]
+    between = pairs.loc[pairs["relation"] == "between", "value"]
+    np.testing.assert_allclose(np.sort(between), np.sort(expected), atol=1e-6)
+    assert all(calls.count(m) <= 3 for m in of_a + of_b)
 
 
 # ----- sources ------------------------------------------------------------------------
