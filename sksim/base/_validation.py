@@ -217,7 +217,9 @@ def _read_sparse(measure, array, name, *, reset, min_samples, may_be_sparse):
     else:
         array = check_array(array, input_name="y", estimator=measure, **options)
         _check_n_features_y(measure, array, reset=reset)
-    array = sparse.csr_array(array)
+    if array.has_canonical_format:
+        return SparseRows(sparse.csr_array(array))
+    array = sparse.csr_array(array, copy=True)  # the caller's entries stay in place
     array.sum_duplicates()
     return SparseRows(array)
 

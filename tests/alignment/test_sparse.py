@@ -210,3 +210,17 @@ def test_tensors_beside_sparse_rows_are_refused():
         pytest.raises(TypeError, match="X is sparse and y a Tensor"),
     ):
         CorrelationMatch().fit(X, torch.asarray(y.toarray()))
+
+
+def test_entries_of_the_caller_stay_in_place():
+    """Entries out of order and twice in a place are summed in a copy."""
+    rng = np.random.default_rng(0)
+    rows, columns = np.sort(rng.integers(30, size=200)), rng.integers(6, size=200)
+    starts = np.r_[0, np.cumsum(np.bincount(rows, minlength=30))]
+    X = sparse.csr_array((rng.normal(size=200), columns, starts), shape=(30, 6))
+    before = X.data.copy(), X.indices.copy(), X.indptr.copy()
+    y = rng.normal(size=(30, 6))
+    found = CorrelationMatch().fit(X, y).score_
+    for now, then in zip((X.data, X.indices, X.indptr), before, strict=True):
+        np.testing.assert_array_equal(now, then)
+    assert found == pytest.approx(CorrelationMatch().fit(X.toarray(), y).score_)
