@@ -281,6 +281,7 @@ def test_explanation(capsys):
         "Does not see: rotations and reflections, another scale, a shift of all rows.",
         "Null: row i of one",
         "Use it when: ",
+        "Instead take: ",
         "Reference: Kornblith et al. 2019.",
     ):
         assert text in out
@@ -299,6 +300,8 @@ def test_every_measure_can_be_explained(name, cls):
     assert found["reference"]
     texts = [*found["description"], *found["see also"]]
     assert texts
+    texts += [found[name] for name in ("use it when", "not when", "instead take")]
+    assert all("{" not in text for text in texts[-3:])
     assert not any(mark in text for text in texts for mark in (":class:", "``", ":ref"))
     assert (found["does not see"] == "") == (found["compares"][:5] != "repre")
 

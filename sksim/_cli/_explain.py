@@ -1,12 +1,12 @@
 """``sksim explain CKA``: a measure in words, from its docstring and its tags."""
 
 import inspect
-import math
 import re
 import textwrap
 
 from sksim._cli._parser import add_json
 from sksim._cli._writing import print_json
+from sksim._uses import USES, plain
 
 _WIDTH = 88
 INPUTS = {
@@ -32,13 +32,6 @@ _MAPS = {
     "TR": "a shift of all rows",
     "PT": "another order of the columns",
 }
-_USES = {
-    "labels": "the answers count, and not how sure the models are of them",
-    "probabilities": "it counts how sure the models are, and not their answers alone",
-    "outputs": "what counts is how good the answers are, or how they rank",
-    "gradients": "it counts what the answers rest on, and not the answers alone",
-    "models": "the models themselves are at hand, to be run, trained on or taken apart",
-}
 # What each group of maps implies of the larger ones, which need not be said.
 _IMPLIED = {"AT": {"ILT", "OT", "IS", "TR", "PT"}, "ILT": {"OT", "IS", "PT"}}
 _IMPLIED["OT"] = {"PT"}
@@ -46,7 +39,7 @@ _IMPLIED["OT"] = {"PT"}
 
 _ENTRIES = (
     *("compares", "direction", "range", "does not see", "null", "intervals"),
-    *("use it when", "not when", "see also", "reference"),
+    *("use it when", "not when", "instead take", "see also", "reference"),
 )
 
 
@@ -96,7 +89,7 @@ def explained(measure):
 
     cls, tags = type(measure), tags_of(measure)
     sections = _sections(cls)
-    use, avoid = _advice(tags)
+    use = USES[cls.__name__]
     return {
         "measure": cls.__name__,
         "family": tags.family,
@@ -109,8 +102,9 @@ def explained(measure):
         "does not see": _unseen(tags),
         "null": _null(tags),
         "intervals": ", ".join(tags.intervals) or "none",
-        "use it when": use,
-        "not when": avoid,
+        "use it when": _plain(plain(use.when)),
+        "not when": _plain(plain(use.not_when)),
+        "instead take": _plain(plain(use.instead)),
         "see also": sections.get("See Also", []),
         "reference": tags.reference or "; ".join(sections.get("References", [])),
     }
@@ -188,44 +182,6 @@ def _null(tags):
     if tags.exchangeable_within:
         text += f", among rows of one {tags.exchangeable_within} only"
     return text
-
-
-def _advice(tags):
-    """When a measure answers the question, and when it does not, as its tags say."""
-    use, avoid = [], []
-    codes = tags.invariances & tags.invariances_y
-    if tags.inputs == "representation":
-        if codes & {"AT", "ILT"}:
-            use.append("what can be read out linearly matters, however it is mixed")
-            avoid.append("there are not many more rows than columns")
-        elif "OT" in codes:
-            use.append("the geometry of the rows matters, and single units do not")
-        elif "PT" in codes:
-            use.append("single units matter, whatever their order")
-        else:
-            use.append("column i of one is to be column i of the other")
-        if "IS" not in codes:
-            avoid.append("the two are on different scales for no reason of interest")
-    use += [_USES[tags.inputs]] if tags.inputs in _USES else []
-    if tags.arity == "group":
-        use.append("there are three models or more, to be judged together")
-    if tags.inputs == "labels":
-        avoid.append("it matters how sure the models are of their answers")
-    if not tags.paired:
-        use.append("the rows of the two need not be the same inputs")
-    if "y_true" in tags.requires:
-        use.append("the true labels are known")
-    if not tags.symmetric:
-        avoid.append("it should not matter which model comes first")
-    if not math.isfinite(tags.bounds[1]) and not tags.is_similarity:
-        avoid.append("numbers of different data are to be set beside each other")
-    if not tags.identity:
-        avoid.append("a model compared with itself should get the best value")
-    if re.search(r"\bn\^[23]", tags.complexity):
-        avoid.append(f"there are very many rows (cost {tags.complexity})")
-    if tags.extra:
-        avoid.append(f"pip install 'sksim[{tags.extra}]' is not possible")
-    return use, avoid
 
 
 # ----- text ---------------------------------------------------------------------------
