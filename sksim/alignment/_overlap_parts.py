@@ -2,12 +2,7 @@
 
 import numpy as np
 
-
-def principal_scores(rows):
-    """Rows in the axes of their principal components, the largest first."""
-    vectors, scales, _ = np.linalg.svd(rows, full_matrices=False)
-    kept = scales > _lost(rows) * scales[0]
-    return vectors[:, kept] * scales[kept]
+from sksim.base._contributions import lost_in_rounding
 
 
 def overlap_by_columns(x, y):
@@ -26,10 +21,5 @@ def overlap_by_rows(x, y):
 def _best_rotation(cross_product):
     """Partial isometry that matches what has anything in common."""
     U, s, Vt = np.linalg.svd(cross_product, full_matrices=False)
-    kept = s > _lost(cross_product) * s[0]
+    kept = s > lost_in_rounding(cross_product) * s[0]
     return U[:, kept] @ Vt[kept]
-
-
-def _lost(matrix):
-    """Share of the largest singular value below which others are rounding."""
-    return max(matrix.shape) * np.finfo(np.float64).eps

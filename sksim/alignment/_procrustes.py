@@ -5,11 +5,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from sksim._sklearn_compat import StrOptions
-from sksim.alignment._overlap_parts import (
-    overlap_by_columns,
-    overlap_by_rows,
-    principal_scores,
-)
+from sksim.alignment._overlap_parts import overlap_by_columns, overlap_by_rows
 from sksim.arrays._linalg import (
     centered,
     centered_product,
@@ -43,7 +39,7 @@ from sksim.arrays._repeats import unbiased_square_sum
 from sksim.arrays._views import View
 from sksim.base import AlignmentMixin, BaseSimilarity, MomentMixin
 from sksim.base._alignment import maps_back
-from sksim.base._contributions import ContributionsMixin
+from sksim.base._contributions import ContributionsMixin, principal_scores
 from sksim.base._repeats import Halves, root_of_signal
 from sksim.base._tags import SimilarityTags
 

@@ -8,6 +8,7 @@ from sklearn.base import clone
 from sklearn.utils.metaestimators import available_if
 
 from sksim.arrays._namespace import as_float64
+from sksim.base._row_names import first_row_names
 
 
 def _has_parts(measure):
@@ -74,7 +75,8 @@ class ContributionsMixin:
             the largest on. "classes": the same for classes, or a row for each class.
             "rows": the column ``part``, and ``influence``: by how much ``statistic_``
             is larger with the row than without. Where the value is a sum over rows,
-            rows and classes have the column ``residual`` too.
+            rows and classes have the column ``residual`` too. Rows go by their names,
+            where X or y has any.
 
         Raises
         ------
@@ -119,12 +121,24 @@ class ContributionsMixin:
         columns = dict(measure._parts_by_rows(comparison))
         if with_influence:
             columns["influence"] = _influences(comparison)
-        return _table_of_rows(columns)
+        return _table_of_rows(columns, first_row_names(X, y))
 
 
 def sums_by_classes(products, is_of):
     """Sums of the entries of an n x n matrix over the rows of two classes."""
     return is_of.T @ products @ is_of
+
+
+def principal_scores(rows):
+    """Rows in the axes of their principal components, the largest first."""
+    vectors, scales, _ = np.linalg.svd(rows, full_matrices=False)
+    kept = scales > lost_in_rounding(rows) * scales[0]
+    return vectors[:, kept] * scales[kept]
+
+
+def lost_in_rounding(matrix):
+    """Share of the largest singular value below which others are rounding."""
+    return max(matrix.shape) * np.finfo(np.float64).eps
 
 
 def _influences(comparison):
@@ -159,11 +173,13 @@ def _table_of_components(parts):
     return pd.DataFrame(parts, index=x, columns=y)
 
 
-def _table_of_rows(columns):
+def _table_of_rows(columns, names):
     import pandas as pd
 
     table = pd.DataFrame(columns)
-    return table.set_axis(pd.RangeIndex(len(table), name="row"))
+    if names is None:
+        names = pd.RangeIndex(len(table))
+    return table.set_axis(names.rename(names.name or "row"))
 
 
 def _table_of_classes(parts, classes):

@@ -25,6 +25,18 @@ def row_names(table):
     return None if names is None or _is_count(names) else names
 
 
+def first_row_names(*tables):
+    """Names of the rows of the first table that has any, or None.
+
+    Parameters
+    ----------
+    *tables : object
+        Those that have names have the same, see `refuse_other_rows`.
+    """
+    found = (row_names(table) for table in tables)
+    return next((names for names in found if names is not None), None)
+
+
 def _index_of(table):
     index = getattr(table, "index", None)
     if isinstance(index, pd.Index):  # a list has a method of this name

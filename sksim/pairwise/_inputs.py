@@ -21,7 +21,7 @@ from sksim.base._readable import (
     refuse_missing,
     refuse_unreadable,
 )
-from sksim.base._row_names import row_names
+from sksim.base._row_names import first_row_names
 from sksim.base._tags import tags_of
 from sksim.base._validation import (
     SIMPLEX_TOLERANCE,
@@ -128,7 +128,7 @@ class ArrayPair:
     @property
     def row_names(self):
         """Names of the rows, or None."""
-        return _first_names(*self.arrays, self.y_true)
+        return first_row_names(*self.arrays, self.y_true)
 
     def replicates_for(self, measure, of_a, of_b):
         """What a measure compares of a, of b, and of replicates of them."""
@@ -160,12 +160,6 @@ class ArrayPair:
             x, y = _as_columns(x), _as_columns(y)
         plural = "representations" if tags.inputs == "representation" else tags.inputs
         return Inputs(plural, x, y, keywords)
-
-
-def _first_names(*tables):
-    """Names of rows of the first that has any; all that have some have the same."""
-    found = (row_names(table) for table in tables)
-    return next((names for names in found if names is not None), None)
 
 
 def _refuse_uncomputable(a, b):
@@ -410,7 +404,7 @@ class ModelPair:
     @property
     def row_names(self):
         """Names of the rows, or None."""
-        return _first_names(self.data, self.y_true)
+        return first_row_names(self.data, self.y_true)
 
     def replicates_for(self, measure, of_a, of_b):
         """What a measure compares of a, of b, and of replicates of them."""

@@ -5,7 +5,7 @@ import numpy as np
 from sksim.arrays._namespace import to_numpy
 from sksim.arrays._pairs import MATRIX_ROWS
 from sksim.arrays._symmetric import BlockedMatrix
-from sksim.base._contributions import sums_by_classes
+from sksim.base._contributions import principal_scores, sums_by_classes
 
 # Eigenvalues below this share of the largest are what rounding leaves of zero.
 _NO_EIGENVALUE = 1e-13
@@ -110,17 +110,15 @@ def distances_by_components(x, y, comparison):
     comparison : {"pearson", "cosine", "corr_cov", "cosine_cov"}
         As of :class:`RSA`.
     """
-    x, y = (_principal_scores(rows) for rows in (x, y))
+    # correlations have no scale
+    x, y = (a / np.linalg.norm(a[:, 0]) for a in map(_scores_of, (x, y)))
     squared_norms = (_products(a, a, comparison).sum() for a in (x, y))
     norms = np.prod([squared_norm**0.5 for squared_norm in squared_norms])
     return _products(x, y, comparison) / norms
 
 
-def _principal_scores(rows):
-    rows = rows - rows.mean(axis=0)
-    vectors, scales, _ = np.linalg.svd(rows, full_matrices=False)
-    kept = scales > _NO_EIGENVALUE * scales[0]
-    return vectors[:, kept] * (scales[kept] / scales[0])
+def _scores_of(rows):
+    return principal_scores(rows - rows.mean(axis=0))
 
 
 def _products(x, y, comparison):

@@ -1,6 +1,7 @@
 """Parts of CKA and RSA that add up to them."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from _reference import newer_cases
 from numpy.testing import assert_allclose
@@ -212,3 +213,14 @@ def test_too_many_rows_for_a_matrix_of_pairs(monkeypatch):
     with pytest.raises(ValueError, match=r"40 rows are too many.*by='components'"):
         measure.contributions(X, y, by="rows")
     assert measure.contributions(X, y).shape == (5, 4)
+
+
+def test_rows_go_by_their_names():
+    X, y = np.random.default_rng(0).normal(size=(2, 12, 3))
+    names = [f"picture {i}" for i in range(12)]
+    named = pd.DataFrame(X, index=names)
+    parts = CKA().contributions(named, y, by="rows")
+    assert list(parts.index) == names
+    np.testing.assert_array_equal(parts, CKA().contributions(X, y, by="rows"))
+    with pytest.raises(ValueError, match="the same names, in another order"):
+        CKA().contributions(named, pd.DataFrame(y, index=names[::-1]), by="rows")
