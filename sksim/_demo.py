@@ -80,18 +80,6 @@ def run_demo(
     layers = _layer_matrix(first, second, X)
     represented, disagreeing = _model_matrices(models, X)
 
-    print(f"Two networks that differ in their seed only, {len(X)} rows:\n")
-    print_verdict(twins)
-    print()
-    print(textwrap.fill(_INTRODUCTION, 100))
-    print()
-    print(format_table(accuracy))
-    print("\nTheir layers, by linear CKA (greater is more similar):\n")
-    print(format_table(layers))
-    print("\nLast representations of all models, by debiased CKA:\n")
-    print(format_table(represented))
-    print("\nShare of digits on which two models disagree:\n")
-    print(format_table(disagreeing))
     write_report(
         {
             "Two networks that differ in their seed only": twins,
@@ -107,6 +95,19 @@ def run_demo(
         },
         call=call,
     )
+
+    print(f"Two networks that differ in their seed only, {len(X)} rows:\n")
+    print_verdict(twins)
+    print()
+    print(textwrap.fill(_INTRODUCTION, 100))
+    print()
+    print(format_table(accuracy))
+    print("\nTheir layers, by linear CKA (greater is more similar):\n")
+    print(format_table(layers))
+    print("\nLast representations of all models, by debiased CKA:\n")
+    print(format_table(represented))
+    print("\nShare of digits on which two models disagree:\n")
+    print(format_table(disagreeing))
     seconds = time.perf_counter() - start
     print(f"\nReport with pictures: {path} ({seconds:.0f} s)")
 

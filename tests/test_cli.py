@@ -490,10 +490,11 @@ def test_as_a_process(folder):
     assert done.stderr.startswith("sksim: error: missing.npy: no such file")
     assert done.stderr.count("\n") == 1
     with subprocess.Popen(
-        [*command, "b.npy", "--measures", "CKA", "--no-progress"],
+        [*command, "b.npy", "--measures", "CKA", "--no-progress", "--csv", "t.csv"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as process:
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 0
+    assert list(pd.read_csv("t.csv")["measure"]) == ["CKA"]  # files are written first

@@ -1,6 +1,8 @@
 """``sksim gate`` and ``sksim predictions``: files, statuses, configuration, level."""
 
 import json
+import subprocess
+import sys
 from xml.etree import ElementTree
 
 import numpy as np
@@ -330,6 +332,24 @@ def test_no_configuration_is_needed(folder, capsys):
 
 
 # ----- gate: level --------------------------------------------------------------------
+
+
+def test_a_reader_that_stops_reading_changes_no_outcome(tmp_path):
+    """A gate that fails fails in ``sksim gate ... | head -1``, too."""
+    np.save(tmp_path / "old.npy", np.zeros(50, dtype=int))
+    np.save(tmp_path / "new.npy", np.arange(50) % 2)
+    command = [sys.executable, "-m", "sksim", "gate", "old.npy", "new.npy"]
+    for limit, status in (("0.1", 3), ("0.9", 0)):
+        with subprocess.Popen(
+            [*command, "--max-churn", limit, "--junit", "junit.xml"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=tmp_path,
+        ) as process:
+            process.stdout.close()
+            assert process.stderr.read() == b""
+        assert process.returncode == status
+        assert "testsuite" in (tmp_path / "junit.xml").read_text("utf-8")
 
 
 @pytest.mark.slow

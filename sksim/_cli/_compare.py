@@ -122,11 +122,7 @@ def run(arguments):
     if table["value"].isna().all():
         note = next((note for note in table["note"] if note), "")
         raise ValueError(f"no measure could be computed: {note}")
-    if arguments.json:
-        print_json(result.to_dict())
-    else:
-        print(f"{arguments.a} {shape(a)} against {arguments.b} {shape(b)}{joined}\n")
-        print_verdict(result)
+    # files first: who reads what is printed may stop reading
     if arguments.csv:
         table.to_csv(arguments.csv, index=False)
     if arguments.output:
@@ -137,8 +133,13 @@ def run(arguments):
             text=f"Arrays of shapes {shape(a)} and {shape(b)}{joined}.",
             call=arguments.call,
         )
-        if not arguments.json:
-            print(f"Report: {arguments.output}")
+    if arguments.json:
+        print_json(result.to_dict())
+        return
+    print(f"{arguments.a} {shape(a)} against {arguments.b} {shape(b)}{joined}\n")
+    print_verdict(result)
+    if arguments.output:
+        print(f"Report: {arguments.output}")
 
 
 def print_verdict(result):

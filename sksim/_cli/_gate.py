@@ -71,8 +71,8 @@ def _fill(parser):
 
 
 def run(arguments):
-    """Decide; the status is that of the command."""
-    arguments = _configured(arguments)
+    """Decide; ``arguments.status`` is the status of the command."""
+    given, arguments = arguments, _configured(arguments)
     limits = {name: getattr(arguments, name) for name in _LIMITS}
     if all(limit is None for limit in limits.values()):
         flags = ", ".join(f"--{name.replace('_', '-')}" for name in _LIMITS)
@@ -87,8 +87,9 @@ def run(arguments):
     if arguments.junit:
         with open(arguments.junit, "w", encoding="utf-8") as file:
             file.write(result.to_junit())
+    # before anything is printed: a reader that stops reading changes no outcome
+    given.status = 0 if result.passed else NOT_PASSED
     _print(result, arguments)
-    return 0 if result.passed else NOT_PASSED
 
 
 def _print(result, arguments):

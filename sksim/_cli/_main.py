@@ -1,5 +1,6 @@
 """Which command is meant, and what becomes of what goes wrong in it."""
 
+import argparse
 import os
 import shlex
 import sys
@@ -49,12 +50,13 @@ def main(argv=None):
         pass, 130 if interrupted.
     """
     argv = sys.argv[1:] if argv is None else list(argv)
+    arguments = argparse.Namespace(status=0)
     try:
         with _on_one_line():
-            arguments = make_parser().parse_args(argv)
+            arguments = make_parser().parse_args(argv, arguments)
             arguments.argv = argv
             arguments.call = f"{program()} {shlex.join(argv)}"
-            status = arguments.run(arguments)
+            arguments.run(arguments)
         sys.stdout.flush()
     except UsageError as error:
         return _complain(error, USAGE)
@@ -64,13 +66,12 @@ def main(argv=None):
         # the reader, such as head, has seen enough; keep the interpreter from
         # complaining about it at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception as error:
         # a user of the command line is owed a sentence, not a stack of frames
         known = isinstance(error, ValueError | OSError | ImportError)
         kind = "" if known else f"{type(error).__name__}: "
         return _complain(f"{kind}{error}", FAILURE)
-    return status or 0
+    return arguments.status
 
 
 class _on_one_line(warnings.catch_warnings):
